@@ -1,0 +1,178 @@
+//! `config.json`, in transformers' keys.
+
+use crate::activation::{Activation, Function};
+use crate::bail_input;
+use crate::settings::{Backbone, ModelConfig};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+/// The transformers class that computes this model, or why there is none.
+pub fn loads_in(backbone: Backbone, act: Activation) -> Result<&'static str, &'static str> {
+    if act.function.facts().transformers.is_none() {
+        return Err("transformers does not know this function");
+    }
+    match (backbone, act.gated) {
+        (Backbone::Llama, true) => Ok("LlamaForCausalLM"),
+        (Backbone::Llama, false) => Ok("ArceeForCausalLM"),
+        (Backbone::Gpt2, false) => Ok("GPT2LMHeadModel"),
+        (Backbone::Gpt2, true) => Err("transformers has no gated GPT-2"),
+    }
+}
+
+/// The graph of llama.cpp that computes a checkpoint with this activation. Its graphs have their
+/// activation built in: SwiGLU in `llama`, squared ReLU in `arcee`, tanh-GELU in `gpt2`.
+pub fn llama_cpp_graph(act: Activation) -> Option<&'static str> {
+    match (act.gated, act.function) {
+        (true, Function::Silu) => Some("llama"),
+        (false, Function::Relu2) => Some("arcee"),
+        (false, Function::GeluTanh) => Some("gpt2"),
+        _ => None,
+    }
+}
+
+/// What `config.json` says of a model. `end_of_text` is that token's id, where there is one.
+pub fn config_json(config: &ModelConfig, end_of_text: Option<u32>) -> Value {
+    let class = loads_in(config.backbone, config.act);
+    let act = match class {
+        Ok(_) => config.act.function.facts().transformers.unwrap_or_default().to_string(),
+        Err(_) => config.act.name(),
+    };
+    let mut json = match config.backbone {
+        Backbone::Llama => json!({
+            "model_type": if config.act.gated { "llama" } else { "arcee" },
+            "hidden_act": act,
+            "hidden_size": config.dim,
+            "intermediate_size": config.ffn_dim,
+            "num_hidden_layers": config.layers,
+            "num_attention_heads": config.heads,
+            "num_key_value_heads": config.kv_heads,
+            "head_dim": config.head_dim(),
+            "max_position_embeddings": config.context,
+            "rms_norm_eps": config.norm_eps,
+            "rope_theta": config.rope_theta,
+            "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+            "attention_bias": false,
+            "mlp_bias": false,
+        }),
+        Backbone::Gpt2 => json!({
+            "model_type": "gpt2",
+            "activation_function": act,
+            "n_embd": config.dim,
+            "n_inner": config.ffn_dim,
+            "n_layer": config.layers,
+            "n_head": config.heads,
+            "n_positions": config.context,
+            "layer_norm_epsilon": config.norm_eps,
+            "embd_pdrop": 0.0,
+            "attn_pdrop": 0.0,
+            "resid_pdrop": 0.0,
+        }),
+    };
+    json["architectures"] = json!([class.unwrap_or("TinyGptForCausalLM")]);
+    if class.is_err() {
+        json["model_type"] = json!("tinygpt");
+        json["backbone"] = json!(config.backbone);
+    }
+    json["vocab_size"] = json!(config.vocab_size);
+    json["tie_word_embeddings"] = json!(config.tied);
+    json["initializer_range"] = json!(config.init_std);
+    json["bos_token_id"] = json!(end_of_text);
+    json["eos_token_id"] = json!(end_of_text);
+    json["dtype"] = json!("float32");
+    json
+}
+
+/// Reads a `config.json` of a `LlamaForCausalLM`, `ArceeForCausalLM`, `GPT2LMHeadModel` or of ours.
+///
+/// # Errors
+/// If a key is missing or asks for arithmetic that this program does not do.
+pub fn parse_config(json: &Value) -> Result<ModelConfig> {
+    let text = |key: &str| json[key].as_str().with_context(|| format!("'{key}' is missing"));
+    let size = |key: &str| {
+        json[key].as_u64().map(|n| n as usize).with_context(|| format!("'{key}' is missing or no number"))
+    };
+    let number = |key: &str, default: f64| json[key].as_f64().unwrap_or(default);
+    let model_type = text("model_type")?;
+    let (backbone, gated) = match model_type {
+        "llama" => (Backbone::Llama, Some(true)),
+        "arcee" => (Backbone::Llama, Some(false)),
+        "gpt2" => (Backbone::Gpt2, Some(false)),
+        "tinygpt" => match text("backbone")? {
+            "llama" => (Backbone::Llama, None),
+            "gpt2" => (Backbone::Gpt2, None),
+            other => bail_input!("'backbone' is {other}; known: llama, gpt2"),
+        },
+        other => bail_input!("'model_type' is {other}; known: llama, arcee, gpt2, tinygpt"),
+    };
+    refuse_other_arithmetic(json)?;
+    let act: Activation = match backbone {
+        Backbone::Llama => text("hidden_act")?.parse()?,
+        Backbone::Gpt2 => text("activation_function")?.parse()?,
+    };
+    let act = Activation { gated: gated.unwrap_or(act.gated), ..act };
+    let tied = json["tie_word_embeddings"].as_bool();
+    let config = match backbone {
+        Backbone::Llama => {
+            let heads = size("num_attention_heads")?;
+            let dim = size("hidden_size")?;
+            if !json["head_dim"].is_null() && heads.checked_mul(size("head_dim")?) != Some(dim) {
+                bail_input!("'head_dim' times 'num_attention_heads' is not 'hidden_size'; that is not supported");
+            }
+            ModelConfig {
+                backbone,
+                act,
+                layers: size("num_hidden_layers")?,
+                heads,
+                kv_heads: if json["num_key_value_heads"].is_null() { heads } else { size("num_key_value_heads")? },
+                dim,
+                ffn_dim: size("intermediate_size")?,
+                context: size("max_position_embeddings")?,
+                vocab_size: size("vocab_size")?,
+                tied: tied.unwrap_or(false),
+                init_std: number("initializer_range", 0.02),
+                norm_eps: number("rms_norm_eps", 1e-6),
+                rope_theta: json["rope_parameters"]["rope_theta"].as_f64().unwrap_or(number("rope_theta", 10_000.0)),
+            }
+        }
+        Backbone::Gpt2 => {
+            let (heads, dim) = (size("n_head")?, size("n_embd")?);
+            ModelConfig {
+                backbone,
+                act,
+                layers: size("n_layer")?,
+                heads,
+                kv_heads: heads,
+                dim,
+                ffn_dim: if json["n_inner"].is_null() { dim.saturating_mul(4) } else { size("n_inner")? },
+                context: size("n_positions")?,
+                vocab_size: size("vocab_size")?,
+                tied: tied.unwrap_or(true),
+                init_std: number("initializer_range", 0.02),
+                norm_eps: number("layer_norm_epsilon", 1e-5),
+                rope_theta: 10_000.0,
+            }
+        }
+    };
+    config.validated()
+}
+
+/// Values that change the arithmetic are refused, never ignored.
+fn refuse_other_arithmetic(json: &Value) -> Result<()> {
+    for key in ["attention_bias", "mlp_bias", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn"] {
+        if json[key].as_bool() == Some(true) {
+            bail_input!("'{key}' is true; that is not supported");
+        }
+    }
+    if json["scale_attn_weights"].as_bool() == Some(false) {
+        bail_input!("'scale_attn_weights' is false; that is not supported");
+    }
+    for key in ["rope_scaling", "sliding_window"] {
+        if !json[key].is_null() {
+            bail_input!("'{key}' is set; that is not supported");
+        }
+    }
+    match json["rope_parameters"]["rope_type"].as_str() {
+        None | Some("default") => Ok(()),
+        Some(other) => bail_input!("'rope_type' is {other}; known: default"),
+    }
+}

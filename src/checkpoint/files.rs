@@ -1,0 +1,123 @@
+//! The files of a checkpoint directory, written whole or not at all.
+
+use super::config::{config_json, parse_config};
+use super::tensors::{read_tensors, write_tensors};
+use crate::data::{END_OF_TEXT, Tokenizer};
+use crate::input_error;
+use crate::model::{Gpt, Params, param_specs};
+use crate::settings::Settings;
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// `trainer.json`: what training needs to go on, besides the optimizer's tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainerState {
+    pub settings: Settings,
+    /// Optimizer updates done.
+    pub step: usize,
+    /// Optimizer updates planned.
+    pub steps: usize,
+    /// Training tokens read.
+    pub tokens: u64,
+    pub params: usize,
+    /// Mean loss of the last step's batch, nats per token.
+    pub train_loss: f64,
+    /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the text.
+    pub data: String,
+}
+
+/// Everything a checkpoint holds.
+pub struct Checkpoint<'a> {
+    pub model: &'a Gpt,
+    pub tokenizer: &'a Tokenizer,
+    pub trainer: &'a TrainerState,
+    /// AdamW's moments, named after their parameter with `.m` and `.v` behind it.
+    pub moments: BTreeMap<String, Tensor>,
+}
+
+/// Writes a checkpoint directory: complete under its name, or not there.
+pub fn save(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let failed = || format!("cannot save the checkpoint {}", directory.display());
+    let parent = directory.parent().unwrap_or(Path::new("."));
+    let beside = tempfile::Builder::new().prefix(".saving-").tempdir_in(parent).with_context(failed)?;
+    write_files(beside.path(), checkpoint).with_context(failed)?;
+    // `tempdir` makes the directory private; a checkpoint is as readable as its neighbours.
+    if let Ok(metadata) = fs::metadata(parent) {
+        fs::set_permissions(beside.path(), metadata.permissions()).with_context(failed)?;
+    }
+    if directory.exists() {
+        fs::remove_dir_all(directory).with_context(failed)?;
+    }
+    fs::rename(beside.keep(), directory).with_context(failed)?;
+    sync(parent).with_context(failed)
+}
+
+fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let model = checkpoint.model;
+    let end_of_text = checkpoint.tokenizer.token_id(END_OF_TEXT);
+    let special = end_of_text.map(|_| END_OF_TEXT);
+    let tokenizer_config = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": special,
+        "eos_token": special,
+        "clean_up_tokenization_spaces": false,
+        "model_max_length": model.config.context,
+    });
+    write_json(directory, "config.json", &config_json(&model.config, end_of_text))?;
+    fs::write(directory.join("tokenizer.json"), checkpoint.tokenizer.to_json()?)?;
+    write_json(directory, "tokenizer_config.json", &tokenizer_config)?;
+    write_json(directory, "trainer.json", &serde_json::to_value(checkpoint.trainer)?)?;
+    let named = model.params.specs.iter().map(|spec| spec.name.clone());
+    let parameters = named.zip(model.params.vars.iter().map(|var| var.as_tensor().clone())).collect();
+    write_tensors(&directory.join("model.safetensors"), &parameters)?;
+    write_tensors(&directory.join("optimizer.safetensors"), &checkpoint.moments)?;
+    for entry in fs::read_dir(directory)? {
+        sync(&entry?.path())?;
+    }
+    sync(directory)
+}
+
+fn write_json(directory: &Path, name: &str, value: &Value) -> Result<()> {
+    Ok(fs::write(directory.join(name), serde_json::to_string_pretty(value)? + "\n")?)
+}
+
+/// Waits until a file or directory is on disk. Windows cannot open a directory for that.
+fn sync(path: &Path) -> Result<()> {
+    if cfg!(windows) && path.is_dir() {
+        return Ok(());
+    }
+    Ok(fs::File::open(path)?.sync_all()?)
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
+}
+
+/// Reads the model of a checkpoint directory.
+pub fn load_model(directory: &Path, device: &Device) -> Result<Gpt> {
+    let path = directory.join("config.json");
+    let config = parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
+    let expected: Vec<_> = param_specs(&config).into_iter().map(|spec| (spec.name, spec.shape)).collect();
+    let tensors = read_tensors(&directory.join("model.safetensors"), &expected, device)?;
+    let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
+    Ok(Gpt::new(config, params, device)?)
+}
+
+/// Reads the tokenizer of a checkpoint directory.
+pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
+    Tokenizer::from_file(&directory.join("tokenizer.json"))
+}
+
+/// Reads the training state of a checkpoint directory.
+pub fn load_trainer(directory: &Path) -> Result<TrainerState> {
+    let path = directory.join("trainer.json");
+    serde_json::from_value(read_json(&path)?)
+        .map_err(|error| input_error!("{} is no training state: {error}", path.display()))
+}

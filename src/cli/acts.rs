@@ -1,0 +1,106 @@
+//! `tinygpt acts`
+
+use super::text::{grouped, table};
+use crate::activation::{Activation, Function};
+use crate::checkpoint::{llama_cpp_graph, loads_in};
+use crate::report::{Curve, Panel, grid};
+use crate::settings::Backbone;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+#[command(after_help = "Example: tinygpt acts --dim 768 --plot activations.svg")]
+pub struct ActsArgs {
+    /// Model width to count FFN parameters at
+    #[arg(long, value_name = "N", default_value_t = 768)]
+    dim: usize,
+    /// Draw every function and its derivative
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &ActsArgs) -> Result<()> {
+    if !(1..1 << 24).contains(&args.dim) {
+        crate::bail_input!("--dim is {}; it must be between 1 and {}", args.dim, 1 << 24);
+    }
+    if let Some(path) = &args.plot {
+        plot(path)?;
+        eprintln!("wrote {}", path.display());
+    }
+    if args.json {
+        let acts: Vec<Value> = Activation::named().map(|act| describe(act, args.dim)).collect();
+        println!("{}", json!({ "dim": args.dim, "activations": acts }));
+        return Ok(());
+    }
+    let ffn = format!("FFN parameters at d = {}", args.dim);
+    let mut table = table(&["name", &ffn, "derivative", "transformers", "llama.cpp", "formula"]);
+    if let Some(column) = table.column_mut(5) {
+        column.set_cell_alignment(comfy_table::CellAlignment::Left);
+    }
+    for act in Activation::named() {
+        let (low, high) = act.derivative_range();
+        table.add_row([
+            act.name(),
+            grouped(ffn_params(act, args.dim)),
+            format!("{low:.2} .. {high:.2}").replace("-0.00", "0.00"),
+            loads_in(Backbone::Llama, act).map_or("-", short_class).to_string(),
+            llama_cpp_graph(act).unwrap_or("-").to_string(),
+            act.formula(),
+        ]);
+    }
+    println!("{table}");
+    println!("Gated: f(Vx) * (Wx); `glu:NAME` gates any function. The derivative is f's, on [-20, 20].");
+    println!("transformers: the class a checkpoint of the llama backbone loads in; gpt2's loads in GPT2LMHeadModel");
+    println!("wherever ungated and known there. llama.cpp: the graph that computes the same.");
+    Ok(())
+}
+
+/// Weights of one FFN at its default hidden size.
+fn ffn_params(act: Activation, dim: usize) -> usize {
+    act.ffn_matrices() * dim * act.ffn_dim(dim)
+}
+
+fn short_class(class: &'static str) -> &'static str {
+    class.trim_end_matches("ForCausalLM")
+}
+
+fn describe(act: Activation, dim: usize) -> Value {
+    let (low, high) = act.derivative_range();
+    let class = |backbone| loads_in(backbone, act).ok();
+    json!({
+        "name": act.name(),
+        "formula": act.formula(),
+        "gated": act.gated,
+        "source": act.function.facts().source,
+        "ffn_dim": act.ffn_dim(dim),
+        "ffn_params": ffn_params(act, dim),
+        "derivative_range": [low, high],
+        "transformers": { "llama": class(Backbone::Llama), "gpt2": class(Backbone::Gpt2) },
+        "llama_cpp": llama_cpp_graph(act),
+    })
+}
+
+/// Small multiples: value and derivative of every pointwise function.
+fn plot(path: &Path) -> Result<()> {
+    let xs: Vec<f64> = (-400..=400).map(|i| f64::from(i) * 0.01).collect();
+    let panels: Vec<Panel> = Function::ALL
+        .iter()
+        .map(|&function| Panel {
+            title: function.facts().name.to_string(),
+            subtitle: function.facts().formula.to_string(),
+            x_range: (-4.0, 4.0),
+            y_range: (-1.5, 4.0),
+            curves: vec![
+                Curve::new("value", xs.iter().map(|&x| (x, function.value(x))).collect()),
+                Curve::dashed("derivative", xs.iter().map(|&x| (x, function.derivative(x))).collect()),
+            ],
+        })
+        .collect();
+    std::fs::write(path, grid("Activations and their derivatives", &panels, 4))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,75 @@
+//! `tinygpt eval`
+
+use super::text::grouped;
+use crate::bail_input;
+use crate::checkpoint::{load_model, load_tokenizer};
+use crate::data::{check_ids, read_text};
+use crate::run::{find_checkpoint, newest_checkpoint};
+use crate::score::score;
+use crate::settings::DeviceKind;
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(after_help = "Example: tinygpt eval --checkpoint runs/swiglu --data test.txt --stride 32")]
+pub struct EvalArgs {
+    /// A run or a checkpoint directory [default: the newest run below runs/]
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Text to score
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Tokens between the starts of two windows; smaller gives every token more context and takes
+    /// longer [default: the context]
+    #[arg(long, value_name = "N")]
+    stride: Option<usize>,
+    /// Where to compute: cpu, cuda, cuda:1, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: DeviceKind,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &EvalArgs) -> Result<()> {
+    super::set_threads(args.threads);
+    let checkpoint = match &args.checkpoint {
+        Some(path) => find_checkpoint(path)?,
+        None => newest_checkpoint()?,
+    };
+    let model = load_model(&checkpoint, &args.device.open()?)?;
+    let tokenizer = load_tokenizer(&checkpoint)?;
+    let context = model.config.context;
+    let stride = args.stride.unwrap_or(context);
+    if !(1..=context).contains(&stride) {
+        bail_input!("--stride is {stride}; it must lie between 1 and the context, {context}");
+    }
+    let text = read_text(&args.data)?;
+    let tokens = tokenizer.encode(&text)?;
+    check_ids(&tokens, model.config.vocab_size)?;
+    if tokens.len() < 2 {
+        bail_input!("{} has {} token; scoring needs at least 2", args.data.display(), tokens.len());
+    }
+    let score = score(&model, &tokens, text.len(), stride)?;
+    if args.json {
+        println!(
+            "{}",
+            json!({
+                "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
+                "tokens": score.tokens, "bytes": score.bytes, "stride": stride, "checkpoint": checkpoint,
+            })
+        );
+    } else {
+        println!("checkpoint     {}", checkpoint.display());
+        println!("loss           {:.4} nats per token", score.loss());
+        println!("perplexity     {:.3}", score.perplexity());
+        println!("bits per byte  {:.4}", score.bits_per_byte());
+        println!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(score.bytes));
+    }
+    Ok(())
+}

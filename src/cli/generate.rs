@@ -1,0 +1,142 @@
+//! `tinygpt generate`
+
+use crate::checkpoint::{load_model, load_tokenizer};
+use crate::data::read_text;
+use crate::failure::escape_controls;
+use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::run::{find_checkpoint, newest_checkpoint};
+use crate::settings::DeviceKind;
+use crate::bail_input;
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(Args)]
+#[command(after_help = "Example: tinygpt generate --checkpoint runs/swiglu --prompt 'ROMEO:' --temperature 0.7")]
+pub struct GenerateArgs {
+    /// A run or a checkpoint directory [default: the newest run below runs/]
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Text to go on from [default: a line end]
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
+    prompt: Option<String>,
+    /// File that holds the text to go on from
+    #[arg(long, value_name = "FILE")]
+    prompt_file: Option<PathBuf>,
+    /// Tokens to write at most
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    max_tokens: usize,
+    /// Higher is more surprising; 0 always takes the likeliest token
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    temperature: f64,
+    /// Choose among the k likeliest tokens; 0: all
+    #[arg(long, value_name = "K", default_value_t = 40)]
+    top_k: usize,
+    /// Choose among the likeliest tokens that make up this probability; 1: all
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    top_p: f64,
+    /// Leave out tokens less than this times as likely as the likeliest; 0: none
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    min_p: f64,
+    /// Make the last 64 tokens less likely; 1: off
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    repeat_penalty: f64,
+    /// The same seed writes the same text
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Texts to write
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    num_samples: usize,
+    /// Stop before this text; may be given more than once
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Where to compute: cpu, cuda, cuda:1, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: DeviceKind,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print one JSON object per text instead of the text
+    #[arg(long)]
+    json: bool,
+}
+
+impl GenerateArgs {
+    fn sampling(&self) -> Result<Sampling> {
+        let within = |name: &str, value: f64, low: f64, high: f64| {
+            if !(low..=high).contains(&value) {
+                bail_input!("{name} is {value}; it must lie between {low} and {high}");
+            }
+            Ok(())
+        };
+        within("--temperature", self.temperature, 0.0, 100.0)?;
+        within("--top-p", self.top_p, 0.0, 1.0)?;
+        within("--min-p", self.min_p, 0.0, 1.0)?;
+        within("--repeat-penalty", self.repeat_penalty, 0.01, 100.0)?;
+        Ok(Sampling {
+            repeat_penalty: self.repeat_penalty,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            temperature: self.temperature,
+            seed: self.seed,
+        })
+    }
+
+    fn prompt(&self) -> Result<String> {
+        let prompt = match (&self.prompt, &self.prompt_file) {
+            (Some(prompt), _) => prompt.clone(),
+            (None, Some(path)) => read_text(path)?,
+            (None, None) => String::new(),
+        };
+        // The model goes on from something: where nothing is given, from the start of a line.
+        Ok(if prompt.is_empty() { "\n".to_string() } else { prompt })
+    }
+}
+
+pub fn run(args: &GenerateArgs) -> Result<()> {
+    super::set_threads(args.threads);
+    let (sampling, prompt) = (args.sampling()?, args.prompt()?);
+    let checkpoint = match &args.checkpoint {
+        Some(path) => find_checkpoint(path)?,
+        None => {
+            let newest = newest_checkpoint()?;
+            eprintln!("using {}", newest.display());
+            newest
+        }
+    };
+    let device = args.device.open()?;
+    let model = load_model(&checkpoint, &device)?;
+    let tokenizer = load_tokenizer(&checkpoint)?;
+    let limits = Limits { max_tokens: args.max_tokens, stop: args.stop.clone() };
+
+    let mut out = std::io::stdout();
+    let terminal = out.is_terminal();
+    let mut show = |text: &str| -> Result<()> {
+        if args.json {
+            return Ok(());
+        }
+        if terminal { write!(out, "{}", escape_controls(text))? } else { write!(out, "{text}")? }
+        Ok(out.flush()?)
+    };
+    for number in 0..args.num_samples {
+        let mut sampler = Sampler::new(sampling.clone(), number);
+        show(&prompt)?;
+        let began = Instant::now();
+        let generated = generate(&model, &tokenizer, &prompt, &mut sampler, &limits, &mut show)?;
+        let tokens_per_second = generated.tokens as f64 / began.elapsed().as_secs_f64();
+        if args.json {
+            println!(
+                "{}",
+                json!({ "text": generated.text, "tokens": generated.tokens, "tokens_per_second": tokens_per_second })
+            );
+        } else {
+            show("\n")?;
+            eprintln!("{} tokens, {tokens_per_second:.0} tokens/s", generated.tokens);
+        }
+    }
+    Ok(())
+}

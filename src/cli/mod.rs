@@ -1,0 +1,60 @@
+//! The command line: one file per command, flags and printing only.
+
+mod acts;
+mod compare;
+mod eval;
+mod generate;
+mod progress;
+mod text;
+mod train;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Train a small GPT on your text with the FFN activation of your choice, generate from it, and
+/// find out whether the choice mattered.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    train: train::TrainArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model (the default command)
+    Train(train::TrainArgs),
+    /// Write text with a trained model
+    Generate(generate::GenerateArgs),
+    /// Score a text: loss, perplexity, bits per byte
+    Eval(eval::EvalArgs),
+    /// Train one model per activation and seed, and compare them
+    Compare(compare::CompareArgs),
+    /// List the activations
+    Acts(acts::ActsArgs),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> Result<()> {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Train(cli.train)) {
+        Command::Train(args) => train::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Acts(args) => acts::run(&args),
+    }
+}
+
+/// Makes candle, gemm and rayon compute with `threads` threads; all cores where `None`.
+/// To be called before anything computes.
+fn set_threads(threads: Option<usize>) {
+    if let Some(threads) = threads {
+        // SAFETY: commands call this first thing, while the process has one thread, so that no
+        // other can be reading the environment. The variable is the only way to tell candle.
+        unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+    }
+}

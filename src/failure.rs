@@ -1,0 +1,82 @@
+//! What can go wrong, sorted by whose move is next. `main` turns the kind into an exit code.
+
+use std::fmt;
+
+/// An error that says more than "it failed": it decides the exit code.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line or an input file is wrong; the message says what, where and what to do.
+    Input(String),
+    /// The loss stopped being a number.
+    Diverged(String),
+}
+
+impl Failure {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Input(_) => 2,
+            Failure::Diverged(_) => 3,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Input(message) | Failure::Diverged(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Exit code of any error: 2 for bad input, 3 for divergence, 1 for the rest.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Failure>())
+        .map_or(1, Failure::exit_code)
+}
+
+/// The whole chain of causes on one line, terminal escapes made visible.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.contains(&cause) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&cause);
+    }
+    escape_controls(&line.replace('\n', " "))
+}
+
+/// Replaces control characters other than newline and tab by `\x1b`-style escapes, so that text
+/// from a file or a model cannot drive the terminal.
+pub fn escape_controls(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() => safe.extend(c.escape_default()),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// An [`Failure::Input`] error with a formatted message.
+#[macro_export]
+macro_rules! input_error {
+    ($($arg:tt)*) => {
+        ::anyhow::Error::new($crate::failure::Failure::Input(format!($($arg)*)))
+    };
+}
+
+/// Returns early with an [`input_error!`].
+#[macro_export]
+macro_rules! bail_input {
+    ($($arg:tt)*) => { return Err($crate::input_error!($($arg)*)) };
+}

@@ -1,0 +1,128 @@
+//! Generating text: read the prompt, then choose and read one token after the other.
+
+mod sampler;
+
+pub use sampler::{Sampler, Sampling};
+
+use crate::data::Tokenizer;
+use crate::model::{Cache, Gpt, Pass};
+use anyhow::Result;
+use candle_core::Tensor;
+
+/// A text made from a prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generated {
+    /// The continuation, without the prompt and without the stop string.
+    pub text: String,
+    pub tokens: usize,
+}
+
+/// When to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    pub max_tokens: usize,
+    /// Stops before the first of these strings.
+    pub stop: Vec<String>,
+}
+
+/// Reads tokens and predicts the next one, keeping at most a context of them in its cache.
+struct Reader<'a> {
+    model: &'a Gpt,
+    caches: Vec<Cache>,
+    /// All tokens so far.
+    history: Vec<u32>,
+    /// Tokens of `history` that are in the cache or were dropped from it.
+    read: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(model: &'a Gpt, prompt: Vec<u32>) -> Reader<'a> {
+        Reader { model, caches: model.caches(), history: prompt, read: 0 }
+    }
+
+    /// Logits (V) of the token after `history`. When the context is full the older half of it is
+    /// dropped and the rest read again, so that positions stay within the context.
+    fn next_logits(&mut self) -> Result<Vec<f32>> {
+        let context = self.model.config.context;
+        if self.caches[0].len() + self.history.len() - self.read > context {
+            self.caches = self.model.caches();
+            self.read = self.history.len() - (context / 2).max(1);
+        }
+        let ids = Tensor::new(&self.history[self.read..], self.model.device())?.unsqueeze(0)?;
+        let mut pass = Pass { caches: Some(&mut self.caches), ..Pass::default() };
+        let logits = self.model.forward(&ids, &mut pass)?; // (T, V)
+        self.read = self.history.len();
+        Ok(logits.get(logits.dims()[0] - 1)?.to_vec1()?)
+    }
+}
+
+/// Generates from a prompt, which must have at least one token. `show` gets the text piece by
+/// piece, in whole characters; text that may become a stop string is held back.
+pub fn generate(
+    model: &Gpt,
+    tokenizer: &Tokenizer,
+    prompt: &str,
+    sampler: &mut Sampler,
+    limits: &Limits,
+    mut show: impl FnMut(&str) -> Result<()>,
+) -> Result<Generated> {
+    let prompt = tokenizer.encode(prompt)?;
+    crate::data::check_ids(&prompt, model.config.vocab_size)?;
+    let end = tokenizer.token_id(crate::data::END_OF_TEXT);
+    let mut reader = Reader::new(model, prompt);
+    let mut decoder = tokenizer.decoder();
+    let mut text = String::new();
+    let mut shown = 0;
+    let mut tokens = 0;
+    let mut stopped = false;
+    while tokens < limits.max_tokens && !stopped {
+        let logits = reader.next_logits()?;
+        let id = sampler.choose(&logits, &reader.history);
+        if Some(id) == end {
+            break;
+        }
+        tokens += 1;
+        reader.history.push(id);
+        text += &decoder.push(id)?;
+        if let Some(at) = first_stop(&text, &limits.stop) {
+            text.truncate(at);
+            stopped = true;
+        }
+        let safe = if stopped { text.len() } else { text.len() - held_back(&text, &limits.stop) };
+        if safe > shown {
+            show(&text[shown..safe])?;
+            shown = safe;
+        }
+    }
+    if !stopped {
+        text += &decoder.finish()?;
+    }
+    show(&text[shown..])?;
+    Ok(Generated { text, tokens })
+}
+
+fn first_stop(text: &str, stops: &[String]) -> Option<usize> {
+    stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str())).min()
+}
+
+/// Bytes at the end of the text that a stop string begins with.
+fn held_back(text: &str, stops: &[String]) -> usize {
+    let begins = |stop: &String| {
+        (1..stop.len()).rev().find(|&n| stop.is_char_boundary(n) && text.ends_with(&stop[..n])).unwrap_or(0)
+    };
+    stops.iter().map(begins).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_become_a_stop_string_is_held_back() {
+        let stops = vec!["\n\n".to_string(), "ROMEO:".to_string()];
+        assert_eq!(held_back("so\n", &stops), 1);
+        assert_eq!(held_back("say ROM", &stops), 3);
+        assert_eq!(held_back("say", &stops), 0);
+        assert_eq!(first_stop("a ROMEO: b\n\n", &stops), Some(2));
+    }
+}

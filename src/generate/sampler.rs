@@ -1,0 +1,172 @@
+//! Choosing the next token: llama.cpp's chain, with its names and in its order.
+
+use crate::random::{self, Stream};
+use std::collections::HashSet;
+
+/// How to choose. The order of application is the order of the fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampling {
+    /// Divides the logits of tokens seen lately where positive, multiplies them where negative
+    /// (Keskar et al. 2019); 1 is off.
+    pub repeat_penalty: f64,
+    /// Keep the k most likely tokens; 0 is off.
+    pub top_k: usize,
+    /// Keep the most likely tokens until their probabilities reach p (Holtzman et al. 2020); 1 is off.
+    pub top_p: f64,
+    /// Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024); 0 is off.
+    pub min_p: f64,
+    /// Divides the logits; 0 takes the likeliest token.
+    pub temperature: f64,
+    pub seed: u64,
+}
+
+/// Tokens that the repeat penalty looks back on, as in llama.cpp.
+const PENALTY_WINDOW: usize = 64;
+
+/// Draws tokens with a state of its own.
+pub struct Sampler {
+    sampling: Sampling,
+    rng: Stream,
+}
+
+#[derive(Clone, Copy)]
+struct Candidate {
+    id: u32,
+    logit: f64,
+}
+
+impl Sampler {
+    /// `sample` numbers the texts that one command generates.
+    pub fn new(sampling: Sampling, sample: usize) -> Sampler {
+        let rng = random::stream(sampling.seed, &format!("sample {sample}"));
+        Sampler { sampling, rng }
+    }
+
+    /// The token to follow `history`, whose logits are `logits`.
+    pub fn choose(&mut self, logits: &[f32], history: &[u32]) -> u32 {
+        let sampling = &self.sampling;
+        let lately: HashSet<u32> = history.iter().rev().take(PENALTY_WINDOW).copied().collect();
+        let mut candidates: Vec<Candidate> = (0..)
+            .zip(logits)
+            .map(|(id, &logit)| {
+                let logit = f64::from(logit);
+                match (lately.contains(&id), logit > 0.0) {
+                    (false, _) => Candidate { id, logit },
+                    (true, true) => Candidate { id, logit: logit / sampling.repeat_penalty },
+                    (true, false) => Candidate { id, logit: logit * sampling.repeat_penalty },
+                }
+            })
+            .collect();
+        // Ties go to the smaller id, so that the order is the same everywhere.
+        candidates.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
+        if sampling.temperature == 0.0 {
+            return candidates[0].id;
+        }
+        if sampling.top_k > 0 {
+            candidates.truncate(sampling.top_k);
+        }
+        let mut mass = 0.0;
+        let wanted = probabilities(&candidates, 1.0)
+            .iter()
+            .position(|p| {
+                mass += p;
+                mass >= sampling.top_p
+            })
+            .map_or(candidates.len(), |last| last + 1);
+        candidates.truncate(wanted);
+        let floor = candidates[0].logit + sampling.min_p.ln();
+        candidates.retain(|candidate| candidate.logit >= floor);
+        self.draw(&candidates)
+    }
+
+    fn draw(&mut self, candidates: &[Candidate]) -> u32 {
+        let mut left = random::uniform(&mut self.rng);
+        for (candidate, p) in candidates.iter().zip(probabilities(candidates, self.sampling.temperature)) {
+            left -= p;
+            if left < 0.0 {
+                return candidate.id;
+            }
+        }
+        candidates[candidates.len() - 1].id
+    }
+}
+
+/// Softmax of the candidates' logits over `temperature`; they are sorted, the largest first.
+fn probabilities(candidates: &[Candidate], temperature: f64) -> Vec<f64> {
+    let powers: Vec<f64> =
+        candidates.iter().map(|c| ((c.logit - candidates[0].logit) / temperature).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFF: Sampling =
+        Sampling { repeat_penalty: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, temperature: 1.0, seed: 1 };
+
+    /// Logits of tokens with probabilities 0.5, 0.25, 0.15, 0.1.
+    fn logits() -> Vec<f32> {
+        [0.5f32, 0.25, 0.15, 0.1].map(f32::ln).to_vec()
+    }
+
+    fn shares(sampling: Sampling, history: &[u32]) -> Vec<f64> {
+        let mut sampler = Sampler::new(sampling, 0);
+        let draws = 20_000;
+        let mut counts = vec![0.0; 4];
+        for _ in 0..draws {
+            counts[sampler.choose(&logits(), history) as usize] += 1.0 / f64::from(draws);
+        }
+        counts
+    }
+
+    fn close(shares: &[f64], expected: [f64; 4]) {
+        for (got, want) in shares.iter().zip(expected) {
+            // Five standard errors of a share over 20,000 draws.
+            assert!((got - want).abs() < 0.018, "{shares:?}, expected {expected:?}");
+        }
+    }
+
+    #[test]
+    fn without_filters_tokens_come_as_often_as_the_model_says() {
+        close(&shares(OFF, &[]), [0.5, 0.25, 0.15, 0.1]);
+    }
+
+    #[test]
+    fn temperature_zero_takes_the_likeliest() {
+        let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..OFF }, 0);
+        assert!((0..100).all(|_| sampler.choose(&logits(), &[]) == 0));
+    }
+
+    #[test]
+    fn a_low_temperature_squares_the_odds() {
+        let squares = [0.25, 0.0625, 0.0225, 0.01];
+        let sum: f64 = squares.iter().sum();
+        close(&shares(Sampling { temperature: 0.5, ..OFF }, &[]), squares.map(|s| s / sum));
+    }
+
+    #[test]
+    fn filters_keep_what_they_promise() {
+        close(&shares(Sampling { top_k: 2, ..OFF }, &[]), [2.0 / 3.0, 1.0 / 3.0, 0.0, 0.0]);
+        close(&shares(Sampling { top_p: 0.7, ..OFF }, &[]), [2.0 / 3.0, 1.0 / 3.0, 0.0, 0.0]);
+        close(&shares(Sampling { min_p: 0.29, ..OFF }, &[]), [0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0.0]);
+    }
+
+    #[test]
+    fn the_repeat_penalty_makes_a_seen_token_rarer() {
+        let seen = shares(Sampling { repeat_penalty: 2.0, ..OFF }, &[0]);
+        // The negative logit ln 0.5 doubles: 0.25 before normalising.
+        close(&seen, [0.25 / 0.75, 0.25 / 0.75, 0.15 / 0.75, 0.1 / 0.75]);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_tokens() {
+        let draw = |seed| {
+            let mut sampler = Sampler::new(Sampling { seed, ..OFF }, 0);
+            (0..50).map(|_| sampler.choose(&logits(), &[])).collect::<Vec<u32>>()
+        };
+        assert_eq!(draw(3), draw(3));
+        assert_ne!(draw(3), draw(4));
+    }
+}

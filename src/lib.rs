@@ -1,0 +1,32 @@
+//! tinygpt: a small GPT whose FFN activation is chosen when it is trained, and the tools to find
+//! out whether the choice mattered. See README.md for the program, and `src/model/` for the model.
+//!
+//! Modules are listed bottom-up: each uses only those above it.
+
+#[macro_use]
+mod serde_by_name;
+pub mod failure;
+pub mod random;
+
+pub mod activation;
+pub mod settings;
+
+pub mod model;
+
+pub mod data;
+
+pub mod checkpoint;
+
+pub mod run;
+
+pub mod score;
+
+pub mod generate;
+
+pub mod train;
+
+pub mod compare;
+
+pub mod report;
+
+pub mod cli;

@@ -1,0 +1,182 @@
+//! The whole model: embedding, blocks, final norm, output head.
+
+use super::attention::{Attention, Cache};
+use super::dropout::Dropout;
+use super::ffn::Ffn;
+use super::norm::Norm;
+use super::params::Params;
+use super::rope::Rope;
+use crate::settings::{Backbone, ModelConfig};
+use candle_core::{D, Device, Result, Tensor};
+
+/// A place in the forward pass that an observer can look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Site {
+    /// The argument of the activation, (N, F).
+    PreActivation,
+    /// What the down projection reads, (N, F).
+    FfnHidden,
+    /// What the FFN adds to the residual stream, (N, C).
+    FfnOutput,
+}
+
+/// What one forward pass does besides computing logits.
+#[derive(Default)]
+pub struct Pass<'a> {
+    /// One cache per layer: the tokens given are the ones after those held.
+    pub caches: Option<&'a mut [Cache]>,
+    /// Set while training.
+    pub dropout: Option<Dropout>,
+    /// Called with (site, layer, values).
+    pub observer: Option<&'a mut dyn FnMut(Site, usize, &Tensor)>,
+}
+
+impl Pass<'_> {
+    pub fn observe(&mut self, site: Site, layer: usize, x: &Tensor) {
+        if let Some(observer) = &mut self.observer {
+            observer(site, layer, x);
+        }
+    }
+
+    fn drop(&self, x: Tensor, layer: usize, site: &str) -> Result<Tensor> {
+        match &self.dropout {
+            Some(dropout) => dropout.forward(&x, layer, site),
+            None => Ok(x),
+        }
+    }
+}
+
+struct Block {
+    attention_norm: Norm,
+    attention: Attention,
+    ffn_norm: Norm,
+    ffn: Ffn,
+}
+
+impl Block {
+    /// (B T, C) -> (B T, C): attention moves information between tokens, the FFN works on each.
+    fn forward(&self, x: &Tensor, layer: usize, model: &Gpt, shape: Shape, pass: &mut Pass) -> Result<Tensor> {
+        let cache = pass.caches.as_mut().map(|caches| &mut caches[layer]);
+        let mask = model.mask(shape)?;
+        let normed = self.attention_norm.forward(x)?;
+        let attended = self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask.as_ref(), cache)?;
+        let x = (x + pass.drop(attended, layer, "attention")?)?;
+        let transformed = self.ffn.forward(&self.ffn_norm.forward(&x)?, layer, pass)?;
+        x + pass.drop(transformed, layer, "ffn")?
+    }
+}
+
+/// How many sequences and tokens a forward pass gets, and where the tokens stand.
+#[derive(Clone, Copy)]
+struct Shape {
+    batch: usize,
+    tokens: usize,
+    start: usize,
+}
+
+/// A decoder-only transformer.
+pub struct Gpt {
+    pub config: ModelConfig,
+    pub params: Params,
+    embedding: Tensor,
+    positions: Option<Tensor>,
+    rope: Option<Rope>,
+    blocks: Vec<Block>,
+    norm: Norm,
+    head: Tensor,
+    /// (context, context): 0 on and below the diagonal, -infinity above it.
+    causal: Tensor,
+}
+
+impl Gpt {
+    pub fn new(config: ModelConfig, params: Params, device: &Device) -> Result<Gpt> {
+        let (embedding, positions, rope) = match config.backbone {
+            Backbone::Llama => (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, device)?)),
+            Backbone::Gpt2 => {
+                (params.get("transformer.wte.weight")?, Some(params.get("transformer.wpe.weight")?), None)
+            }
+        };
+        let norm = |layer: Option<usize>, llama: &str, gpt2: &str| {
+            let name = match (config.backbone, layer) {
+                (Backbone::Llama, Some(layer)) => format!("model.layers.{layer}.{llama}"),
+                (Backbone::Llama, None) => format!("model.{llama}"),
+                (Backbone::Gpt2, Some(layer)) => format!("transformer.h.{layer}.{gpt2}"),
+                (Backbone::Gpt2, None) => format!("transformer.{gpt2}"),
+            };
+            Norm::new(&params, &name, &config)
+        };
+        let blocks = (0..config.layers)
+            .map(|layer| {
+                Ok(Block {
+                    attention_norm: norm(Some(layer), "input_layernorm", "ln_1")?,
+                    attention: Attention::new(&params, layer, &config)?,
+                    ffn_norm: norm(Some(layer), "post_attention_layernorm", "ln_2")?,
+                    ffn: Ffn::new(&params, layer, &config)?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let causal: Vec<f32> = (0..config.context)
+            .flat_map(|t| (0..config.context).map(move |s| if s <= t { 0.0 } else { f32::NEG_INFINITY }))
+            .collect();
+        Ok(Gpt {
+            norm: norm(None, "norm", "ln_f")?,
+            head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
+            causal: Tensor::from_vec(causal, (config.context, config.context), device)?,
+            embedding,
+            positions,
+            rope,
+            blocks,
+            config,
+            params,
+        })
+    }
+
+    pub fn device(&self) -> &Device {
+        self.embedding.device()
+    }
+
+    /// Empty caches, one per layer.
+    pub fn caches(&self) -> Vec<Cache> {
+        vec![Cache::default(); self.config.layers]
+    }
+
+    /// Token ids (B, T) -> logits (B T, V).
+    ///
+    /// # Errors
+    /// If the tokens, with those already in the cache, exceed the context.
+    pub fn forward(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        let (batch, tokens) = ids.dims2()?;
+        let start = pass.caches.as_ref().map_or(0, |caches| caches[0].len());
+        let shape = Shape { batch, tokens, start };
+        if start + tokens > self.config.context {
+            candle_core::bail!("{} tokens exceed the context of {}", start + tokens, self.config.context);
+        }
+        let mut x = self.embedding.index_select(&ids.flatten_all()?, 0)?; // (B T, C)
+        if let Some(positions) = &self.positions {
+            let here = positions.narrow(0, start, tokens)?; // (T, C)
+            x = x.reshape((batch, tokens, self.config.dim))?.broadcast_add(&here)?.flatten_to(1)?;
+        }
+        x = pass.drop(x, 0, "embedding")?;
+        for (layer, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, layer, self, shape, pass)?;
+        }
+        self.norm.forward(&x)?.matmul(&self.head.t()?)
+    }
+
+    /// Negative log-likelihood of each target in nats: ids and targets (B, T) -> (B T).
+    pub fn token_losses(&self, ids: &Tensor, targets: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        let logits = self.forward(ids, pass)?;
+        let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+        let chosen = shifted.gather(&targets.flatten_all()?.unsqueeze(1)?, 1)?.squeeze(1)?; // (B T)
+        shifted.exp()?.sum(D::Minus1)?.log()? - chosen
+    }
+
+    /// (T, S), or none where a single token may see everything before it.
+    fn mask(&self, shape: Shape) -> Result<Option<Tensor>> {
+        if shape.tokens == 1 {
+            return Ok(None);
+        }
+        let rows = self.causal.narrow(0, shape.start, shape.tokens)?;
+        rows.narrow(1, 0, shape.start + shape.tokens).map(Some)
+    }
+}

@@ -1,0 +1,41 @@
+//! Rotary position embedding (Su et al. 2021), in the half-split layout of Llama on Hugging Face:
+//! element i is rotated together with element i + D/2.
+
+use crate::settings::ModelConfig;
+use candle_core::{D, Device, Result, Tensor};
+
+/// Cosines and sines of every position's angles, (context, D).
+pub struct Rope {
+    cos: Tensor,
+    sin: Tensor,
+}
+
+impl Rope {
+    pub fn new(config: &ModelConfig, device: &Device) -> Result<Rope> {
+        let head_dim = config.head_dim();
+        let angles: Vec<f64> = (0..config.context)
+            .flat_map(|position| {
+                (0..head_dim).map(move |i| {
+                    let pair = (i % (head_dim / 2)) as f64;
+                    position as f64 * config.rope_theta.powf(-2.0 * pair / head_dim as f64)
+                })
+            })
+            .collect();
+        let table = |f: fn(f64) -> f64| {
+            let values: Vec<f32> = angles.iter().map(|angle| f(*angle) as f32).collect();
+            Tensor::from_vec(values, (config.context, head_dim), device)
+        };
+        Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
+    }
+
+    /// (B, H, T, D) -> (B, H, T, D), the T tokens standing at `start`, `start + 1`, ...
+    pub fn forward(&self, x: &Tensor, start: usize) -> Result<Tensor> {
+        let (_, _, tokens, head_dim) = x.dims4()?;
+        let first = x.narrow(D::Minus1, 0, head_dim / 2)?;
+        let second = x.narrow(D::Minus1, head_dim / 2, head_dim / 2)?;
+        let turned = Tensor::cat(&[&second.neg()?, &first], D::Minus1)?;
+        let cos = self.cos.narrow(0, start, tokens)?; // (T, D)
+        let sin = self.sin.narrow(0, start, tokens)?;
+        x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
+    }
+}

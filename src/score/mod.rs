@@ -1,0 +1,123 @@
+//! How well a model predicts a text: loss, perplexity, bits per byte.
+
+use crate::model::{Gpt, Pass};
+use anyhow::Result;
+use candle_core::Tensor;
+use std::ops::Range;
+
+/// Tokens scored in one forward pass, about.
+const TOKENS_PER_PASS: usize = 4096;
+
+/// The negative log-likelihood of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// Sum over the scored tokens, nats.
+    pub nats: f64,
+    /// Tokens scored: all but the first.
+    pub tokens: usize,
+    /// UTF-8 bytes of the text.
+    pub bytes: usize,
+}
+
+impl Score {
+    /// Mean negative log-likelihood, nats per token.
+    pub fn loss(&self) -> f64 {
+        self.nats / self.tokens as f64
+    }
+
+    /// exp(loss): among how many equally likely tokens the model is undecided.
+    pub fn perplexity(&self) -> f64 {
+        self.loss().exp()
+    }
+
+    /// Comparable across tokenizers.
+    pub fn bits_per_byte(&self) -> f64 {
+        self.nats / (std::f64::consts::LN_2 * self.bytes as f64)
+    }
+}
+
+/// A window of the text: the model reads `inputs`, and the targets from `scored_from` on count.
+#[derive(Clone, Debug, PartialEq)]
+struct Window {
+    inputs: Range<usize>,
+    scored_from: usize,
+}
+
+/// Windows of at most `context` inputs starting at 0, `stride`, 2 `stride`, ...; each scores the
+/// targets that no window before it did, so that every token but the first is scored once.
+fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
+    let mut windows = Vec::new();
+    let mut scored = 0; // index of the last token scored
+    let mut start = 0;
+    while scored + 1 < tokens {
+        let end = (start + context).min(tokens - 1);
+        windows.push(Window { inputs: start..end, scored_from: scored + 1 });
+        scored = end;
+        start += stride;
+    }
+    windows
+}
+
+/// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context.
+pub fn score(model: &Gpt, tokens: &[u32], bytes: usize, stride: usize) -> Result<Score> {
+    let windows = windows(tokens.len(), model.config.context, stride);
+    let mut score = Score { nats: 0.0, tokens: 0, bytes };
+    let together = (TOKENS_PER_PASS / model.config.context).max(1);
+    // Windows of one pass have one length: only the last ones are shorter.
+    for group in windows.chunk_by(|a, b| a.inputs.len() == b.inputs.len()) {
+        for pass in group.chunks(together) {
+            score_pass(model, tokens, pass, &mut score)?;
+        }
+    }
+    Ok(score)
+}
+
+fn score_pass(model: &Gpt, tokens: &[u32], windows: &[Window], score: &mut Score) -> Result<()> {
+    let (rows, length) = (windows.len(), windows[0].inputs.len());
+    let gather = |shift: usize| {
+        let ids: Vec<u32> = windows
+            .iter()
+            .flat_map(|window| &tokens[window.inputs.start + shift..window.inputs.end + shift])
+            .copied()
+            .collect();
+        Tensor::from_vec(ids, (rows, length), model.device())
+    };
+    let losses = model.token_losses(&gather(0)?, &gather(1)?, &mut Pass::default())?.detach();
+    let losses: Vec<Vec<f32>> = losses.reshape((rows, length))?.to_vec2()?;
+    for (window, losses) in windows.iter().zip(&losses) {
+        // losses[i] belongs to token inputs.start + i + 1
+        let new = &losses[window.scored_from - window.inputs.start - 1..];
+        score.nats += new.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        score.tokens += new.len();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_but_the_first_is_scored_once_at_every_stride() {
+        for (tokens, context, stride) in [(100, 10, 10), (101, 10, 3), (5, 10, 10), (12, 10, 1), (2, 4, 4), (11, 10, 10)] {
+            let mut seen = vec![0; tokens];
+            for window in windows(tokens, context, stride) {
+                assert!(window.inputs.len() <= context);
+                assert_eq!(window.inputs.start % stride, 0);
+                for target in window.scored_from..=window.inputs.end {
+                    assert!(target > window.inputs.start);
+                    seen[target] += 1;
+                }
+            }
+            assert_eq!(seen[0], 0);
+            assert!(seen[1..].iter().all(|count| *count == 1), "{tokens} {context} {stride}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn perplexity_and_bits_are_those_of_the_loss() {
+        let score = Score { nats: 80.0 * 2.0_f64.ln(), tokens: 10, bytes: 20 };
+        assert!((score.perplexity() - 256.0).abs() < 1e-9);
+        assert!((score.bits_per_byte() - 4.0).abs() < 1e-12);
+    }
+}

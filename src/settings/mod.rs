@@ -1,0 +1,198 @@
+//! Settings: what a preset file and the command line may say, and nothing else.
+//!
+//! `Settings` is the same list of optional values in a preset, on the command line and in a
+//! checkpoint's `trainer.json`; a later one goes over an earlier one, and [`Recipe::new`] turns the
+//! result into validated values. Defaults that depend on nothing else stand in `models/default.toml`.
+
+mod model_config;
+mod preset;
+mod recipe;
+
+pub use model_config::{Backbone, ModelConfig};
+pub use preset::{Preset, PRESETS};
+pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
+
+use crate::activation::Activation;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which implementation of the model's arithmetic runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Ops {
+    /// The composition of candle operations in `src/model/`.
+    Plain,
+}
+
+/// Number format of parameters and arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    F32,
+}
+
+/// Everything a run can be told. `None` is "not said here".
+#[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Architecture around the FFN: llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
+    #[arg(long, help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<Backbone>,
+    /// FFN activation; `tinygpt acts` lists them [default: swiglu]
+    #[arg(long, value_name = "NAME", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Activation>,
+    /// Transformer blocks
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// Attention heads; must divide --dim
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// Key/value heads, shared by groups of query heads (llama only) [default: --heads]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<usize>,
+    /// Model width
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dim: Option<usize>,
+    /// FFN hidden size [default: 4 dim, or 8/3 dim to the nearest multiple of 8 when gated]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ffn_dim: Option<usize>,
+    /// Context length in tokens
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<usize>,
+    /// Give the output head a matrix of its own instead of the token embedding
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untie: Option<bool>,
+    /// Standard deviation of the initial weights [default: sqrt(2 / (5 dim))]
+    #[arg(long, value_name = "STD", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_std: Option<f64>,
+    /// Share of values dropped after the embedding, attention and FFN while training
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+
+    /// Sequences in one forward pass
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
+    /// Forward and backward passes per optimizer update
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grad_accum: Option<usize>,
+    /// Optimizer updates
+    #[arg(long, value_name = "N", conflicts_with = "epochs", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// Passes over the training text, instead of --steps
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// Peak learning rate
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lr: Option<f64>,
+    /// Learning rate at the end of the cosine [default: lr / 10]
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_lr: Option<f64>,
+    /// Steps of linear warmup [default: 5 % of the steps, at most 100]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<usize>,
+    /// Decoupled weight decay, on matrices only
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    /// AdamW's decay of the gradient's mean
+    #[arg(long, value_name = "B", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta1: Option<f64>,
+    /// AdamW's decay of the gradient's square
+    #[arg(long, value_name = "B", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta2: Option<f64>,
+    /// Largest global norm of the gradient; 0 turns clipping off
+    #[arg(long, value_name = "NORM", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grad_clip: Option<f64>,
+    /// Seed of the initial weights, the batches and dropout
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Score the validation text every N steps; 0: at the end only
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_every: Option<usize>,
+    /// Write a checkpoint every N steps; 0: at evaluations and at the end only
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub save_every: Option<usize>,
+    /// Checkpoints kept besides best and last
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<usize>,
+
+    /// Text to train on: a UTF-8 file [default: this program's own source]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Text to validate on [default: the last tenth of --data]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_data: Option<PathBuf>,
+    /// How text becomes tokens: char
+    #[arg(long, value_name = "KIND", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerKind>,
+
+    /// Threads to compute with [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// Implementation of the model's arithmetic
+    #[arg(long, help_heading = "Machine")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ops: Option<Ops>,
+    /// Number format
+    #[arg(long, help_heading = "Machine")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<Precision>,
+    /// Where to compute: cpu, cuda, cuda:1, metal
+    #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceKind>,
+}
+
+impl Settings {
+    /// These settings, and where they are silent those of `base`.
+    pub fn over(&self, base: &Settings) -> Settings {
+        let mut merged = base.to_map();
+        merged.extend(self.to_map());
+        // A length said here replaces the base's, in whichever unit that was.
+        if self.steps.is_some() {
+            merged.remove("epochs");
+        }
+        if self.epochs.is_some() {
+            merged.remove("steps");
+        }
+        serde_json::from_value(merged.into()).expect("settings survive a round trip through JSON")
+    }
+
+    /// The values that are said, by the name of their flag.
+    pub fn to_map(&self) -> serde_json::Map<String, serde_json::Value> {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(map)) => map,
+            _ => unreachable!("a struct serializes to an object"),
+        }
+    }
+}

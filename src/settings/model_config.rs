@@ -1,0 +1,92 @@
+//! The shape of a model: what a `config.json` says.
+
+use crate::activation::Activation;
+use crate::bail_input;
+use anyhow::Result;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The architecture around the FFN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Backbone {
+    /// RMSNorm, rotary positions, no biases, optionally grouped key/value heads.
+    Llama,
+    /// LayerNorm, learned positions, biases.
+    Gpt2,
+}
+
+/// Largest value of any dimension, far above what a CPU can train, far below overflow.
+const LARGEST: usize = 1 << 24;
+
+/// Everything that determines a model's parameters and arithmetic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    pub backbone: Backbone,
+    pub act: Activation,
+    pub layers: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub dim: usize,
+    pub ffn_dim: usize,
+    pub context: usize,
+    pub vocab_size: usize,
+    /// The output head is the token embedding.
+    pub tied: bool,
+    pub init_std: f64,
+    pub norm_eps: f64,
+    pub rope_theta: f64,
+}
+
+impl ModelConfig {
+    /// Size of one attention head.
+    pub fn head_dim(&self) -> usize {
+        self.dim / self.heads
+    }
+
+    /// Refuses shapes that no model can have, naming the flag to change.
+    pub fn validated(self) -> Result<Self> {
+        let sizes = [
+            ("--layers", self.layers),
+            ("--heads", self.heads),
+            ("--kv-heads", self.kv_heads),
+            ("--dim", self.dim),
+            ("--ffn-dim", self.ffn_dim),
+            ("--context", self.context),
+            ("the vocabulary size", self.vocab_size),
+        ];
+        for (name, size) in sizes {
+            if size == 0 || size > LARGEST {
+                bail_input!("{name} is {size}; it must be between 1 and {LARGEST}");
+            }
+        }
+        let (dim, heads, kv_heads) = (self.dim, self.heads, self.kv_heads);
+        if dim % heads != 0 {
+            bail_input!("--heads {heads} does not divide --dim {dim}; try --heads {}", divisor_near(dim, heads));
+        }
+        match self.backbone {
+            Backbone::Llama if self.head_dim() % 2 != 0 => bail_input!(
+                "head size {} (--dim {dim} / --heads {heads}) is odd; rotary positions need an even one",
+                self.head_dim()
+            ),
+            Backbone::Llama if heads % kv_heads != 0 => {
+                bail_input!("--kv-heads {kv_heads} does not divide --heads {heads}")
+            }
+            Backbone::Gpt2 if heads != kv_heads => {
+                bail_input!("--kv-heads {kv_heads} needs --backbone llama; gpt2 has one key/value head per head ({heads})")
+            }
+            _ => {}
+        }
+        for (name, value) in [("--init-std", self.init_std), ("the norm's epsilon", self.norm_eps), ("rope_theta", self.rope_theta)] {
+            if !(value.is_finite() && value > 0.0) {
+                bail_input!("{name} is {value}; it must be a positive number");
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The divisor of `n` nearest to `wanted`.
+fn divisor_near(n: usize, wanted: usize) -> usize {
+    (1..=n).filter(|d| n % d == 0).min_by_key(|d| d.abs_diff(wanted)).unwrap_or(1)
+}

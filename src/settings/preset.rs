@@ -1,0 +1,94 @@
+//! Presets: the files of `models/`, compiled in, and files of the user's own.
+
+use super::Settings;
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use std::path::Path;
+
+/// A named preset: TOML whose keys are the flags of `tinygpt train`.
+pub struct Preset {
+    pub name: &'static str,
+    text: &'static str,
+}
+
+macro_rules! presets {
+    ($($name:literal),*) => {
+        /// The presets compiled in; `default` comes first and fills what the others leave open.
+        pub const PRESETS: &[Preset] = &[$(Preset {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/", $name, ".toml")),
+        }),*];
+    };
+}
+presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2");
+
+impl Preset {
+    /// What it is for: its opening comment line.
+    pub fn purpose(&self) -> &'static str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches('#').trim()
+    }
+
+    pub fn settings(&self) -> Result<Settings> {
+        parse(self.text, self.name)
+    }
+}
+
+impl Settings {
+    /// The settings of `--model NAME|FILE`, completed by the preset `default`.
+    pub fn preset(name: &str) -> Result<Settings> {
+        let default = PRESETS[0].settings()?;
+        if let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) {
+            return Ok(preset.settings()?.over(&default));
+        }
+        let path = Path::new(name);
+        if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| input_error!("cannot read preset {name}: {error}"))?;
+            return Ok(parse(&text, name)?.over(&default));
+        }
+        let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        bail_input!("unknown preset '{name}'; known: {}, or a .toml file", names.join(", "))
+    }
+}
+
+fn parse(text: &str, name: &str) -> Result<Settings> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        input_error!("preset {name}, line {line}: {}", error.message())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Recipe;
+
+    #[test]
+    fn every_preset_is_valid_and_opens_with_what_it_is_for() {
+        for preset in PRESETS {
+            let settings = Settings::preset(preset.name).unwrap();
+            Recipe::new(settings).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            assert!(preset.text.starts_with("# "), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let error = parse("# mine\nlayers = 2\nlayerz = 3\n", "mine.toml").unwrap_err().to_string();
+        assert!(error.contains("mine.toml, line 3") && error.contains("layerz"), "{error}");
+    }
+
+    #[test]
+    fn flags_go_over_a_preset_key_by_key() {
+        let flags = Settings { layers: Some(9), ..Settings::default() };
+        let merged = flags.over(&Settings::preset("shakespeare-char").unwrap());
+        assert_eq!((merged.layers, merged.dim), (Some(9), Some(128)));
+    }
+
+    #[test]
+    fn a_length_in_epochs_replaces_one_in_steps() {
+        let flags = Settings { epochs: Some(2.0), ..Settings::default() };
+        let merged = flags.over(&Settings::preset("default").unwrap());
+        assert_eq!((merged.steps, merged.epochs), (None, Some(2.0)));
+    }
+}

@@ -1,0 +1,262 @@
+//! A recipe: settings with every default filled in, checked once, then trusted.
+
+use super::{Backbone, ModelConfig, Ops, Settings};
+use crate::activation::Activation;
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use candle_core::Device;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// How long to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    Steps(usize),
+    Epochs(f64),
+}
+
+/// How text becomes tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenizerKind {
+    /// One token per character of the training text, bytes for all others.
+    Char,
+}
+
+impl fmt::Display for TokenizerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TokenizerKind::Char => f.write_str("char"),
+        }
+    }
+}
+
+impl FromStr for TokenizerKind {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "char" => Ok(TokenizerKind::Char),
+            _ => bail_input!("unknown tokenizer '{text}'; known: char"),
+        }
+    }
+}
+
+serde_by_name!(TokenizerKind);
+
+/// The device that computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    Cpu,
+    Cuda(usize),
+    Metal,
+}
+
+impl DeviceKind {
+    /// # Errors
+    /// If this build or this machine has no such device.
+    pub fn open(self) -> Result<Device> {
+        let hint = |feature: &str, error: candle_core::Error| {
+            input_error!("cannot use --device {self}: {error} (was tinygpt built with --features {feature}?)")
+        };
+        match self {
+            DeviceKind::Cpu => Ok(Device::Cpu),
+            DeviceKind::Cuda(index) => Device::new_cuda(index).map_err(|error| hint("cuda", error)),
+            DeviceKind::Metal => Device::new_metal(0).map_err(|error| hint("metal", error)),
+        }
+    }
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceKind::Cpu => f.write_str("cpu"),
+            DeviceKind::Cuda(index) => write!(f, "cuda:{index}"),
+            DeviceKind::Metal => f.write_str("metal"),
+        }
+    }
+}
+
+impl FromStr for DeviceKind {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(DeviceKind::Cpu),
+            None if text == "cuda" => Ok(DeviceKind::Cuda(0)),
+            None if text == "metal" => Ok(DeviceKind::Metal),
+            Some(("cuda", index)) => match index.parse() {
+                Ok(index) => Ok(DeviceKind::Cuda(index)),
+                Err(_) => bail_input!("'{text}' is no device; a CUDA device is cuda:0, cuda:1, ..."),
+            },
+            _ => bail_input!("unknown device '{text}'; known: cpu, cuda, cuda:<number>, metal"),
+        }
+    }
+}
+
+serde_by_name!(DeviceKind);
+
+/// How the parameters are updated, and when the run looks at itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    pub batch_size: usize,
+    pub grad_accum: usize,
+    pub length: Length,
+    pub lr: f64,
+    pub min_lr: f64,
+    /// `None`: 5 % of the steps, at most 100.
+    pub warmup: Option<usize>,
+    pub weight_decay: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    /// 0 turns clipping off.
+    pub grad_clip: f64,
+    pub dropout: f64,
+    pub seed: u64,
+    pub eval_every: usize,
+    pub save_every: usize,
+    pub keep: usize,
+}
+
+/// A complete, valid description of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// The model, its vocabulary size standing at 1 until the tokenizer is known.
+    model: ModelConfig,
+    pub training: Training,
+    /// `None`: the text compiled in.
+    pub data: Option<PathBuf>,
+    pub val_data: Option<PathBuf>,
+    pub tokenizer: TokenizerKind,
+    pub device: DeviceKind,
+    pub ops: Ops,
+    pub threads: Option<usize>,
+    /// What this was made from.
+    settings: Settings,
+}
+
+/// Takes a value that the preset `default` sets, or says which is missing.
+macro_rules! required {
+    ($settings:ident . $field:ident) => {
+        $settings.$field.clone().ok_or_else(|| {
+            input_error!("--{} is not set", stringify!($field).replace('_', "-"))
+        })?
+    };
+}
+
+impl Recipe {
+    /// Fills in derived defaults and checks every value.
+    ///
+    /// # Errors
+    /// A [`Failure::Input`](crate::failure::Failure) that names the offending flag.
+    pub fn new(settings: Settings) -> Result<Recipe> {
+        let act: Activation = required!(settings.act);
+        let dim = required!(settings.dim);
+        let heads = required!(settings.heads);
+        let model = ModelConfig {
+            backbone: settings.backbone.unwrap_or(Backbone::Llama),
+            act,
+            layers: required!(settings.layers),
+            heads,
+            kv_heads: settings.kv_heads.unwrap_or(heads),
+            dim,
+            ffn_dim: settings.ffn_dim.unwrap_or_else(|| act.ffn_dim(dim)),
+            context: required!(settings.context),
+            vocab_size: 1,
+            tied: !settings.untie.unwrap_or(false),
+            // Pre-activations of unit-scale inputs then have the same spread at every width, and
+            // the usual 0.02 at width 1000. See docs/decisions.md.
+            init_std: settings.init_std.unwrap_or_else(|| (2.0 / (5.0 * dim as f64)).sqrt()),
+            norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+        };
+        let lr = required!(settings.lr);
+        let training = Training {
+            batch_size: required!(settings.batch_size),
+            grad_accum: required!(settings.grad_accum),
+            length: match (settings.steps, settings.epochs) {
+                (_, Some(epochs)) => Length::Epochs(epochs),
+                (Some(steps), None) => Length::Steps(steps),
+                (None, None) => bail_input!("neither --steps nor --epochs is set"),
+            },
+            lr,
+            min_lr: settings.min_lr.unwrap_or(lr / 10.0),
+            warmup: settings.warmup,
+            weight_decay: required!(settings.weight_decay),
+            beta1: required!(settings.beta1),
+            beta2: required!(settings.beta2),
+            grad_clip: required!(settings.grad_clip),
+            dropout: required!(settings.dropout),
+            seed: required!(settings.seed),
+            eval_every: required!(settings.eval_every),
+            save_every: required!(settings.save_every),
+            keep: required!(settings.keep),
+        };
+        training.check()?;
+        if settings.threads == Some(0) {
+            bail_input!("--threads is 0; it must be at least 1");
+        }
+        Ok(Recipe {
+            model: model.validated()?,
+            training,
+            data: settings.data.clone(),
+            val_data: settings.val_data.clone(),
+            tokenizer: settings.tokenizer.unwrap_or(TokenizerKind::Char),
+            device: settings.device.unwrap_or(DeviceKind::Cpu),
+            ops: settings.ops.unwrap_or(Ops::Plain),
+            threads: settings.threads,
+            settings,
+        })
+    }
+
+    /// The settings it was made from.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The same recipe with other settings over it.
+    pub fn with(&self, settings: &Settings) -> Result<Recipe> {
+        Recipe::new(settings.over(&self.settings))
+    }
+
+    pub fn act(&self) -> Activation {
+        self.model.act
+    }
+
+    pub fn context(&self) -> usize {
+        self.model.context
+    }
+
+    /// The model for a tokenizer of `vocab_size` tokens.
+    pub fn model(&self, vocab_size: usize) -> Result<ModelConfig> {
+        ModelConfig { vocab_size, ..self.model.clone() }.validated()
+    }
+}
+
+impl Training {
+    fn check(&self) -> Result<()> {
+        if self.batch_size == 0 || self.grad_accum == 0 {
+            bail_input!("--batch-size and --grad-accum must be at least 1");
+        }
+        match self.length {
+            Length::Steps(0) => bail_input!("--steps is 0; it must be at least 1"),
+            Length::Epochs(epochs) if !(epochs > 0.0 && epochs.is_finite()) => {
+                bail_input!("--epochs is {epochs}; it must be a positive number")
+            }
+            _ => {}
+        }
+        let within = |name: &str, value: f64, low: f64, high: f64| {
+            if !(low..=high).contains(&value) {
+                bail_input!("{name} is {value}; it must lie between {low} and {high}");
+            }
+            Ok(())
+        };
+        within("--lr", self.lr, 0.0, 10.0)?;
+        within("--min-lr", self.min_lr, 0.0, self.lr)?;
+        within("--weight-decay", self.weight_decay, 0.0, 10.0)?;
+        within("--beta1", self.beta1, 0.0, 0.999_999)?;
+        within("--beta2", self.beta2, 0.0, 0.999_999)?;
+        within("--grad-clip", self.grad_clip, 0.0, 1e9)?;
+        within("--dropout", self.dropout, 0.0, 0.99)
+    }
+}

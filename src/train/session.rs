@@ -1,0 +1,403 @@
+//! A training run from its first step to its last checkpoint.
+
+use super::optimizer::AdamW;
+use super::schedule::Schedule;
+use super::step;
+use crate::checkpoint::{self, Checkpoint, TrainerState};
+use crate::data::{Batches, Dataset};
+use crate::failure::Failure;
+use crate::model::{self, Dropout, Gpt, ModelSize, Params, Pass, Site};
+use crate::run::{BEST, LAST, RunDir};
+use crate::score::{Score, score};
+use crate::settings::{Length, ModelConfig, Recipe, Settings};
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use serde::Serialize;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Validation tokens scored while training; the whole text is scored at the end.
+const EVAL_TOKENS: usize = 1_000_000;
+
+/// What a run is about to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub config: ModelConfig,
+    pub data: String,
+    pub size: ModelSize,
+    pub flops_per_token: f64,
+    pub tokens_per_step: usize,
+    pub first_step: usize,
+    pub steps: usize,
+    /// Passes over the training text.
+    pub epochs: f64,
+    /// Bytes, estimated.
+    pub memory: f64,
+    /// Seconds, estimated from one step that is not counted.
+    pub seconds: f64,
+    /// Root mean square of what the FFNs add to the residual stream at the start.
+    pub ffn_output_rms: f64,
+}
+
+/// One optimizer update, done.
+#[derive(Clone, Copy, Debug)]
+pub struct StepReport {
+    /// Updates done.
+    pub step: usize,
+    pub steps: usize,
+    pub loss: f64,
+    pub lr: f64,
+    /// Before clipping.
+    pub grad_norm: f64,
+    pub tokens_per_second: f64,
+    pub seconds_left: f64,
+}
+
+/// The validation text, scored.
+#[derive(Clone, Copy, Debug)]
+pub struct Evaluation {
+    pub step: usize,
+    pub score: Score,
+    /// All of the validation text, not its first million tokens.
+    pub whole: bool,
+    /// The lowest loss so far.
+    pub best: bool,
+}
+
+/// What a run tells of itself.
+pub enum Event<'a> {
+    Planned(&'a Plan),
+    Stepped(StepReport),
+    Evaluated(Evaluation),
+    Saved(&'a Path),
+}
+
+/// Follows a run.
+pub trait Watcher {
+    fn notice(&mut self, event: Event<'_>);
+}
+
+/// A finished run, as `--json` prints it.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct Outcome {
+    pub act: String,
+    pub params: usize,
+    pub ffn_params: usize,
+    pub ffn_dim: usize,
+    pub steps: usize,
+    pub tokens: u64,
+    /// Wall time of this process's part of the run.
+    pub seconds: f64,
+    /// From the median step; evaluation and saving left out.
+    pub tokens_per_second: f64,
+    /// Mean loss of the last step's batch.
+    pub train_loss: f64,
+    pub val_loss: f64,
+    pub val_perplexity: f64,
+    pub bits_per_byte: f64,
+    pub checkpoint: PathBuf,
+}
+
+/// A run in memory.
+pub struct Session<'a> {
+    recipe: &'a Recipe,
+    dataset: &'a Dataset,
+    run: RunDir,
+    model: Gpt,
+    optimizer: AdamW,
+    state: TrainerState,
+    schedule: Schedule,
+    best: Option<f64>,
+    step_seconds: Vec<f64>,
+}
+
+impl<'a> Session<'a> {
+    /// A run at its beginning.
+    pub fn start(recipe: &'a Recipe, dataset: &'a Dataset, run: RunDir, device: &Device) -> Result<Session<'a>> {
+        let config = recipe.model(dataset.tokenizer.vocab_size())?;
+        let params = Params::init(&config, recipe.training.seed, device)?;
+        let model = Gpt::new(config, params, device)?;
+        let steps = steps(recipe, dataset)?;
+        let state = TrainerState {
+            // Resuming must not depend on how the text's length translates into steps.
+            settings: Settings { steps: Some(steps), ..Settings::default() }.over(recipe.settings()),
+            step: 0,
+            steps,
+            tokens: 0,
+            params: ModelSize::new(&model.config).total,
+            train_loss: f64::NAN,
+            data: dataset.fingerprint(),
+        };
+        Session::new(recipe, dataset, run, model, state)
+    }
+
+    /// A run as its last checkpoint left it.
+    ///
+    /// # Errors
+    /// If the text is not the one the run began with.
+    pub fn resume(recipe: &'a Recipe, dataset: &'a Dataset, run: RunDir, device: &Device) -> Result<Session<'a>> {
+        let shown = run.path().display().to_string();
+        let Some(directory) = run.checkpoint(LAST) else { bail_input!("{shown} holds no checkpoint to resume") };
+        let saved = checkpoint::load_trainer(&directory)?;
+        if saved.data != dataset.fingerprint() {
+            bail_input!("the text {} is not the one that {shown} was trained on; resuming would mix the two", dataset.name);
+        }
+        let model = checkpoint::load_model(&directory, device)?;
+        let steps = steps(recipe, dataset)?;
+        let state = TrainerState { settings: recipe.settings().clone(), steps, ..saved };
+        let mut session = Session::new(recipe, dataset, run, model, state)?;
+        let shapes = AdamW::moment_shapes(&session.model.params);
+        let moments = checkpoint::read_tensors(&directory.join("optimizer.safetensors"), &shapes, device)?;
+        session.optimizer.restore(&session.model.params, moments)?;
+        session.run.truncate_log(session.state.step)?;
+        session.best = session.run.evaluations().into_iter().map(|(_, loss)| loss).min_by(f64::total_cmp);
+        Ok(session)
+    }
+
+    fn new(
+        recipe: &'a Recipe,
+        dataset: &'a Dataset,
+        run: RunDir,
+        model: Gpt,
+        state: TrainerState,
+    ) -> Result<Session<'a>> {
+        let training = &recipe.training;
+        let schedule = Schedule {
+            peak: training.lr,
+            floor: training.min_lr,
+            warmup: training.warmup.unwrap_or((state.steps / 20).min(100)),
+            steps: state.steps,
+        };
+        let optimizer = AdamW::new(&model.params, training)?;
+        Ok(Session { recipe, dataset, run, model, optimizer, state, schedule, best: None, step_seconds: Vec::new() })
+    }
+
+    pub fn model(&self) -> &Gpt {
+        &self.model
+    }
+
+    /// Trains to the end, saving and evaluating on the way.
+    ///
+    /// # Errors
+    /// [`Failure::Diverged`] if the loss or a gradient stops being finite.
+    pub fn train(&mut self, watcher: &mut dyn Watcher) -> Result<Outcome> {
+        let began = Instant::now();
+        let training = &self.recipe.training;
+        let mut batches =
+            Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
+        watcher.notice(Event::Planned(&self.plan(&mut batches)?));
+        let steps = self.state.steps;
+        let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
+        // A run that was killed between saving and evaluating still owes the evaluation.
+        let evaluated = self.run.evaluations().iter().any(|(step, _)| *step == self.state.step);
+        let mut owed = self.state.step > 0 && evaluation_due(self.state.step) && !evaluated;
+        let mut final_score = None;
+        loop {
+            if owed {
+                let evaluation = self.evaluate()?;
+                watcher.notice(Event::Evaluated(evaluation));
+                self.run.prune(training.keep)?;
+                final_score = (evaluation.step == steps && evaluation.whole).then_some(evaluation.score);
+            }
+            if self.state.step >= steps {
+                break;
+            }
+            let report = self.step(&mut batches)?;
+            watcher.notice(Event::Stepped(report));
+            owed = evaluation_due(report.step);
+            if owed || is_due(report.step, training.save_every) {
+                watcher.notice(Event::Saved(&self.save()?));
+            }
+        }
+        let score = match final_score {
+            Some(score) => score,
+            None => self.score(self.dataset.val.len())?,
+        };
+        self.outcome(score, began.elapsed().as_secs_f64())
+    }
+
+    /// Counts, and times one step that changes nothing.
+    fn plan(&self, batches: &mut Batches) -> Result<Plan> {
+        let (training, config) = (&self.recipe.training, &self.model.config);
+        let tokens_per_step = training.batch_size * config.context * training.grad_accum;
+        let batch = batches.get(0);
+        let began = Instant::now();
+        step::gradients(&self.model, &batch, None)?;
+        let seconds = began.elapsed().as_secs_f64() * training.grad_accum as f64;
+        let steps = self.state.steps;
+        let tokens = (steps * tokens_per_step) as f64;
+        Ok(Plan {
+            config: config.clone(),
+            data: self.dataset.name.clone(),
+            size: ModelSize::new(config),
+            flops_per_token: model::training_flops_per_token(config),
+            tokens_per_step,
+            first_step: self.state.step,
+            steps,
+            epochs: tokens / (batches.windows() * config.context) as f64,
+            memory: model::training_bytes(config, training.batch_size),
+            seconds: seconds * (steps - self.state.step.min(steps)) as f64,
+            ffn_output_rms: self.ffn_output_rms(&batch.inputs)?,
+        })
+    }
+
+    /// Root mean square of all FFN outputs over a batch.
+    fn ffn_output_rms(&self, inputs: &[u32]) -> Result<f64> {
+        let context = self.model.config.context;
+        let ids = Tensor::from_slice(inputs, (inputs.len() / context, context), self.model.device())?;
+        let mut squares = Vec::new();
+        let mut observer = |site: Site, _layer: usize, x: &Tensor| {
+            if site == Site::FfnOutput {
+                squares.push(x.sqr().and_then(|square| square.mean_all()?.to_scalar::<f32>()));
+            }
+        };
+        self.model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+        let squares = squares.into_iter().collect::<candle_core::Result<Vec<f32>>>()?;
+        Ok((squares.iter().map(|square| f64::from(*square)).sum::<f64>() / squares.len() as f64).sqrt())
+    }
+
+    /// One optimizer update.
+    fn step(&mut self, batches: &mut Batches) -> Result<StepReport> {
+        let began = Instant::now();
+        let training = &self.recipe.training;
+        let (step, parts) = (self.state.step, training.grad_accum);
+        let pass = |part: usize, batches: &mut Batches| {
+            let dropout = Dropout { rate: training.dropout, seed: training.seed, step, micro_step: part };
+            step::gradients(&self.model, &batches.get(step * parts + part), Some(dropout))
+        };
+        let (mut loss, mut gradients) = pass(0, batches)?;
+        for part in 1..parts {
+            let (more, others) = pass(part, batches)?;
+            loss += more;
+            gradients.add(&others)?;
+        }
+        loss /= parts as f64;
+        let grad_norm = gradients.norm()? / parts as f64;
+        if !(loss.is_finite() && grad_norm.is_finite()) {
+            return Err(self.diverged(loss, grad_norm));
+        }
+        let clip = if training.grad_clip > 0.0 { (training.grad_clip / (grad_norm + 1e-6)).min(1.0) } else { 1.0 };
+        let lr = self.schedule.lr(step);
+        self.optimizer.update(&self.model.params, &gradients, clip / parts as f64, lr, step)?;
+
+        let tokens = training.batch_size * self.model.config.context * parts;
+        self.state.step += 1;
+        self.state.tokens += tokens as u64;
+        self.state.train_loss = loss;
+        let seconds = began.elapsed().as_secs_f64();
+        self.step_seconds.push(seconds);
+        self.run.log(&json!({
+            "step": step + 1, "loss": loss, "lr": lr, "grad_norm": grad_norm,
+            "tokens": self.state.tokens, "seconds": seconds,
+        }))?;
+        let recent = median(&self.step_seconds[self.step_seconds.len().saturating_sub(20)..]);
+        Ok(StepReport {
+            step: step + 1,
+            steps: self.state.steps,
+            loss,
+            lr,
+            grad_norm,
+            tokens_per_second: tokens as f64 / recent,
+            seconds_left: recent * (self.state.steps - step - 1) as f64,
+        })
+    }
+
+    fn diverged(&self, loss: f64, grad_norm: f64) -> anyhow::Error {
+        let last = match self.run.checkpoint(LAST) {
+            Some(path) => format!("the last good checkpoint is {}", path.display()),
+            None => "there is no checkpoint yet".to_string(),
+        };
+        let training = &self.recipe.training;
+        anyhow::Error::new(Failure::Diverged(format!(
+            "training diverged at step {}: loss {loss}, gradient norm {grad_norm}; {last}. Try a lower --lr (now {}), a longer --warmup (now {}) or --grad-clip 1 (now {})",
+            self.state.step + 1, training.lr, self.schedule.warmup, training.grad_clip,
+        )))
+    }
+
+    fn save(&self) -> Result<PathBuf> {
+        let path = self.run.step_dir(self.state.step);
+        let contents = Checkpoint {
+            model: &self.model,
+            tokenizer: &self.dataset.tokenizer,
+            trainer: &self.state,
+            moments: self.optimizer.moments(&self.model.params),
+        };
+        checkpoint::save(&path, &contents)?;
+        self.run.point(LAST, self.state.step)?;
+        Ok(path)
+    }
+
+    /// Scores the validation text and marks the checkpoint if it is the best so far. The same part
+    /// of the text is scored every time, so that losses can be compared.
+    fn evaluate(&mut self) -> Result<Evaluation> {
+        let score = self.score(EVAL_TOKENS)?;
+        let best = self.best.is_none_or(|best| score.loss() < best);
+        if best {
+            self.best = Some(score.loss());
+            self.run.point(BEST, self.state.step)?;
+        }
+        self.run.log(&json!({
+            "step": self.state.step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
+            "bits_per_byte": score.bits_per_byte(), "val_tokens": score.tokens,
+        }))?;
+        Ok(Evaluation { step: self.state.step, score, whole: self.dataset.val.len() <= EVAL_TOKENS, best })
+    }
+
+    /// The score of the first `limit` validation tokens.
+    fn score(&self, limit: usize) -> Result<Score> {
+        let tokens = &self.dataset.val[..limit.min(self.dataset.val.len())];
+        let bytes = if tokens.len() == self.dataset.val.len() {
+            self.dataset.val_bytes
+        } else {
+            self.dataset.tokenizer.decode(tokens)?.len()
+        };
+        score(&self.model, tokens, bytes, self.model.config.context)
+    }
+
+    fn outcome(&self, score: Score, seconds: f64) -> Result<Outcome> {
+        let config = &self.model.config;
+        let tokens = self.recipe.training.batch_size * config.context * self.recipe.training.grad_accum;
+        let size = ModelSize::new(config);
+        Ok(Outcome {
+            act: config.act.name(),
+            params: size.total,
+            ffn_params: size.ffn,
+            ffn_dim: config.ffn_dim,
+            steps: self.state.step,
+            tokens: self.state.tokens,
+            seconds,
+            tokens_per_second: tokens as f64 / median(&self.step_seconds),
+            train_loss: self.state.train_loss,
+            val_loss: score.loss(),
+            val_perplexity: score.perplexity(),
+            bits_per_byte: score.bits_per_byte(),
+            checkpoint: self.run.checkpoint(LAST).ok_or_else(|| input_error!("the run has no checkpoint"))?,
+        })
+    }
+}
+
+/// Optimizer updates that the recipe asks for on this text.
+fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
+    let training = &recipe.training;
+    match training.length {
+        Length::Steps(steps) => Ok(steps),
+        Length::Epochs(epochs) => {
+            let batches = Batches::new(&dataset.train, recipe.context(), training.batch_size, training.seed)?;
+            let windows = batches.windows() as f64 * epochs;
+            Ok((windows / (training.batch_size * training.grad_accum) as f64).ceil().max(1.0) as usize)
+        }
+    }
+}
+
+/// Whether something that happens every `period` steps happens after `step`; 0 is never.
+fn is_due(step: usize, period: usize) -> bool {
+    period > 0 && step.is_multiple_of(period)
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
