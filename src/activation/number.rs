@@ -33,6 +33,12 @@ pub trait Number:
         self.if_positive(self.clone(), zero)
     }
 
+    /// min(x, 0), with derivative 1 at 0.
+    fn negative_part(self) -> Self {
+        let zero = self.constant(0.0);
+        self.if_positive(zero, self.clone())
+    }
+
     /// |x|.
     fn abs(self) -> Self {
         self.if_positive(self.clone(), -self.clone())

@@ -163,11 +163,11 @@ functions! {
         source: "Clevert et al. 2015", transformers: None, gated_name: None,
         kinks: &[],
         value: |x| {
-            let negative = -(-x.clone()).relu();
+            let negative = x.clone().negative_part();
             x.if_positive(x.clone(), negative.exp() + -1.0)
         },
         derivative: |x| {
-            let negative = -(-x.clone()).relu();
+            let negative = x.clone().negative_part();
             x.if_positive(x.constant(1.0), negative.exp())
         },
     }
@@ -177,11 +177,11 @@ functions! {
         source: "Klambauer et al. 2017", transformers: None, gated_name: None,
         kinks: &[0.0],
         value: |x| {
-            let negative = -(-x.clone()).relu();
+            let negative = x.clone().negative_part();
             x.if_positive(x.clone(), (negative.exp() + -1.0) * SELU_ALPHA) * SELU_SCALE
         },
         derivative: |x| {
-            let negative = -(-x.clone()).relu();
+            let negative = x.clone().negative_part();
             x.if_positive(x.constant(1.0), negative.exp() * SELU_ALPHA) * SELU_SCALE
         },
     }

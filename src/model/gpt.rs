@@ -89,9 +89,13 @@ pub struct Gpt {
 }
 
 impl Gpt {
+    /// The model over these parameters, computing in their number format.
     pub fn new(config: ModelConfig, params: Params, device: &Device) -> Result<Gpt> {
+        let dtype = params.vars[0].dtype();
         let (embedding, positions, rope) = match config.backbone {
-            Backbone::Llama => (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, device)?)),
+            Backbone::Llama => {
+                (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, dtype, device)?))
+            }
             Backbone::Gpt2 => {
                 (params.get("transformer.wte.weight")?, Some(params.get("transformer.wpe.weight")?), None)
             }
@@ -121,7 +125,7 @@ impl Gpt {
         Ok(Gpt {
             norm: norm(None, "norm", "ln_f")?,
             head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
-            causal: Tensor::from_vec(causal, (config.context, config.context), device)?,
+            causal: Tensor::from_vec(causal, (config.context, config.context), device)?.to_dtype(dtype)?,
             embedding,
             positions,
             rope,

@@ -2,7 +2,7 @@
 //! element i is rotated together with element i + D/2.
 
 use crate::settings::ModelConfig;
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 
 /// Cosines and sines of every position's angles, (context, D).
 pub struct Rope {
@@ -11,7 +11,7 @@ pub struct Rope {
 }
 
 impl Rope {
-    pub fn new(config: &ModelConfig, device: &Device) -> Result<Rope> {
+    pub fn new(config: &ModelConfig, dtype: DType, device: &Device) -> Result<Rope> {
         let head_dim = config.head_dim();
         let angles: Vec<f64> = (0..config.context)
             .flat_map(|position| {
@@ -22,8 +22,8 @@ impl Rope {
             })
             .collect();
         let table = |f: fn(f64) -> f64| {
-            let values: Vec<f32> = angles.iter().map(|angle| f(*angle) as f32).collect();
-            Tensor::from_vec(values, (config.context, head_dim), device)
+            let values: Vec<f64> = angles.iter().map(|angle| f(*angle)).collect();
+            Tensor::from_vec(values, (config.context, head_dim), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
         };
         Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
     }

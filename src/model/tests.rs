@@ -1,1 +1,236 @@
+//! Promises of the model: it computes what transformers computes, every parameter learns, gradients
+//! are right, nothing looks ahead, and a cache changes nothing.
 
+use super::*;
+use crate::activation::Activation;
+use crate::settings::{Backbone, ModelConfig};
+use candle_core::{DType, Device, Tensor};
+
+fn config(backbone: Backbone, act: &str) -> ModelConfig {
+    ModelConfig {
+        backbone,
+        act: act.parse().unwrap(),
+        layers: 2,
+        heads: 4,
+        kv_heads: if backbone == Backbone::Llama { 2 } else { 4 },
+        dim: 16,
+        ffn_dim: 24,
+        context: 8,
+        vocab_size: 11,
+        tied: true,
+        init_std: 0.3,
+        norm_eps: 1e-5,
+        rope_theta: 10_000.0,
+    }
+}
+
+fn model(config: &ModelConfig, dtype: DType) -> Gpt {
+    let params = Params::fill(config, |spec| {
+        Tensor::from_vec(spec.initial_values(1), spec.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)
+    });
+    Gpt::new(config.clone(), params.unwrap(), &Device::Cpu).unwrap()
+}
+
+/// (2, 6) inputs and targets.
+fn batch() -> (Tensor, Tensor) {
+    let ids: Vec<u32> = vec![3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8];
+    let targets: Vec<u32> = vec![1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9];
+    let tensor = |ids| Tensor::from_vec(ids, (2, 6), &Device::Cpu).unwrap();
+    (tensor(ids), tensor(targets))
+}
+
+fn loss(model: &Gpt, pass: &mut Pass) -> Tensor {
+    let (ids, targets) = batch();
+    model.token_losses(&ids, &targets, pass).unwrap().mean_all().unwrap()
+}
+
+fn logits(model: &Gpt, ids: &[u32], caches: Option<&mut [Cache]>) -> Vec<Vec<f32>> {
+    let ids = Tensor::new(ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+    let mut pass = Pass { caches, ..Pass::default() };
+    model.forward(&ids, &mut pass).unwrap().to_vec2().unwrap()
+}
+
+const BACKBONES: [Backbone; 2] = [Backbone::Llama, Backbone::Gpt2];
+
+/// Expected values from transformers in f64 (`scripts/reference_logits.py`).
+#[test]
+fn logits_equal_transformers() {
+    let cases: &[(&str, &str, usize, bool, [f64; 11])] = include!("transformers_logits.in");
+    for (backbone, act, kv_heads, tied, expected) in cases {
+        let backbone = if *backbone == "llama" { Backbone::Llama } else { Backbone::Gpt2 };
+        let config = ModelConfig { kv_heads: *kv_heads, tied: *tied, ..config(backbone, act) };
+        let params = Params::fill(&config, |spec| {
+            let phase: f64 = spec.name.bytes().map(f64::from).sum();
+            let base = if spec.shape.len() == 1 && spec.name.ends_with("weight") { 1.0 } else { 0.0 };
+            let values: Vec<f64> =
+                (0..spec.elements()).map(|k| base + 0.3 * (0.37 * k as f64 + phase).sin()).collect();
+            Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
+        });
+        let model = Gpt::new(config, params.unwrap(), &Device::Cpu).unwrap();
+        let ids = Tensor::new(&[[3u32, 1, 4, 1, 5, 9]], &Device::Cpu).unwrap();
+        let logits = model.forward(&ids, &mut Pass::default()).unwrap();
+        let last: Vec<f64> = logits.get(5).unwrap().to_vec1().unwrap();
+        for (got, want) in last.iter().zip(expected) {
+            assert!((got - want).abs() < 1e-6, "{backbone:?} {act}: {last:?}\ntransformers: {expected:?}");
+        }
+    }
+}
+
+/// GPT-2's key bias adds the same to every score of a query, which softmax ignores.
+#[test]
+fn every_parameter_learns_but_gpt2s_key_bias() {
+    for backbone in BACKBONES {
+        for tied in [true, false] {
+            let config = ModelConfig { tied, ..config(backbone, "gelu") };
+            let model = model(&config, DType::F64);
+            let gradients = loss(&model, &mut Pass::default()).backward().unwrap();
+            for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+                let gradient = gradients.get(var).unwrap_or_else(|| panic!("{} has no gradient", spec.name));
+                let gradient: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
+                assert!(gradient.iter().all(|g| g.is_finite()), "{}", spec.name);
+                let parts = if spec.name.ends_with("c_attn.bias") { 3 } else { 1 };
+                for (i, part) in gradient.chunks(gradient.len() / parts).enumerate() {
+                    let norm = part.iter().map(|g| g * g).sum::<f64>().sqrt();
+                    let is_key_bias = parts == 3 && i == 1;
+                    assert_eq!(norm < 1e-12, is_key_bias, "{} part {i}: norm {norm}", spec.name);
+                }
+            }
+        }
+    }
+}
+
+/// Central differences in f64 along two entries of every parameter. The inputs are random, so that
+/// none lies within the step of a kink.
+#[test]
+fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
+    let step = 1e-6;
+    for backbone in BACKBONES {
+        for act in Activation::named() {
+            let model = model(&config(backbone, &act.name()), DType::F64);
+            let gradients = loss(&model, &mut Pass::default()).backward().unwrap();
+            for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+                let gradient: Vec<f64> = gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+                let values: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
+                for entry in [spec.elements() / 3, spec.elements() - 1] {
+                    let at = |offset: f64| {
+                        let mut moved = values.clone();
+                        moved[entry] += offset;
+                        var.set(&Tensor::from_vec(moved, spec.shape.as_slice(), &Device::Cpu).unwrap()).unwrap();
+                        loss(&model, &mut Pass::default()).to_scalar::<f64>().unwrap()
+                    };
+                    let numeric = (at(step) - at(-step)) / (2.0 * step);
+                    at(0.0);
+                    let analytic = gradient[entry];
+                    assert!(
+                        (numeric - analytic).abs() < 1e-7 + 1e-5 * analytic.abs(),
+                        "{backbone:?} {act} {}[{entry}]: {analytic}, differences give {numeric}",
+                        spec.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_changes_no_logit_before_it() {
+    for backbone in BACKBONES {
+        let model = model(&config(backbone, "swiglu"), DType::F32);
+        let (before, after) = ([3, 1, 4, 1, 5, 9, 2], [3, 1, 4, 1, 6, 9, 2]);
+        let (a, b) = (logits(&model, &before, None), logits(&model, &after, None));
+        assert_eq!(a[..4], b[..4]);
+        assert_ne!(a[4], b[4]);
+        assert_ne!(a[6], b[6]);
+    }
+}
+
+#[test]
+fn logits_are_the_same_with_and_without_a_cache() {
+    for backbone in BACKBONES {
+        let model = model(&config(backbone, "swiglu"), DType::F32);
+        let ids = [3, 1, 4, 1, 5, 9, 2, 6];
+        let whole = logits(&model, &ids, None);
+        for first in [1, 3, 7] {
+            let mut caches = model.caches();
+            let mut pieces = logits(&model, &ids[..first], Some(&mut caches));
+            for id in &ids[first..] {
+                pieces.extend(logits(&model, &[*id], Some(&mut caches)));
+            }
+            for (a, b) in whole.iter().flatten().zip(pieces.iter().flatten()) {
+                assert!((a - b).abs() < 1e-4, "{backbone:?}: {a} and {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn more_tokens_than_the_context_are_an_error_not_a_panic() {
+    let model = model(&config(Backbone::Llama, "relu"), DType::F32);
+    let ids = Tensor::zeros((1, 9), DType::U32, &Device::Cpu).unwrap();
+    let error = model.forward(&ids, &mut Pass::default()).unwrap_err().to_string();
+    assert!(error.contains("9 tokens exceed the context of 8"), "{error}");
+}
+
+#[test]
+fn initial_values_are_a_function_of_seed_and_name() {
+    let values = |act: &str, layers: usize, seed: u64| -> Vec<(String, Vec<f32>)> {
+        let specs = param_specs(&ModelConfig { layers, ..config(Backbone::Llama, act) });
+        specs.into_iter().map(|spec| (spec.name.clone(), spec.initial_values(seed))).collect()
+    };
+    let (relu, swiglu, other_seed) = (values("relu", 2, 1), values("swiglu", 2, 1), values("relu", 2, 2));
+    for (name, initial) in &relu {
+        // Another activation: the same values in every tensor that both have.
+        assert_eq!(Some(initial), swiglu.iter().find(|(n, _)| n == name).map(|(_, v)| v), "{name}");
+        if !name.contains("norm") {
+            assert_ne!(Some(initial), other_seed.iter().find(|(n, _)| n == name).map(|(_, v)| v), "{name}");
+        }
+    }
+}
+
+#[test]
+fn projections_to_the_residual_stream_start_smaller_with_depth() {
+    let specs = param_specs(&ModelConfig { layers: 8, ..config(Backbone::Llama, "swiglu") });
+    for spec in specs {
+        let to_residual = spec.name.contains("o_proj") || spec.name.contains("down_proj");
+        if let Init::Normal { std } = spec.init {
+            let expected = if to_residual { 0.3 / 4.0 } else { 0.3 };
+            assert!((std - expected).abs() < 1e-12, "{}: {std}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn dropout_is_a_function_of_seed_step_and_place_and_keeps_the_mean() {
+    let x = Tensor::ones((100, 100), DType::F32, &Device::Cpu).unwrap();
+    let dropout = Dropout { rate: 0.25, seed: 1, step: 3, micro_step: 0 };
+    let values = |dropout: Dropout, layer| -> Vec<f32> {
+        dropout.forward(&x, layer, "ffn").unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    };
+    let dropped = values(dropout, 0);
+    assert_eq!(dropped, values(dropout, 0));
+    assert_ne!(dropped, values(dropout, 1));
+    assert_ne!(dropped, values(Dropout { step: 4, ..dropout }, 0));
+    assert_ne!(dropped, values(Dropout { micro_step: 1, ..dropout }, 0));
+    let zeros = dropped.iter().filter(|value| **value == 0.0).count() as f64 / 1e4;
+    // Five standard errors of a share of 10,000.
+    assert!((zeros - 0.25).abs() < 5.0 * (0.25f64 * 0.75 / 1e4).sqrt(), "{zeros}");
+    assert!(dropped.iter().all(|value| *value == 0.0 || (*value - 1.0 / 0.75).abs() < 1e-6));
+}
+
+/// The published GPT-2 small, counted by transformers.
+#[test]
+fn parameters_are_counted_as_gpt2_counts_them() {
+    let config = ModelConfig {
+        layers: 12,
+        heads: 12,
+        kv_heads: 12,
+        dim: 768,
+        ffn_dim: 3072,
+        context: 1024,
+        vocab_size: 50_257,
+        ..config(Backbone::Gpt2, "gelu_tanh")
+    };
+    let size = ModelSize::new(&config);
+    assert_eq!(size.total, 124_439_808); // GPT2LMHeadModel("gpt2").num_parameters()
+    assert_eq!(size.ffn, 12 * (8 * 768 * 768 + 5 * 768));
+}

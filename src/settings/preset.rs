@@ -53,7 +53,7 @@ impl Settings {
 
 fn parse(text: &str, name: &str) -> Result<Settings> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count());
         input_error!("preset {name}, line {line}: {}", error.message())
     })
 }

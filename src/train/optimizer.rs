@@ -14,6 +14,11 @@ const EPS: f64 = 1e-8;
 pub struct Gradients(Vec<Tensor>);
 
 impl Gradients {
+    /// Gradients that are known, one per parameter.
+    pub fn new(gradients: Vec<Tensor>) -> Gradients {
+        Gradients(gradients)
+    }
+
     /// Takes the parameters' gradients out of a backward pass. A parameter that the loss does not
     /// depend on has a gradient of zero.
     pub fn take(params: &Params, mut store: GradStore) -> Result<Gradients> {
@@ -41,9 +46,12 @@ impl Gradients {
         Ok(sum.sqrt())
     }
 
-    pub fn as_slice(&self) -> &[Tensor] {
-        &self.0
-    }
+}
+
+/// What to multiply gradients of norm `norm` with so that they are no longer than `limit`, which is
+/// 0 for no limit. As `torch.nn.utils.clip_grad_norm_`.
+pub fn clip_scale(norm: f64, limit: f64) -> f64 {
+    if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) } else { 1.0 }
 }
 
 /// The optimizer's state: running means of each gradient and of its square.

@@ -1,6 +1,6 @@
 //! A training run from its first step to its last checkpoint.
 
-use super::optimizer::AdamW;
+use super::optimizer::{AdamW, clip_scale};
 use super::schedule::Schedule;
 use super::step;
 use crate::checkpoint::{self, Checkpoint, TrainerState};
@@ -278,7 +278,7 @@ impl<'a> Session<'a> {
         if !(loss.is_finite() && grad_norm.is_finite()) {
             return Err(self.diverged(loss, grad_norm));
         }
-        let clip = if training.grad_clip > 0.0 { (training.grad_clip / (grad_norm + 1e-6)).min(1.0) } else { 1.0 };
+        let clip = clip_scale(grad_norm, training.grad_clip);
         let lr = self.schedule.lr(step);
         self.optimizer.update(&self.model.params, &gradients, clip / parts as f64, lr, step)?;
 

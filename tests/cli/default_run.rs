@@ -1,0 +1,34 @@
+//! The first minute: the program without a text, and with real text where there is some.
+
+use super::*;
+use std::path::PathBuf;
+
+#[test]
+fn without_a_text_it_trains_on_its_own_source_and_says_what_to_do_next() {
+    let folder = folder();
+    let output = succeed(tinygpt(&folder).args(["--steps", "3", "--eval-every", "0"]));
+    assert!(output.contains("a sample:") && output.contains("next: tinygpt generate --checkpoint runs/swiglu"), "{output}");
+    assert!(exists(&folder, "runs/swiglu/best/model.safetensors"));
+}
+
+/// tinyshakespeare, where it lies beside the project or where `TINYGPT_SHAKESPEARE` says.
+fn shakespeare() -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/tinyshakespeare.txt");
+    let named = std::env::var_os("TINYGPT_SHAKESPEARE").map(PathBuf::from);
+    named.into_iter().chain([beside]).find(|path| path.is_file())
+}
+
+#[test]
+fn real_text_is_learned_within_seconds() {
+    let Some(path) = shakespeare() else {
+        eprintln!("skipped: tinyshakespeare.txt is not here; name it in TINYGPT_SHAKESPEARE");
+        return;
+    };
+    let folder = folder();
+    let flags = ["--act", "swiglu", "--steps", "150", "--eval-every", "0", "--out", "run", "--json", "--data"];
+    let result = last_line(&succeed(tinygpt(&folder).args(flags).arg(path)));
+    // Letters by their frequency alone: 3.3 nats; by the letter before: 2.45.
+    assert!(number(&result, "val_loss") < 2.6, "{result}");
+    let text = succeed(tinygpt(&folder).args(["generate", "--checkpoint", "run", "--max-tokens", "200"]));
+    assert!(text.split_whitespace().count() > 15, "{text}");
+}

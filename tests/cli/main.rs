@@ -1,0 +1,91 @@
+//! Promises of the program, kept by the real binary in directories of their own.
+
+mod acts;
+mod bad_input;
+mod compare;
+mod default_run;
+mod eval;
+mod generate;
+mod resume;
+mod train;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The program, started in `folder`.
+fn tinygpt(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tinygpt"));
+    command.current_dir(folder.path());
+    command
+}
+
+/// A model that trains in a moment, on `text.txt`.
+const SMALL: &[&str] = &[
+    "--data", "text.txt", "--layers", "1", "--heads", "2", "--dim", "16", "--context", "16", "--batch-size", "4",
+    "--steps", "12", "--eval-every", "5", "--lr", "1e-2", "--threads", "1",
+];
+
+/// The small model's flags with some replaced by others.
+fn small_but(flags: &[&str]) -> Vec<String> {
+    let kept = SMALL.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
+    kept.chain(flags).map(ToString::to_string).collect()
+}
+
+/// A directory with `text.txt`: 400 lines of simple English.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "text.txt", &text(400));
+    folder
+}
+
+fn text(lines: usize) -> String {
+    let animals = ["cat", "dog", "hen", "fox", "owl"];
+    let verbs = ["sees", "likes", "hears"];
+    let line = |i: usize| format!("the {} {} the {}.\n", animals[i % 5], verbs[i * 7 % 3], animals[(i * 3 + i / 5) % 5]);
+    (0..lines).map(line).collect()
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    std::fs::write(folder.path().join(name), text).unwrap();
+}
+
+fn read(folder: &TempDir, name: &str) -> Vec<u8> {
+    std::fs::read(folder.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Trains the small model with more flags and returns the object that `--json` prints last.
+fn train(folder: &TempDir, flags: &[&str]) -> Value {
+    last_line(&succeed(tinygpt(folder).arg("train").args(small_but(flags)).arg("--json")))
+}
+
+/// Standard output of a command that must succeed.
+fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line that a command prints which must fail with `code`.
+fn fail(command: &mut Command, code: i32) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).to_string();
+    assert_eq!(output.status.code(), Some(code), "{command:?}:\n{errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
+    errors.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("{errors}")).to_string()
+}
+
+fn last_line(output: &str) -> Value {
+    let line = output.lines().last().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {output}"))
+}
+
+fn number(object: &Value, key: &str) -> f64 {
+    object[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {object}"))
+}
+
+fn exists(folder: &TempDir, path: &str) -> bool {
+    Path::new(folder.path()).join(path).exists()
+}
