@@ -150,21 +150,17 @@ impl RunDir {
         writeln!(file, "{line}").with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// (step, validation loss) of every evaluation in `metrics.jsonl`.
-    pub fn evaluations(&self) -> Vec<(usize, f64)> {
+    /// The lines of `metrics.jsonl`.
+    pub fn metrics(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.path.join(METRICS)).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter_map(|line| Some((line["step"].as_u64()? as usize, line["val_loss"].as_f64()?))).collect()
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// Drops the lines of `metrics.jsonl` past `step`: a resumed run writes them again.
     pub fn truncate_log(&self, step: usize) -> Result<()> {
         let path = self.path.join(METRICS);
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-        let at_or_before = |line: &&str| {
-            serde_json::from_str::<Value>(line).is_ok_and(|value| value["step"].as_u64() <= Some(step as u64))
-        };
-        let kept: String = text.lines().filter(at_or_before).map(|line| format!("{line}\n")).collect();
+        let kept = self.metrics().into_iter().filter(|line| line["step"].as_u64() <= Some(step as u64));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
         fs::write(&path, kept).with_context(|| format!("cannot write {}", path.display()))
     }
 }

@@ -73,11 +73,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untie: Option<bool>,
     /// Standard deviation of the initial weights [default: sqrt(2 / (5 dim))]
-    #[arg(long, value_parser = finite_number, value_name = "STD", help_heading = "Model")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "STD", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
     /// Share of values dropped after the embedding, attention and FFN while training
-    #[arg(long, value_parser = finite_number, value_name = "P", help_heading = "Model")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "P", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
 
@@ -94,15 +94,15 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Passes over the training text, instead of --steps
-    #[arg(long, value_parser = finite_number, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Peak learning rate
-    #[arg(long, value_parser = finite_number, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// Learning rate at the end of the cosine [default: lr / 10]
-    #[arg(long, value_parser = finite_number, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_lr: Option<f64>,
     /// Steps of linear warmup [default: 5 % of the steps, at most 100]
@@ -110,19 +110,19 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<usize>,
     /// Decoupled weight decay, on matrices only
-    #[arg(long, value_parser = finite_number, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// AdamW's decay of the gradient's mean
-    #[arg(long, value_parser = finite_number, value_name = "B", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f64>,
     /// AdamW's decay of the gradient's square
-    #[arg(long, value_parser = finite_number, value_name = "B", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f64>,
     /// Largest global norm of the gradient; 0 turns clipping off
-    #[arg(long, value_parser = finite_number, value_name = "NORM", help_heading = "Training")]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "NORM", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_clip: Option<f64>,
     /// Seed of the initial weights, the batches and dropout

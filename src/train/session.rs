@@ -14,7 +14,7 @@ use crate::{bail_input, input_error};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -88,7 +88,7 @@ pub struct Outcome {
     pub ffn_dim: usize,
     pub steps: usize,
     pub tokens: u64,
-    /// Wall time of this process's part of the run.
+    /// Wall time of all steps, evaluation and saving left out.
     pub seconds: f64,
     /// From the median step; evaluation and saving left out.
     pub tokens_per_second: f64,
@@ -152,7 +152,10 @@ impl<'a> Session<'a> {
         let moments = checkpoint::read_tensors(&directory.join("optimizer.safetensors"), &shapes, device)?;
         session.optimizer.restore(&session.model.params, moments)?;
         session.run.truncate_log(session.state.step)?;
-        session.best = session.run.evaluations().into_iter().map(|(_, loss)| loss).min_by(f64::total_cmp);
+        let metrics = session.run.metrics();
+        let numbers = |key: &'static str| metrics.iter().filter_map(move |line| line[key].as_f64());
+        session.best = numbers("val_loss").min_by(f64::total_cmp);
+        session.step_seconds = numbers("seconds").collect();
         Ok(session)
     }
 
@@ -183,7 +186,6 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Failure::Diverged`] if the loss or a gradient stops being finite.
     pub fn train(&mut self, watcher: &mut dyn Watcher) -> Result<Outcome> {
-        let began = Instant::now();
         let training = &self.recipe.training;
         let mut batches =
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
@@ -191,7 +193,8 @@ impl<'a> Session<'a> {
         let steps = self.state.steps;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.
-        let evaluated = self.run.evaluations().iter().any(|(step, _)| *step == self.state.step);
+        let is_here = |line: &Value| line["step"].as_u64() == Some(self.state.step as u64);
+        let evaluated = self.run.metrics().iter().any(|line| is_here(line) && line["val_loss"].is_number());
         let mut owed = self.state.step > 0 && evaluation_due(self.state.step) && !evaluated;
         let mut final_score = None;
         loop {
@@ -215,7 +218,7 @@ impl<'a> Session<'a> {
             Some(score) => score,
             None => self.score(self.dataset.val.len())?,
         };
-        self.outcome(score, began.elapsed().as_secs_f64())
+        self.outcome(score)
     }
 
     /// Counts, and times one step that changes nothing.
@@ -356,7 +359,7 @@ impl<'a> Session<'a> {
         score(&self.model, tokens, bytes, self.model.config.context)
     }
 
-    fn outcome(&self, score: Score, seconds: f64) -> Result<Outcome> {
+    fn outcome(&self, score: Score) -> Result<Outcome> {
         let config = &self.model.config;
         let tokens = self.recipe.training.batch_size * config.context * self.recipe.training.grad_accum;
         let size = ModelSize::new(config);
@@ -367,7 +370,7 @@ impl<'a> Session<'a> {
             ffn_dim: config.ffn_dim,
             steps: self.state.step,
             tokens: self.state.tokens,
-            seconds,
+            seconds: self.step_seconds.iter().sum(),
             tokens_per_second: tokens as f64 / median(&self.step_seconds),
             train_loss: self.state.train_loss,
             val_loss: score.loss(),
