@@ -32,10 +32,7 @@ impl std::error::Error for Failure {}
 
 /// Exit code of any error: 2 for bad input, 3 for divergence, 1 for the rest.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<Failure>())
-        .map_or(1, Failure::exit_code)
+    error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(1, Failure::exit_code)
 }
 
 /// The whole chain of causes on one line, terminal escapes made visible.

@@ -79,10 +79,7 @@ mod tests {
         let variance = draws.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / n as f64;
         // Five standard errors: 0.5 / sqrt(n) for the mean, 0.25 sqrt(2 / n) for the variance.
         assert!(mean.abs() < 5.0 * 0.5 / (n as f64).sqrt(), "mean {mean}");
-        assert!(
-            (variance - 0.25).abs() < 5.0 * 0.25 * (2.0 / n as f64).sqrt(),
-            "variance {variance}"
-        );
+        assert!((variance - 0.25).abs() < 5.0 * 0.25 * (2.0 / n as f64).sqrt(), "variance {variance}");
     }
 
     #[test]

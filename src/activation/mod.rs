@@ -1,4 +1,4 @@
-//! Activations: a pointwise function from [`table`], gated or not.
+//! Activations: a pointwise function from the table, gated or not.
 //!
 //! Ungated, an FFN computes `W_down f(W_up x)`; gated (Shazeer 2020, "GLU Variants Improve
 //! Transformer"), it computes `W_down (f(W_gate x) * W_up x)`.
@@ -90,9 +90,10 @@ impl FromStr for Activation {
             return Ok(activation);
         }
         let pointwise = |name: &str| {
-            Function::ALL.iter().copied().find(|function| {
-                function.facts().name == name || function.facts().aliases.contains(&name)
-            })
+            Function::ALL
+                .iter()
+                .copied()
+                .find(|function| function.facts().name == name || function.facts().aliases.contains(&name))
         };
         let found = match lower.strip_prefix("glu:") {
             Some(gate) => pointwise(gate).map(|function| Activation { function, gated: true }),

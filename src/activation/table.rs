@@ -3,7 +3,7 @@
 //! Everything else (the flag, `tinygpt acts`, the plots, the model, the tests) follows from it.
 
 use super::number::Number;
-use std::f64::consts::{FRAC_2_SQRT_PI, FRAC_1_SQRT_2};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// Facts about a pointwise function that are not its formula.
 pub struct Facts {

@@ -116,14 +116,20 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
             let heads = size("num_attention_heads")?;
             let dim = size("hidden_size")?;
             if !json["head_dim"].is_null() && heads.checked_mul(size("head_dim")?) != Some(dim) {
-                bail_input!("'head_dim' times 'num_attention_heads' is not 'hidden_size'; that is not supported");
+                bail_input!(
+                    "'head_dim' times 'num_attention_heads' is not 'hidden_size'; that is not supported"
+                );
             }
             ModelConfig {
                 backbone,
                 act,
                 layers: size("num_hidden_layers")?,
                 heads,
-                kv_heads: if json["num_key_value_heads"].is_null() { heads } else { size("num_key_value_heads")? },
+                kv_heads: if json["num_key_value_heads"].is_null() {
+                    heads
+                } else {
+                    size("num_key_value_heads")?
+                },
                 dim,
                 ffn_dim: size("intermediate_size")?,
                 context: size("max_position_embeddings")?,
@@ -131,7 +137,9 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
                 tied: tied.unwrap_or(false),
                 init_std: number("initializer_range", 0.02),
                 norm_eps: number("rms_norm_eps", 1e-6),
-                rope_theta: json["rope_parameters"]["rope_theta"].as_f64().unwrap_or(number("rope_theta", 10_000.0)),
+                rope_theta: json["rope_parameters"]["rope_theta"]
+                    .as_f64()
+                    .unwrap_or(number("rope_theta", 10_000.0)),
             }
         }
         Backbone::Gpt2 => {

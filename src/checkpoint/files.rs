@@ -96,14 +96,16 @@ fn sync(path: &Path) -> Result<()> {
 }
 
 fn read_json(path: &Path) -> Result<Value> {
-    let text = fs::read_to_string(path).map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
 }
 
 /// Reads the model of a checkpoint directory.
 pub fn load_model(directory: &Path, device: &Device) -> Result<Gpt> {
     let path = directory.join("config.json");
-    let config = parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
+    let config =
+        parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
     let expected: Vec<_> = param_specs(&config).into_iter().map(|spec| (spec.name, spec.shape)).collect();
     let tensors = read_tensors(&directory.join("model.safetensors"), &expected, device)?;
     let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;

@@ -49,7 +49,10 @@ pub fn read_tensors(
             bail_input!("{shown} lacks the tensor {name}, which the model in config.json has");
         };
         if view.shape() != shape {
-            bail_input!("in {shown} the tensor {name} is {:?}; the model in config.json needs {shape:?}", view.shape());
+            bail_input!(
+                "in {shown} the tensor {name} is {:?}; the model in config.json needs {shape:?}",
+                view.shape()
+            );
         }
         if view.dtype() != Dtype::F32 {
             bail_input!("in {shown} the tensor {name} is {:?}; only F32 is read", view.dtype());

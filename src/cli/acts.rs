@@ -55,7 +55,9 @@ pub fn run(args: &ActsArgs) -> Result<()> {
     }
     println!("{table}");
     println!("Gated: f(Vx) * (Wx); `glu:NAME` gates any function. The derivative is f's, on [-20, 20].");
-    println!("transformers: the class a checkpoint of the llama backbone loads in; gpt2's loads in GPT2LMHeadModel");
+    println!(
+        "transformers: the class a checkpoint of the llama backbone loads in; gpt2's loads in GPT2LMHeadModel"
+    );
     println!("wherever ungated and known there. llama.cpp: the graph that computes the same.");
     Ok(())
 }

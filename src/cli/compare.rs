@@ -77,16 +77,20 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         }
     }
     // Seeds outside, activations inside: what is done at any time is a comparison.
-    let runs: Vec<Run> = seeds.iter().flat_map(|&seed| acts.iter().map(move |&act| Run { act, seed })).collect();
+    let runs: Vec<Run> =
+        seeds.iter().flat_map(|&seed| acts.iter().map(move |&act| Run { act, seed })).collect();
     for (i, run) in runs.iter().enumerate() {
         if !grid.is_done(*run) {
             let label = format!("[{}/{}] {} seed {}", i + 1, runs.len(), run.act, run.seed);
-            grid.train(*run, &dataset, &device, &mut Progress::labelled(label))?;
+            grid.train(*run, &dataset, &device, &mut Progress::labelled(&label))?;
         }
     }
     let arms = grid.arms(&acts, &seeds, baseline)?;
     if args.json {
-        println!("{}", json!({ "baseline": baseline, "results": arms.iter().map(describe).collect::<Vec<_>>() }));
+        println!(
+            "{}",
+            json!({ "baseline": baseline, "results": arms.iter().map(describe).collect::<Vec<_>>() })
+        );
     } else {
         print(&arms, baseline, &dataset);
     }

@@ -1,12 +1,12 @@
 //! `tinygpt generate`
 
+use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::read_text;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::DeviceKind;
-use crate::bail_input;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -15,7 +15,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 #[derive(Args)]
-#[command(after_help = "Example: tinygpt generate --checkpoint runs/swiglu --prompt 'ROMEO:' --temperature 0.7")]
+#[command(
+    after_help = "Example: tinygpt generate --checkpoint runs/swiglu --prompt 'ROMEO:' --temperature 0.7"
+)]
 pub struct GenerateArgs {
     /// A run or a checkpoint directory [default: the newest run below runs/]
     #[arg(long, value_name = "DIR")]
@@ -119,7 +121,11 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         if args.json {
             return Ok(());
         }
-        if terminal { write!(out, "{}", escape_controls(text))? } else { write!(out, "{text}")? }
+        if terminal {
+            write!(out, "{}", escape_controls(text))?;
+        } else {
+            write!(out, "{text}")?;
+        }
         Ok(out.flush()?)
     };
     for number in 0..args.num_samples {

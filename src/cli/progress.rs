@@ -27,7 +27,7 @@ impl Progress {
     }
 
     /// Follows one of several runs.
-    pub fn labelled(label: String) -> Progress {
+    pub fn labelled(label: &str) -> Progress {
         Progress::with_label(format!("{label}  "), false)
     }
 
@@ -47,7 +47,8 @@ impl Progress {
             }
         }
         if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{prefix}{bar:24} {pos}/{len} {msg}").expect("a valid template");
+            let style =
+                ProgressStyle::with_template("{prefix}{bar:24} {pos}/{len} {msg}").expect("a valid template");
             self.bar = ProgressBar::with_draw_target(Some(plan.steps as u64), ProgressDrawTarget::stderr())
                 .with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
                 .with_prefix(self.label.clone());
@@ -82,7 +83,11 @@ impl Progress {
             score.loss(),
             score.perplexity(),
             score.bits_per_byte(),
-            if evaluation.whole { String::new() } else { format!(" (first {} tokens)", grouped(score.tokens + 1)) },
+            if evaluation.whole {
+                String::new()
+            } else {
+                format!(" (first {} tokens)", grouped(score.tokens + 1))
+            },
             if evaluation.best { ", best so far" } else { "" },
         ));
     }

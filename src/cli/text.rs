@@ -21,7 +21,13 @@ pub fn scaled(x: f64) -> String {
     let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     let (unit, prefix) = prefixes.into_iter().find(|(unit, _)| x >= *unit).unwrap_or((1.0, ""));
     let value = x / unit;
-    let decimals = if value >= 99.5 { 0 } else if value >= 9.95 { 1 } else { 2 };
+    let decimals = if value >= 99.5 {
+        0
+    } else if value >= 9.95 {
+        1
+    } else {
+        2
+    };
     format!("{value:.decimals$} {prefix}")
 }
 

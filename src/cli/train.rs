@@ -60,7 +60,9 @@ fn start(args: &TrainArgs) -> Result<()> {
 
 fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     let run = RunDir::open(path)?;
-    let Some(checkpoint) = run.checkpoint(LAST) else { bail_input!("{} holds no checkpoint", path.display()) };
+    let Some(checkpoint) = run.checkpoint(LAST) else {
+        bail_input!("{} holds no checkpoint", path.display())
+    };
     let saved = load_trainer(&checkpoint)?;
     refuse_changes(&args.settings, &saved.settings)?;
     let recipe = Recipe::new(args.settings.over(&saved.settings))?;

@@ -108,7 +108,8 @@ impl Grid {
             .lines()
             .enumerate()
             .map(|(i, line)| {
-                serde_json::from_str(line).map_err(|error| input_error!("{}, line {}: {error}", path.display(), i + 1))
+                serde_json::from_str(line)
+                    .map_err(|error| input_error!("{}, line {}: {error}", path.display(), i + 1))
             })
             .collect()
     }
@@ -118,11 +119,18 @@ impl Grid {
     }
 
     /// Trains one run, going on where a killed one stopped, and writes its line.
-    pub fn train(&mut self, run: Run, dataset: &Dataset, device: &Device, watcher: &mut dyn Watcher) -> Result<()> {
+    pub fn train(
+        &mut self,
+        run: Run,
+        dataset: &Dataset,
+        device: &Device,
+        watcher: &mut dyn Watcher,
+    ) -> Result<()> {
         let own = Settings { act: Some(run.act), seed: Some(run.seed), ..Settings::default() };
         let recipe = self.recipe.with(&own)?;
         let path = self.path.join(format!("{}-seed{}", run.act.name().replace(':', "-"), run.seed));
-        let begun = RunDir::open(&path).ok().filter(|begun| begun.path() == path && begun.checkpoint(LAST).is_some());
+        let begun =
+            RunDir::open(&path).ok().filter(|begun| begun.path() == path && begun.checkpoint(LAST).is_some());
         let mut session = match begun {
             Some(directory) => Session::resume(&recipe, dataset, directory, device)?,
             None => {
@@ -148,7 +156,8 @@ impl Grid {
         for &act in acts {
             let outcomes = self.outcomes(act, seeds)?;
             let of = |f: fn(&Outcome) -> f64| outcomes.iter().map(|outcome| f(outcome)).collect::<Vec<f64>>();
-            let differences: Vec<f64> = outcomes.iter().zip(&base).map(|(a, b)| a.val_loss - b.val_loss).collect();
+            let differences: Vec<f64> =
+                outcomes.iter().zip(&base).map(|(a, b)| a.val_loss - b.val_loss).collect();
             arms.push(Arm {
                 act,
                 params: outcomes[0].params,

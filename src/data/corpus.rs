@@ -46,7 +46,9 @@ pub fn read_text(path: &Path) -> Result<String> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        input_error!("{shown} is not UTF-8: byte {at} begins no character; convert it, for example with iconv -t UTF-8")
+        input_error!(
+            "{shown} is not UTF-8: byte {at} begins no character; convert it, for example with iconv -t UTF-8"
+        )
     })
 }
 

@@ -13,6 +13,7 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Text is encoded in pieces of at most this many characters.
 const PIECE: usize = 4096;
+const PIECES_AT_ONCE: usize = 1024;
 
 /// Text to token ids and back.
 pub struct Tokenizer {
@@ -55,12 +56,16 @@ impl Tokenizer {
     }
 
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let pieces = pieces(text);
-        let encodings = self
-            .inner
-            .encode_batch_fast(pieces, false)
-            .map_err(|error| anyhow!("cannot encode the text: {error}"))?;
-        Ok(encodings.iter().flat_map(|encoding| encoding.get_ids()).copied().collect())
+        let mut ids = Vec::new();
+        // In parts: an encoding takes a hundred times the memory of its ids.
+        for part in pieces(text).chunks(PIECES_AT_ONCE) {
+            let encodings = self
+                .inner
+                .encode_batch_fast(part.to_vec(), false)
+                .map_err(|error| anyhow!("cannot encode the text: {error}"))?;
+            ids.extend(encodings.iter().flat_map(tokenizers::Encoding::get_ids));
+        }
+        Ok(ids)
     }
 
     /// Text of the ids, special tokens left out.
@@ -68,7 +73,7 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| anyhow!("cannot decode tokens: {error}"))
     }
 
-    /// Decodes one token after the other; see [`Decoder::push`].
+    /// Decodes one token after the other.
     pub fn decoder(&self) -> Decoder<'_> {
         Decoder { tokenizer: self, context: Vec::new(), pending: Vec::new() }
     }
@@ -133,9 +138,8 @@ fn pieces(text: &str) -> Vec<&str> {
 fn character_tokenizer(text: &str) -> Value {
     let characters: BTreeSet<char> = text.chars().collect();
     let bytes = (0..=255u8).map(|byte| format!("<0x{byte:02X}>"));
-    let tokens = std::iter::once(END_OF_TEXT.to_string())
-        .chain(bytes)
-        .chain(characters.into_iter().map(String::from));
+    let tokens =
+        std::iter::once(END_OF_TEXT.to_string()).chain(bytes).chain(characters.into_iter().map(String::from));
     let vocab: Map<String, Value> = tokens.enumerate().map(|(id, token)| (token, json!(id))).collect();
     json!({
         "version": "1.0",
@@ -160,7 +164,9 @@ fn character_tokenizer(text: &str) -> Value {
 /// Refuses token ids that a model of `vocab_size` tokens does not have.
 pub fn check_ids(ids: &[u32], vocab_size: usize) -> Result<()> {
     match ids.iter().find(|id| **id as usize >= vocab_size) {
-        Some(id) => bail_input!("the tokenizer gives token {id}, but the model knows {vocab_size} tokens: they do not belong together"),
+        Some(id) => bail_input!(
+            "the tokenizer gives token {id}, but the model knows {vocab_size} tokens: they do not belong together"
+        ),
         None => Ok(()),
     }
 }

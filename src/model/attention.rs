@@ -70,7 +70,8 @@ impl Attention {
     ) -> Result<Tensor> {
         let tokens = x.dims()[0] / batch;
         // (B T, n D) -> (B, n, T, D)
-        let split = |x: Tensor, n| x.reshape((batch, tokens, n, self.head_dim))?.transpose(1, 2)?.contiguous();
+        let split =
+            |x: Tensor, n| x.reshape((batch, tokens, n, self.head_dim))?.transpose(1, 2)?.contiguous();
         let mut q = split(self.query.forward(x)?, self.heads)?;
         let mut k = split(self.key.forward(x)?, self.kv_heads)?;
         let mut v = split(self.value.forward(x)?, self.kv_heads)?;

@@ -21,7 +21,12 @@ impl Ffn {
             Backbone::Gpt2 => Linear::gpt2(params, &format!("transformer.h.{layer}.mlp.{gpt2}")),
         };
         let gate = config.act.gated.then(|| linear("gate_proj", "c_gate")).transpose()?;
-        Ok(Ffn { act: config.act, gate, up: linear("up_proj", "c_fc")?, down: linear("down_proj", "c_proj")? })
+        Ok(Ffn {
+            act: config.act,
+            gate,
+            up: linear("up_proj", "c_fc")?,
+            down: linear("down_proj", "c_proj")?,
+        })
     }
 
     /// (N, C) -> (N, C): `down(f(up x))`, or `down(f(gate x) * up x)`.

@@ -20,6 +20,9 @@ pub enum Site {
     FfnOutput,
 }
 
+/// Called with (site, layer, values).
+pub type Observer<'a> = &'a mut dyn FnMut(Site, usize, &Tensor);
+
 /// What one forward pass does besides computing logits.
 #[derive(Default)]
 pub struct Pass<'a> {
@@ -27,8 +30,7 @@ pub struct Pass<'a> {
     pub caches: Option<&'a mut [Cache]>,
     /// Set while training.
     pub dropout: Option<Dropout>,
-    /// Called with (site, layer, values).
-    pub observer: Option<&'a mut dyn FnMut(Site, usize, &Tensor)>,
+    pub observer: Option<Observer<'a>>,
 }
 
 impl Pass<'_> {
@@ -55,11 +57,19 @@ struct Block {
 
 impl Block {
     /// (B T, C) -> (B T, C): attention moves information between tokens, the FFN works on each.
-    fn forward(&self, x: &Tensor, layer: usize, model: &Gpt, shape: Shape, pass: &mut Pass) -> Result<Tensor> {
+    fn forward(
+        &self,
+        x: &Tensor,
+        layer: usize,
+        model: &Gpt,
+        shape: Shape,
+        pass: &mut Pass,
+    ) -> Result<Tensor> {
         let cache = pass.caches.as_mut().map(|caches| &mut caches[layer]);
         let mask = model.mask(shape)?;
         let normed = self.attention_norm.forward(x)?;
-        let attended = self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask.as_ref(), cache)?;
+        let attended =
+            self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask.as_ref(), cache)?;
         let x = (x + pass.drop(attended, layer, "attention")?)?;
         let transformed = self.ffn.forward(&self.ffn_norm.forward(&x)?, layer, pass)?;
         x + pass.drop(transformed, layer, "ffn")?

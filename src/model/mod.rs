@@ -1,6 +1,6 @@
 //! The model: a decoder-only transformer as a composition of candle operations over named tensors.
 //!
-//! Read it bottom-up: [`norm`], [`rope`], [`attention`], [`ffn`], [`gpt`]. Shapes use the field's
+//! Read it bottom-up: `norm`, `rope`, `attention`, `ffn`, `gpt`. Shapes use the field's
 //! letters: B sequences, T tokens, C width, H heads, K key/value heads, D head size, F FFN hidden
 //! size, V vocabulary. Between layers, activations are (B T, C): one row per token.
 
@@ -16,7 +16,7 @@ mod size;
 
 pub use attention::Cache;
 pub use dropout::Dropout;
-pub use gpt::{Gpt, Pass, Site};
+pub use gpt::{Gpt, Observer, Pass, Site};
 pub use params::{Init, ParamSpec, Params, Part, param_specs};
 pub use size::{ModelSize, training_bytes, training_flops_per_token};
 

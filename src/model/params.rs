@@ -50,9 +50,11 @@ impl ParamSpec {
     /// Initial values: a function of (seed, name) alone.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
         match self.init {
-            Init::Normal { std } => {
-                random::normal(&mut random::stream(seed, &format!("init {}", self.name)), self.elements(), std)
-            }
+            Init::Normal { std } => random::normal(
+                &mut random::stream(seed, &format!("init {}", self.name)),
+                self.elements(),
+                std,
+            ),
             Init::Ones => vec![1.0; self.elements()],
             Init::Zeros => vec![0.0; self.elements()],
         }
@@ -134,7 +136,9 @@ pub struct Params {
 impl Params {
     /// Fresh parameters.
     pub fn init(config: &ModelConfig, seed: u64, device: &Device) -> Result<Params> {
-        Params::fill(config, |spec| Tensor::from_vec(spec.initial_values(seed), spec.shape.as_slice(), device))
+        Params::fill(config, |spec| {
+            Tensor::from_vec(spec.initial_values(seed), spec.shape.as_slice(), device)
+        })
     }
 
     /// Parameters whose values come from `value`, which must return the shape of the spec.

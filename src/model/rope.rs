@@ -23,7 +23,9 @@ impl Rope {
             .collect();
         let table = |f: fn(f64) -> f64| {
             let values: Vec<f64> = angles.iter().map(|angle| f(*angle)).collect();
-            Tensor::from_vec(values, (config.context, head_dim), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
+            Tensor::from_vec(values, (config.context, head_dim), &Device::Cpu)?
+                .to_dtype(dtype)?
+                .to_device(device)
         };
         Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
     }

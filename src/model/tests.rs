@@ -109,13 +109,15 @@ fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
             let model = model(&config(backbone, &act.name()), DType::F64);
             let gradients = loss(&model, &mut Pass::default()).backward().unwrap();
             for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
-                let gradient: Vec<f64> = gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+                let gradient: Vec<f64> =
+                    gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
                 let values: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
                 for entry in [spec.elements() / 3, spec.elements() - 1] {
                     let at = |offset: f64| {
                         let mut moved = values.clone();
                         moved[entry] += offset;
-                        var.set(&Tensor::from_vec(moved, spec.shape.as_slice(), &Device::Cpu).unwrap()).unwrap();
+                        var.set(&Tensor::from_vec(moved, spec.shape.as_slice(), &Device::Cpu).unwrap())
+                            .unwrap();
                         loss(&model, &mut Pass::default()).to_scalar::<f64>().unwrap()
                     };
                     let numeric = (at(step) - at(-step)) / (2.0 * step);

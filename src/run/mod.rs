@@ -42,7 +42,8 @@ impl RunDir {
         } else if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
             bail_input!("{} is not empty and holds no run; name another --out", path.display());
         }
-        fs::create_dir_all(path).map_err(|error| input_error!("cannot create {}: {error}", path.display()))?;
+        fs::create_dir_all(path)
+            .map_err(|error| input_error!("cannot create {}: {error}", path.display()))?;
         Ok(run)
     }
 
@@ -52,7 +53,8 @@ impl RunDir {
         if run.exists() {
             return Ok(run);
         }
-        let real = path.canonicalize().map_err(|error| input_error!("cannot open {}: {error}", path.display()))?;
+        let real =
+            path.canonicalize().map_err(|error| input_error!("cannot open {}: {error}", path.display()))?;
         match real.parent().map(|parent| RunDir { path: parent.to_path_buf() }) {
             Some(run) if run.exists() => Ok(run),
             _ => bail_input!("{} holds no run: there is no checkpoint in it", path.display()),
@@ -134,8 +136,12 @@ impl RunDir {
     /// Removes all checkpoints but the `keep` newest, best and last.
     pub fn prune(&self, keep: usize) -> Result<()> {
         let named: Vec<PathBuf> = [LAST, BEST].iter().filter_map(|link| self.checkpoint(link)).collect();
-        let mut others: Vec<PathBuf> =
-            self.steps().into_iter().map(|step| self.step_dir(step)).filter(|path| !named.contains(path)).collect();
+        let mut others: Vec<PathBuf> = self
+            .steps()
+            .into_iter()
+            .map(|step| self.step_dir(step))
+            .filter(|path| !named.contains(path))
+            .collect();
         others.truncate(others.len().saturating_sub(keep));
         for path in others {
             fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;

@@ -9,7 +9,7 @@ mod preset;
 mod recipe;
 
 pub use model_config::{Backbone, ModelConfig};
-pub use preset::{Preset, PRESETS};
+pub use preset::{PRESETS, Preset};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
 use crate::activation::Activation;

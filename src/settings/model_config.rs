@@ -62,10 +62,13 @@ impl ModelConfig {
         }
         let (dim, heads, kv_heads) = (self.dim, self.heads, self.kv_heads);
         if dim % heads != 0 {
-            bail_input!("--heads {heads} does not divide --dim {dim}; try --heads {}", divisor_near(dim, heads));
+            bail_input!(
+                "--heads {heads} does not divide --dim {dim}; try --heads {}",
+                divisor_near(dim, heads)
+            );
         }
         match self.backbone {
-            Backbone::Llama if self.head_dim() % 2 != 0 => bail_input!(
+            Backbone::Llama if !self.head_dim().is_multiple_of(2) => bail_input!(
                 "head size {} (--dim {dim} / --heads {heads}) is odd; rotary positions need an even one",
                 self.head_dim()
             ),
@@ -73,11 +76,17 @@ impl ModelConfig {
                 bail_input!("--kv-heads {kv_heads} does not divide --heads {heads}")
             }
             Backbone::Gpt2 if heads != kv_heads => {
-                bail_input!("--kv-heads {kv_heads} needs --backbone llama; gpt2 has one key/value head per head ({heads})")
+                bail_input!(
+                    "--kv-heads {kv_heads} needs --backbone llama; gpt2 has one key/value head per head ({heads})"
+                )
             }
             _ => {}
         }
-        for (name, value) in [("--init-std", self.init_std), ("the norm's epsilon", self.norm_eps), ("rope_theta", self.rope_theta)] {
+        for (name, value) in [
+            ("--init-std", self.init_std),
+            ("the norm's epsilon", self.norm_eps),
+            ("rope_theta", self.rope_theta),
+        ] {
             if !(value.is_finite() && value > 0.0) {
                 bail_input!("{name} is {value}; it must be a positive number");
             }
@@ -88,5 +97,5 @@ impl ModelConfig {
 
 /// The divisor of `n` nearest to `wanted`.
 fn divisor_near(n: usize, wanted: usize) -> usize {
-    (1..=n).filter(|d| n % d == 0).min_by_key(|d| d.abs_diff(wanted)).unwrap_or(1)
+    (1..=n).filter(|d| n.is_multiple_of(*d)).min_by_key(|d| d.abs_diff(wanted)).unwrap_or(1)
 }

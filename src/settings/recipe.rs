@@ -138,9 +138,10 @@ pub struct Recipe {
 /// Takes a value that the preset `default` sets, or says which is missing.
 macro_rules! required {
     ($settings:ident . $field:ident) => {
-        $settings.$field.clone().ok_or_else(|| {
-            input_error!("--{} is not set", stringify!($field).replace('_', "-"))
-        })?
+        $settings
+            .$field
+            .clone()
+            .ok_or_else(|| input_error!("--{} is not set", stringify!($field).replace('_', "-")))?
     };
 }
 

@@ -45,7 +45,6 @@ impl Gradients {
         }
         Ok(sum.sqrt())
     }
-
 }
 
 /// What to multiply gradients of norm `norm` with so that they are no longer than `limit`, which is
@@ -65,7 +64,8 @@ pub struct AdamW {
 
 impl AdamW {
     pub fn new(params: &Params, training: &Training) -> Result<AdamW> {
-        let zeros = || params.vars.iter().map(|var| var.zeros_like()).collect::<candle_core::Result<Vec<_>>>();
+        let zeros =
+            || params.vars.iter().map(|var| var.zeros_like()).collect::<candle_core::Result<Vec<_>>>();
         Ok(AdamW {
             beta1: training.beta1,
             beta2: training.beta2,
@@ -76,7 +76,14 @@ impl AdamW {
     }
 
     /// Update number `step`, counted from 0, with `scale` times the gradients.
-    pub fn update(&mut self, params: &Params, gradients: &Gradients, scale: f64, lr: f64, step: usize) -> Result<()> {
+    pub fn update(
+        &mut self,
+        params: &Params,
+        gradients: &Gradients,
+        scale: f64,
+        lr: f64,
+        step: usize,
+    ) -> Result<()> {
         let (beta1, beta2) = (self.beta1, self.beta2);
         let updates = step as i32 + 1;
         let mean_scale = lr / (1.0 - beta1.powi(updates));
@@ -114,7 +121,9 @@ impl AdamW {
     pub fn restore(&mut self, params: &Params, mut moments: HashMap<String, Tensor>) -> Result<()> {
         for (i, spec) in params.specs.iter().enumerate() {
             let mut take = |suffix: &str| {
-                moments.remove(&format!("{}.{suffix}", spec.name)).with_context(|| format!("no moments of {}", spec.name))
+                moments
+                    .remove(&format!("{}.{suffix}", spec.name))
+                    .with_context(|| format!("no moments of {}", spec.name))
             };
             self.mean[i] = take("m")?;
             self.square[i] = take("v")?;

@@ -115,7 +115,12 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A run at its beginning.
-    pub fn start(recipe: &'a Recipe, dataset: &'a Dataset, run: RunDir, device: &Device) -> Result<Session<'a>> {
+    pub fn start(
+        recipe: &'a Recipe,
+        dataset: &'a Dataset,
+        run: RunDir,
+        device: &Device,
+    ) -> Result<Session<'a>> {
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
         let params = Params::init(&config, recipe.training.seed, device)?;
         let model = Gpt::new(config, params, device)?;
@@ -137,12 +142,22 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If the text is not the one the run began with.
-    pub fn resume(recipe: &'a Recipe, dataset: &'a Dataset, run: RunDir, device: &Device) -> Result<Session<'a>> {
+    pub fn resume(
+        recipe: &'a Recipe,
+        dataset: &'a Dataset,
+        run: RunDir,
+        device: &Device,
+    ) -> Result<Session<'a>> {
         let shown = run.path().display().to_string();
-        let Some(directory) = run.checkpoint(LAST) else { bail_input!("{shown} holds no checkpoint to resume") };
+        let Some(directory) = run.checkpoint(LAST) else {
+            bail_input!("{shown} holds no checkpoint to resume")
+        };
         let saved = checkpoint::load_trainer(&directory)?;
         if saved.data != dataset.fingerprint() {
-            bail_input!("the text {} is not the one that {shown} was trained on; resuming would mix the two", dataset.name);
+            bail_input!(
+                "the text {} is not the one that {shown} was trained on; resuming would mix the two",
+                dataset.name
+            );
         }
         let model = checkpoint::load_model(&directory, device)?;
         let steps = steps(recipe, dataset)?;
@@ -174,7 +189,17 @@ impl<'a> Session<'a> {
             steps: state.steps,
         };
         let optimizer = AdamW::new(&model.params, training)?;
-        Ok(Session { recipe, dataset, run, model, optimizer, state, schedule, best: None, step_seconds: Vec::new() })
+        Ok(Session {
+            recipe,
+            dataset,
+            run,
+            model,
+            optimizer,
+            state,
+            schedule,
+            best: None,
+            step_seconds: Vec::new(),
+        })
     }
 
     pub fn model(&self) -> &Gpt {
@@ -315,7 +340,10 @@ impl<'a> Session<'a> {
         let training = &self.recipe.training;
         anyhow::Error::new(Failure::Diverged(format!(
             "training diverged at step {}: loss {loss}, gradient norm {grad_norm}; {last}. Try a lower --lr (now {}), a longer --warmup (now {}) or --grad-clip 1 (now {})",
-            self.state.step + 1, training.lr, self.schedule.warmup, training.grad_clip,
+            self.state.step + 1,
+            training.lr,
+            self.schedule.warmup,
+            training.grad_clip,
         )))
     }
 

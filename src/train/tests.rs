@@ -35,7 +35,8 @@ fn updates_equal_pytorchs_adamw_with_clipping() {
         let scale = clip_scale(gradients.norm().unwrap(), 1.0);
         optimizer.update(&params, &gradients, scale, 0.1 * (step + 1) as f64, step).unwrap();
     }
-    for (name, expected) in [("model.embed_tokens.weight", matrix.as_slice()), ("model.norm.weight", &vector)] {
+    for (name, expected) in [("model.embed_tokens.weight", matrix.as_slice()), ("model.norm.weight", &vector)]
+    {
         let values: Vec<f32> = params.get(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         for (got, want) in values.iter().zip(expected) {
             assert!((f64::from(*got) - want).abs() < 2e-6, "{name}: {values:?}, PyTorch says {expected:?}");

@@ -8,13 +8,36 @@ fn acts_lists_every_activation_with_its_facts() {
     let list = last_line(&succeed(tinygpt(&folder).args(["acts", "--dim", "768", "--json"])));
     let acts = list["activations"].as_array().unwrap();
     let find = |name: &str| acts.iter().find(|act| act["name"] == name).unwrap_or_else(|| panic!("{name}"));
-    for name in ["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", "relu2", "leaky_relu", "elu", "selu", "softplus", "mish", "quick_gelu", "identity", "swiglu", "geglu", "reglu", "glu", "bilinear"] {
+    for name in [
+        "relu",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "sigmoid",
+        "tanh",
+        "relu2",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "softplus",
+        "mish",
+        "quick_gelu",
+        "identity",
+        "swiglu",
+        "geglu",
+        "reglu",
+        "glu",
+        "bilinear",
+    ] {
         find(name);
     }
     let swiglu = find("swiglu");
     assert_eq!((number(swiglu, "ffn_params"), number(swiglu, "ffn_dim")), (4_718_592.0, 2048.0));
     assert_eq!(swiglu["gated"], true);
-    assert_eq!((&swiglu["transformers"]["llama"], &swiglu["llama_cpp"]), (&"LlamaForCausalLM".into(), &"llama".into()));
+    assert_eq!(
+        (&swiglu["transformers"]["llama"], &swiglu["llama_cpp"]),
+        (&"LlamaForCausalLM".into(), &"llama".into())
+    );
     assert_eq!(find("sigmoid")["derivative_range"][1], 0.25);
     assert!(find("elu")["transformers"]["llama"].is_null());
     let table = succeed(tinygpt(&folder).arg("acts"));

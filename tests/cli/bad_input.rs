@@ -110,9 +110,17 @@ fn a_broken_checkpoint_is_refused_with_the_tensor_that_is_wrong() {
     restore();
     // The model of another config.json: a tensor is missing.
     let config = String::from_utf8(read(&folder, "run/last/config.json")).unwrap();
-    write(&folder, "run/last/config.json", &config.replace("\"num_hidden_layers\": 1", "\"num_hidden_layers\": 2"));
+    write(
+        &folder,
+        "run/last/config.json",
+        &config.replace("\"num_hidden_layers\": 1", "\"num_hidden_layers\": 2"),
+    );
     refused("lacks the tensor model.layers.1");
-    write(&folder, "run/last/config.json", &config.replace("\"attention_bias\": false", "\"attention_bias\": true"));
+    write(
+        &folder,
+        "run/last/config.json",
+        &config.replace("\"attention_bias\": false", "\"attention_bias\": true"),
+    );
     let error = fail(tinygpt(&folder).args(["generate", "--checkpoint", "run/last"]), 2);
     assert!(error.contains("attention_bias"), "{error}");
 }
@@ -132,11 +140,16 @@ fn a_missing_checkpoint_says_what_to_do() {
 fn sampling_flags_out_of_range_are_refused() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    for (flag, value) in [("--temperature", "-1"), ("--top-p", "1.5"), ("--min-p", "2"), ("--repeat-penalty", "0")] {
+    for (flag, value) in
+        [("--temperature", "-1"), ("--top-p", "1.5"), ("--min-p", "2"), ("--repeat-penalty", "0")]
+    {
         let flag_value = format!("{flag}={value}");
         let error = fail(tinygpt(&folder).args(["generate", "--checkpoint", "run", &flag_value]), 2);
         assert!(error.contains(flag), "{error}");
     }
-    let error = fail(tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt", "--stride", "17"]), 2);
+    let error = fail(
+        tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt", "--stride", "17"]),
+        2,
+    );
     assert!(error.contains("--stride is 17"), "{error}");
 }

@@ -45,7 +45,10 @@ fn finished_runs_are_not_repeated_and_a_killed_one_goes_on() {
     write(&folder, "cmp/results.jsonl", &String::from_utf8_lossy(&lines[..lines.len() - 40]));
     let again = compare(&folder, &["--acts", "relu,gelu", "--seeds", "1"]);
     for (a, b) in whole["results"].as_array().unwrap().iter().zip(again["results"].as_array().unwrap()) {
-        assert_eq!((&a["act"], &a["val_loss_mean"], &a["delta"]), (&b["act"], &b["val_loss_mean"], &b["delta"]));
+        assert_eq!(
+            (&a["act"], &a["val_loss_mean"], &a["delta"]),
+            (&b["act"], &b["val_loss_mean"], &b["delta"])
+        );
     }
     // A further seed trains only what is missing.
     compare(&folder, &["--acts", "relu,gelu", "--seeds", "2"]);
@@ -59,7 +62,10 @@ fn a_comparison_with_other_settings_is_not_mixed_in() {
     compare(&folder, &["--acts", "relu", "--seeds", "1"]);
     let before = read(&folder, "cmp/results.jsonl");
     let mut command = tinygpt(&folder);
-    let error = fail(command.arg("compare").args(SMALL).args(["--out", "cmp", "--acts", "relu", "--beta2", "0.95"]), 2);
+    let error = fail(
+        command.arg("compare").args(SMALL).args(["--out", "cmp", "--acts", "relu", "--beta2", "0.95"]),
+        2,
+    );
     assert!(error.contains("other settings") && error.contains("--force"), "{error}");
     assert_eq!(read(&folder, "cmp/results.jsonl"), before);
 }
@@ -76,6 +82,7 @@ fn arms_of_one_seed_read_the_same_batches_and_share_initial_values() {
 #[test]
 fn the_table_is_markdown() {
     let folder = folder();
-    let table = succeed(tinygpt(&folder).arg("compare").args(SMALL).args(["--acts", "relu,gelu", "--seeds", "1"]));
+    let table =
+        succeed(tinygpt(&folder).arg("compare").args(SMALL).args(["--acts", "relu,gelu", "--seeds", "1"]));
     assert!(table.contains("| act ") && table.contains("| gelu ") && table.contains("baseline"), "{table}");
 }

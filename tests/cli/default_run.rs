@@ -7,7 +7,10 @@ use std::path::PathBuf;
 fn without_a_text_it_trains_on_its_own_source_and_says_what_to_do_next() {
     let folder = folder();
     let output = succeed(tinygpt(&folder).args(["--steps", "3", "--eval-every", "0"]));
-    assert!(output.contains("a sample:") && output.contains("next: tinygpt generate --checkpoint runs/swiglu"), "{output}");
+    assert!(
+        output.contains("a sample:") && output.contains("next: tinygpt generate --checkpoint runs/swiglu"),
+        "{output}"
+    );
     assert!(exists(&folder, "runs/swiglu/best/model.safetensors"));
 }
 
@@ -25,7 +28,8 @@ fn real_text_is_learned_within_seconds() {
         return;
     };
     let folder = folder();
-    let flags = ["--act", "swiglu", "--steps", "150", "--eval-every", "0", "--out", "run", "--json", "--data"];
+    let flags =
+        ["--act", "swiglu", "--steps", "150", "--eval-every", "0", "--out", "run", "--json", "--data"];
     let result = last_line(&succeed(tinygpt(&folder).args(flags).arg(path)));
     // Letters by their frequency alone: 3.3 nats; by the letter before: 2.45.
     assert!(number(&result, "val_loss") < 2.6, "{result}");

@@ -3,7 +3,9 @@
 use super::*;
 
 fn eval(folder: &TempDir, flags: &[&str]) -> Value {
-    last_line(&succeed(tinygpt(folder).args(["eval", "--json", "--threads", "1", "--checkpoint"]).args(flags)))
+    last_line(&succeed(
+        tinygpt(folder).args(["eval", "--json", "--threads", "1", "--checkpoint"]).args(flags),
+    ))
 }
 
 #[test]
@@ -35,6 +37,7 @@ fn every_token_but_the_first_is_scored_and_all_bytes_count() {
 fn more_context_scores_better_once_the_model_has_learned() {
     let folder = folder();
     train(&folder, &["--out", "run", "--steps", "150", "--eval-every", "0"]);
-    let loss = |stride: &str| number(&eval(&folder, &["run", "--data", "text.txt", "--stride", stride]), "loss");
+    let loss =
+        |stride: &str| number(&eval(&folder, &["run", "--data", "text.txt", "--stride", stride]), "loss");
     assert!(loss("1") < loss("16"));
 }

@@ -36,8 +36,10 @@ fn the_same_seed_writes_the_same_text() {
     let text = |seed: &str| generate(&folder, &["--seed", seed, "--max-tokens", "80"])["text"].clone();
     assert_eq!(text("1"), text("1"));
     assert_ne!(text("1"), text("2"));
-    let both = succeed(tinygpt(&folder).args(["generate", "--json", "--num-samples", "2", "--max-tokens", "80"]));
-    let texts: Vec<Value> = both.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].clone()).collect();
+    let both =
+        succeed(tinygpt(&folder).args(["generate", "--json", "--num-samples", "2", "--max-tokens", "80"]));
+    let texts: Vec<Value> =
+        both.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].clone()).collect();
     assert_eq!(texts[0], text("1"));
     assert_ne!(texts[0], texts[1]);
 }
@@ -55,14 +57,16 @@ fn the_newest_run_is_taken_and_named() {
 fn a_character_that_was_never_seen_is_no_problem() {
     let folder = trained();
     write(&folder, "prompt.txt", "猫 🐈 ÿ");
-    let output = succeed(tinygpt(&folder).args(["generate", "--prompt-file", "prompt.txt", "--max-tokens", "20"]));
+    let output =
+        succeed(tinygpt(&folder).args(["generate", "--prompt-file", "prompt.txt", "--max-tokens", "20"]));
     assert!(output.starts_with("猫 🐈 ÿ"), "{output:?}");
 }
 
 #[test]
 fn generation_stops_before_a_stop_string() {
     let folder = trained();
-    let result = generate(&folder, &["--prompt", "the ", "--temperature", "0", "--stop", ".", "--max-tokens", "60"]);
+    let result =
+        generate(&folder, &["--prompt", "the ", "--temperature", "0", "--stop", ".", "--max-tokens", "60"]);
     let text = result["text"].as_str().unwrap();
     assert!(!text.is_empty() && !text.contains('.') && number(&result, "tokens") < 60.0, "{result}");
 }
@@ -71,7 +75,20 @@ fn generation_stops_before_a_stop_string() {
 #[test]
 fn the_stream_is_the_text() {
     let folder = trained();
-    let flags = ["--prompt", "the ", "--max-tokens", "50", "--temperature", "2", "--top-k", "0", "--min-p", "0", "--top-p", "1"];
+    let flags = [
+        "--prompt",
+        "the ",
+        "--max-tokens",
+        "50",
+        "--temperature",
+        "2",
+        "--top-k",
+        "0",
+        "--min-p",
+        "0",
+        "--top-p",
+        "1",
+    ];
     let streamed = succeed(tinygpt(&folder).arg("generate").args(flags));
     let text = generate(&folder, &flags)["text"].as_str().unwrap().to_string();
     assert_eq!(streamed, format!("the {text}\n"));

@@ -23,8 +23,26 @@ fn tinygpt(folder: &TempDir) -> Command {
 
 /// A model that trains in a moment, on `text.txt`.
 const SMALL: &[&str] = &[
-    "--data", "text.txt", "--layers", "1", "--heads", "2", "--dim", "16", "--context", "16", "--batch-size", "4",
-    "--steps", "12", "--eval-every", "5", "--lr", "1e-2", "--threads", "1",
+    "--data",
+    "text.txt",
+    "--layers",
+    "1",
+    "--heads",
+    "2",
+    "--dim",
+    "16",
+    "--context",
+    "16",
+    "--batch-size",
+    "4",
+    "--steps",
+    "12",
+    "--eval-every",
+    "5",
+    "--lr",
+    "1e-2",
+    "--threads",
+    "1",
 ];
 
 /// The small model's flags with some replaced by others.
@@ -43,7 +61,9 @@ fn folder() -> TempDir {
 fn text(lines: usize) -> String {
     let animals = ["cat", "dog", "hen", "fox", "owl"];
     let verbs = ["sees", "likes", "hears"];
-    let line = |i: usize| format!("the {} {} the {}.\n", animals[i % 5], verbs[i * 7 % 3], animals[(i * 3 + i / 5) % 5]);
+    let line = |i: usize| {
+        format!("the {} {} the {}.\n", animals[i % 5], verbs[i * 7 % 3], animals[(i * 3 + i / 5) % 5])
+    };
     (0..lines).map(line).collect()
 }
 

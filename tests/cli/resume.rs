@@ -8,7 +8,18 @@ fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
     let folder = folder();
     // Batches of several epochs, accumulation and dropout: all must be found again.
     let settings = |out| {
-        small_but(&["--dropout", "0.1", "--grad-accum", "2", "--save-every", "3", "--steps", "60", "--out", out])
+        small_but(&[
+            "--dropout",
+            "0.1",
+            "--grad-accum",
+            "2",
+            "--save-every",
+            "3",
+            "--steps",
+            "60",
+            "--out",
+            out,
+        ])
     };
     succeed(tinygpt(&folder).args(settings("whole")));
 
@@ -38,7 +49,9 @@ fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
     let losses = |run: &str| -> Vec<(u64, Value, Value)> {
         let metrics = String::from_utf8(read(&folder, &format!("{run}/metrics.jsonl"))).unwrap();
         let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.map(|line| (line["step"].as_u64().unwrap(), line["loss"].clone(), line["val_loss"].clone())).collect()
+        lines
+            .map(|line| (line["step"].as_u64().unwrap(), line["loss"].clone(), line["val_loss"].clone()))
+            .collect()
     };
     assert_eq!(losses("whole"), losses("killed"));
 }

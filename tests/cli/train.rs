@@ -46,7 +46,13 @@ fn a_checkpoint_is_a_hugging_face_directory() {
     ];
     for (backbone, act, model_type, class, key, value) in cases {
         train(&folder, &["--backbone", backbone, "--act", act, "--steps", "1", "--out", "run", "--force"]);
-        for file in ["model.safetensors", "tokenizer.json", "tokenizer_config.json", "trainer.json", "optimizer.safetensors"] {
+        for file in [
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "trainer.json",
+            "optimizer.safetensors",
+        ] {
             assert!(exists(&folder, &format!("run/best/{file}")), "{file}");
         }
         let config: Value = serde_json::from_slice(&read(&folder, "run/best/config.json")).unwrap();
@@ -92,7 +98,10 @@ fn accumulated_gradients_are_those_of_the_whole_batch() {
 #[test]
 fn best_is_the_checkpoint_with_the_lowest_validation_loss() {
     let folder = folder();
-    train(&folder, &["--out", "run", "--steps", "40", "--lr", "0.3", "--warmup", "0", "--min-lr", "0.3", "--keep", "99"]);
+    train(
+        &folder,
+        &["--out", "run", "--steps", "40", "--lr", "0.3", "--warmup", "0", "--min-lr", "0.3", "--keep", "99"],
+    );
     let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
     let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let evaluations: Vec<Value> = lines.filter(|line| line["val_loss"].is_number()).collect();
@@ -107,7 +116,8 @@ fn best_is_the_checkpoint_with_the_lowest_validation_loss() {
 fn epochs_set_the_number_of_steps() {
     let folder = folder();
     let flags = SMALL.chunks(2).filter(|pair| pair[0] != "--steps").flatten();
-    let result = last_line(&succeed(tinygpt(&folder).args(flags).args(["--epochs", "2", "--out", "run", "--json"])));
+    let result =
+        last_line(&succeed(tinygpt(&folder).args(flags).args(["--epochs", "2", "--out", "run", "--json"])));
     let tokens = text(400).len() as f64 * 0.9 * 2.0;
     assert!((number(&result, "tokens") / tokens - 1.0).abs() < 0.02, "{result}");
 }
@@ -127,7 +137,16 @@ fn the_plan_is_printed_before_training() {
     let folder = folder();
     let output = tinygpt(&folder).args(["--act", "relu", "--out", "run"]).args(SMALL).output().unwrap();
     let plan = String::from_utf8(output.stderr).unwrap();
-    for part in ["llama relu: 1 layers", "embedding", "attention", "FFN", "FLOP per token", "12 steps of 64 tokens", "memory", "against an ungated FFN"] {
+    for part in [
+        "llama relu: 1 layers",
+        "embedding",
+        "attention",
+        "FFN",
+        "FLOP per token",
+        "12 steps of 64 tokens",
+        "memory",
+        "against an ungated FFN",
+    ] {
         assert!(plan.contains(part), "'{part}' is missing in\n{plan}");
     }
 }
@@ -136,7 +155,20 @@ fn the_plan_is_printed_before_training() {
 fn divergence_stops_with_the_step_the_last_checkpoint_and_advice() {
     let folder = folder();
     // Decay by a factor of 1 - 10 * 10 per step: the weights overflow within twenty steps.
-    let flags = ["--lr", "10", "--warmup", "0", "--min-lr", "10", "--weight-decay", "10", "--steps", "400", "--out", "run"];
+    let flags = [
+        "--lr",
+        "10",
+        "--warmup",
+        "0",
+        "--min-lr",
+        "10",
+        "--weight-decay",
+        "10",
+        "--steps",
+        "400",
+        "--out",
+        "run",
+    ];
     let error = fail(tinygpt(&folder).args(small_but(&flags)), 3);
     assert!(error.contains("diverged at step") && error.contains("--lr"), "{error}");
     assert!(error.contains("last good checkpoint is run/step-0000"), "{error}");
