@@ -9,6 +9,8 @@ pub enum Failure {
     Input(String),
     /// The loss stopped being a number.
     Diverged(String),
+    /// A signal asked to stop; what was done is saved.
+    Interrupted(String),
 }
 
 impl Failure {
@@ -16,6 +18,7 @@ impl Failure {
         match self {
             Failure::Input(_) => 2,
             Failure::Diverged(_) => 3,
+            Failure::Interrupted(_) => 130,
         }
     }
 }
@@ -23,7 +26,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Input(message) | Failure::Diverged(message) => f.write_str(message),
+            Failure::Input(message) | Failure::Diverged(message) | Failure::Interrupted(message) => {
+                f.write_str(message)
+            }
         }
     }
 }
@@ -33,6 +38,15 @@ impl std::error::Error for Failure {}
 /// Exit code of any error: 2 for bad input, 3 for divergence, 1 for the rest.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(1, Failure::exit_code)
+}
+
+/// `, did you mean 'gelu'?` where a known name is near enough, else nothing.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let distance = |name: &str| strsim::damerau_levenshtein(word, name);
+    match known.into_iter().min_by_key(|name| distance(name)) {
+        Some(name) if distance(name) <= 1 + word.chars().count() / 4 => format!(", did you mean '{name}'?"),
+        _ => String::new(),
+    }
 }
 
 /// The whole chain of causes on one line, terminal escapes made visible.
@@ -76,4 +90,21 @@ macro_rules! input_error {
 #[macro_export]
 macro_rules! bail_input {
     ($($arg:tt)*) => { return Err($crate::input_error!($($arg)*)) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_name_is_proposed_and_a_far_one_is_not() {
+        let known = ["relu", "gelu", "swiglu"];
+        assert_eq!(did_you_mean("gleu", known), ", did you mean 'gelu'?");
+        assert_eq!(did_you_mean("transformer", known), "");
+    }
+
+    #[test]
+    fn control_characters_reach_no_terminal() {
+        assert_eq!(escape_controls("a\x1b[31mb\n"), "a\\u{1b}[31mb\n");
+    }
 }

@@ -47,7 +47,11 @@ fn a_module_uses_only_those_listed_above_it() {
         for used in uses {
             let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if let Some(used_order) = order(&name) {
-                assert!(used_order <= own_order, "{} uses {name}, which lib.rs lists below it", file.display());
+                assert!(
+                    used_order <= own_order,
+                    "{} uses {name}, which lib.rs lists below it",
+                    file.display()
+                );
             }
         }
     }
@@ -68,7 +72,9 @@ fn the_model_stays_readable() {
     let lines = composition
         .iter()
         .filter(|file| !file.ends_with("tests.rs"))
-        .flat_map(|file| fs::read_to_string(file).unwrap().lines().map(str::to_string).collect::<Vec<String>>())
+        .flat_map(|file| {
+            fs::read_to_string(file).unwrap().lines().map(str::to_string).collect::<Vec<String>>()
+        })
         .filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"))
         .count();
     assert!(lines <= 640, "the model has {lines} lines of code");

@@ -10,6 +10,7 @@ pub use number::{Element, Number};
 pub use table::{Facts, Function};
 
 use crate::bail_input;
+use crate::failure::did_you_mean;
 use std::fmt;
 use std::str::FromStr;
 
@@ -103,7 +104,11 @@ impl FromStr for Activation {
             Some(activation) => Ok(activation),
             None => {
                 let names: Vec<String> = Activation::named().map(Activation::name).collect();
-                bail_input!("unknown activation '{text}'; known: {}, glu:<any of them>", names.join(", "))
+                let hint = did_you_mean(&lower, names.iter().map(String::as_str));
+                bail_input!(
+                    "unknown activation '{text}'{hint}; known: {}, glu:<any of them>",
+                    names.join(", ")
+                )
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::config::{config_json, parse_config};
 use super::tensors::{read_tensors, write_tensors};
-use crate::data::{END_OF_TEXT, Tokenizer};
+use crate::data::Tokenizer;
 use crate::input_error;
 use crate::model::{Gpt, Params, param_specs};
 use crate::settings::Settings;
@@ -60,8 +60,7 @@ pub fn save(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
 
 fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let model = checkpoint.model;
-    let end_of_text = checkpoint.tokenizer.token_id(END_OF_TEXT);
-    let special = end_of_text.map(|_| END_OF_TEXT);
+    let (end_of_text, special) = checkpoint.tokenizer.end_of_text().unzip();
     let tokenizer_config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": special,

@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::bail_input;
 use crate::compare::{Arm, Grid, Run};
 use crate::data::Dataset;
+use crate::run::signals;
 use crate::settings::{Recipe, Settings};
 use anyhow::Result;
 use clap::Args;
@@ -68,6 +69,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     super::set_threads(recipe.threads);
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
+    signals::listen()?;
     let mut grid = Grid::open(&args.out, &recipe, &dataset, args.force)?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| recipe.training.seed + i).collect();
     let mut acts = Vec::new();
@@ -122,6 +124,13 @@ fn print(arms: &[Arm], baseline: Activation, dataset: &Dataset) {
     }
     println!("{table}");
     let seeds = arms.first().map_or(0, |arm| arm.loss.n);
+    if let Some(floor) = arms.first().and_then(|arm| arm.floor) {
+        let above = |arm: &Arm| format!("{} {:.4}", arm.act, arm.loss.mean - floor);
+        println!(
+            "Above the floor of {floor:.4} nats per token: {}.",
+            arms.iter().map(above).collect::<Vec<_>>().join(", ")
+        );
+    }
     println!("Validation text of {}, {seeds} seeds, differences paired by seed.", dataset.name);
 }
 
@@ -135,6 +144,7 @@ fn describe(arm: &Arm) -> Value {
         "val_loss_std": arm.loss.std,
         "perplexity": arm.perplexity.mean,
         "bits_per_byte": arm.bits_per_byte,
+        "above_floor": arm.floor.map(|floor| arm.loss.mean - floor),
         "delta": arm.difference.map(|interval| interval.mean),
         "ci95": arm.difference.and_then(|interval| interval.ci95).map(|(low, high)| [low, high]),
         "tokens_per_second": arm.tokens_per_second,

@@ -1,9 +1,11 @@
 //! `tinygpt eval`
 
+use super::progress::below_floor;
 use super::text::grouped;
 use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
-use crate::data::{check_ids, read_text};
+use crate::data::{Corpus, Tokens, check_ids};
+use crate::failure::escape_controls;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
 use crate::settings::DeviceKind;
@@ -18,9 +20,9 @@ pub struct EvalArgs {
     /// A run or a checkpoint directory [default: the newest run below runs/]
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
-    /// Text to score
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    /// Text to score: whatever `train --data` takes; of tales, their validation part
+    #[arg(long, value_name = "SOURCE")]
+    data: String,
     /// Tokens between the starts of two windows; smaller gives every token more context and takes
     /// longer [default: the context]
     #[arg(long, value_name = "N")]
@@ -49,19 +51,24 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     if !(1..=context).contains(&stride) {
         bail_input!("--stride is {stride}; it must lie between 1 and the context, {context}");
     }
-    let text = read_text(&args.data)?;
-    let tokens = tokenizer.encode(&text)?;
+    let corpus = Corpus::validation(&args.data.parse()?)?;
+    for note in &corpus.notes {
+        eprintln!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
+    }
+    let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
     check_ids(&tokens, model.config.vocab_size)?;
     if tokens.len() < 2 {
-        bail_input!("{} has {} token; scoring needs at least 2", args.data.display(), tokens.len());
+        bail_input!("{} has {} token; scoring needs at least 2", corpus.name, tokens.len());
     }
-    let score = score(&model, &tokens, text.len(), stride)?;
+    let separator = tokenizer.end_of_text().map(|(id, _)| id);
+    let score = score(&model, &tokens, corpus.val.text().len(), stride, separator)?;
+    let floor = corpus.floor.map(|nats| nats / score.tokens as f64);
     if args.json {
         println!(
             "{}",
             json!({
                 "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
-                "tokens": score.tokens, "bytes": score.bytes, "stride": stride, "checkpoint": checkpoint,
+                "tokens": score.tokens, "bytes": score.bytes, "stride": stride, "floor": floor, "checkpoint": checkpoint,
             })
         );
     } else {
@@ -69,7 +76,13 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         println!("loss           {:.4} nats per token", score.loss());
         println!("perplexity     {:.3}", score.perplexity());
         println!("bits per byte  {:.4}", score.bits_per_byte());
+        if let Some(floor) = floor {
+            println!("floor          {floor:.4} nats per token, {:.4} below the loss", score.loss() - floor);
+        }
         println!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(score.bytes));
+    }
+    if let Some(warning) = floor.and_then(|floor| below_floor(&score, floor)) {
+        eprintln!("{warning}");
     }
     Ok(())
 }

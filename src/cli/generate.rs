@@ -2,7 +2,7 @@
 
 use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
-use crate::data::read_text;
+use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
@@ -91,7 +91,7 @@ impl GenerateArgs {
     fn prompt(&self) -> Result<String> {
         let prompt = match (&self.prompt, &self.prompt_file) {
             (Some(prompt), _) => prompt.clone(),
-            (None, Some(path)) => read_text(path)?,
+            (None, Some(path)) => Source::Files(path.display().to_string()).read()?.as_str().to_string(),
             (None, None) => String::new(),
         };
         // The model goes on from something: where nothing is given, from the start of a line.

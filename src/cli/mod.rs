@@ -2,9 +2,12 @@
 
 mod acts;
 mod compare;
+mod completions;
+mod data;
 mod eval;
 mod generate;
 mod progress;
+mod runs;
 mod text;
 mod train;
 
@@ -15,7 +18,10 @@ use clap::{Parser, Subcommand};
 /// find out whether the choice mattered.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-#[command(after_help = "Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`.")]
+#[command(after_help = "\
+Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`.
+
+Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 training diverged, 130 interrupted.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -35,6 +41,12 @@ enum Command {
     Compare(compare::CompareArgs),
     /// List the activations
     Acts(acts::ActsArgs),
+    /// List the runs
+    Runs(runs::RunsArgs),
+    /// Write the built-in corpus to a file
+    Data(data::DataArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -46,6 +58,9 @@ pub fn run() -> Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Acts(args) => acts::run(&args),
+        Command::Runs(args) => runs::run(&args),
+        Command::Data(args) => data::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::text::{duration, grouped, scaled};
 use crate::failure::escape_controls;
 use crate::model::ModelSize;
+use crate::score::Score;
 use crate::train::{Evaluation, Event, Plan, StepReport, Watcher};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -42,9 +43,7 @@ impl Progress {
 
     fn planned(&mut self, plan: &Plan) {
         if self.show_plan {
-            for line in plan_lines(plan) {
-                self.line(&line);
-            }
+            show_plan(plan);
         }
         if std::io::stderr().is_terminal() {
             let style =
@@ -77,20 +76,50 @@ impl Progress {
 
     fn evaluated(&self, evaluation: &Evaluation) {
         let score = &evaluation.score;
+        let part = if evaluation.whole {
+            String::new()
+        } else {
+            format!(" (first {} tokens)", grouped(score.tokens + 1))
+        };
         self.line(&format!(
-            "step {}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte{}{}",
+            "step {}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte{part}{}{}",
             evaluation.step,
             score.loss(),
             score.perplexity(),
             score.bits_per_byte(),
-            if evaluation.whole {
-                String::new()
-            } else {
-                format!(" (first {} tokens)", grouped(score.tokens + 1))
-            },
+            evaluation.floor.map_or(String::new(), |floor| above_floor(score, floor)),
             if evaluation.best { ", best so far" } else { "" },
         ));
+        if let Some(warning) = evaluation.floor.and_then(|floor| below_floor(score, floor)) {
+            self.line(&warning);
+        }
     }
+
+    fn sampled(&self, text: &str) {
+        for line in escape_controls(text.trim()).lines() {
+            self.line(&format!("    | {line}"));
+        }
+    }
+}
+
+/// `, 0.1234 above the floor of 0.1911`
+pub fn above_floor(score: &Score, floor: f64) -> String {
+    format!(", {:.4} above the floor of {floor:.4}", score.loss() - floor)
+}
+
+/// How far a model's total may fall below the surprisal of the distribution that wrote the text.
+/// The chance that any model does so by k nats is at most e^-k (the "no hypercompression"
+/// inequality, Grünwald 2007, section 3.3): for 10 nats, one in 22,000.
+const MARGIN: f64 = 10.0;
+
+/// The warning that a loss is too good to be true.
+pub fn below_floor(score: &Score, floor: f64) -> Option<String> {
+    let below = (floor - score.loss()) * score.tokens as f64;
+    (below > MARGIN).then(|| {
+        format!(
+            "warning: {below:.0} nats below the floor in all, which chance allows less than once in 22,000 times: has the model seen this text?"
+        )
+    })
 }
 
 impl Watcher for Progress {
@@ -100,6 +129,7 @@ impl Watcher for Progress {
             Event::Stepped(report) => self.stepped(&report),
             Event::Evaluated(evaluation) => self.evaluated(&evaluation),
             Event::Saved(_) => {}
+            Event::Sampled(text) => self.sampled(text),
         }
     }
 }
@@ -107,6 +137,13 @@ impl Watcher for Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Prints what will run.
+pub fn show_plan(plan: &Plan) {
+    for line in plan_lines(plan) {
+        eprintln!("{line}");
     }
 }
 

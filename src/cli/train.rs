@@ -1,12 +1,12 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
-use super::progress::Progress;
+use super::progress::{Progress, show_plan};
 use super::text::shell_word;
 use crate::checkpoint::{load_tokenizer, load_trainer};
-use crate::data::Dataset;
+use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::run::{LAST, RunDir};
+use crate::run::{LAST, RunDir, signals};
 use crate::settings::{Recipe, Settings};
 use crate::train::{Outcome, Session};
 use crate::{bail_input, model::Gpt};
@@ -31,6 +31,9 @@ pub struct TrainArgs {
     /// Replace a run that is in the way
     #[arg(long, help_heading = "Run")]
     force: bool,
+    /// Print what would run, then stop
+    #[arg(long, help_heading = "Run")]
+    dry_run: bool,
     /// Print one JSON object on the last line
     #[arg(long, help_heading = "Run")]
     json: bool,
@@ -53,6 +56,13 @@ fn start(args: &TrainArgs) -> Result<()> {
     super::set_threads(recipe.threads);
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
+    show_notes(&dataset);
+    if args.dry_run {
+        let nowhere = tempfile::tempdir()?;
+        let run = RunDir::create(nowhere.path(), false)?;
+        show_plan(&Session::start(&recipe, &dataset, run, &device)?.plan()?);
+        return Ok(());
+    }
     let out = args.out.clone().unwrap_or_else(|| RunDir::free_name(&recipe.act().name().replace(':', "-")));
     let run = RunDir::create(&out, args.force)?;
     finish(args, Session::start(&recipe, &dataset, run.clone(), &device)?, &dataset, &run)
@@ -69,8 +79,13 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     super::set_threads(recipe.threads);
     let device = recipe.device.open()?;
     let dataset = Dataset::load_with(&recipe, load_tokenizer(&checkpoint)?)?;
+    show_notes(&dataset);
     eprintln!("resuming {} at step {}", run.path().display(), saved.step);
     let session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
+    if args.dry_run {
+        show_plan(&session.plan()?);
+        return Ok(());
+    }
     finish(args, session, &dataset, &run)
 }
 
@@ -87,6 +102,8 @@ fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
 }
 
 fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
+    signals::listen()?;
+    session.samples = !args.json;
     let outcome = session.train(&mut Progress::new())?;
     if args.json {
         println!("{}", serde_json::to_string(&outcome)?);
@@ -94,8 +111,18 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
     }
     summarize(&outcome, run);
     sample(session.model(), dataset)?;
+    if let Ok(Source::Tales(tales)) = dataset.name.parse() {
+        quiz(session.model(), dataset, &tales)?;
+    }
     println!("\nnext: tinygpt generate --checkpoint {}", shell_word(&run.path().display().to_string()));
     Ok(())
+}
+
+/// How the text was read, where that is not plain.
+fn show_notes(dataset: &Dataset) {
+    for note in &dataset.notes {
+        eprintln!("{}: {}", escape_controls(&dataset.name), escape_controls(note));
+    }
 }
 
 fn summarize(outcome: &Outcome, run: &RunDir) {
@@ -113,12 +140,27 @@ fn summarize(outcome: &Outcome, run: &RunDir) {
 
 /// A short text from the model that was just trained.
 fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
-    let sampling =
-        Sampling { repeat_penalty: 1.0, top_k: 40, top_p: 0.95, min_p: 0.05, temperature: 0.8, seed: 1 };
     let limits = Limits { max_tokens: 240, stop: Vec::new() };
-    let mut sampler = Sampler::new(sampling, 0);
+    let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     println!("\na sample:");
     let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
     println!("{}", escape_controls(sample.text.trim_matches('\n')));
+    Ok(())
+}
+
+/// Three facts of the tales, asked and marked.
+fn quiz(model: &Gpt, dataset: &Dataset, tales: &Tales) -> Result<()> {
+    let grammar = tales.grammar()?;
+    let limits = Limits { max_tokens: 24, stop: [".", "。", "\n"].map(String::from).to_vec() };
+    println!("\nwhat it knows of the tales:");
+    for question in questions(&grammar, 1, 3) {
+        let prompt = format!("\n{}{}", question.opening, question.prompt);
+        let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
+        let answer = generate(model, &dataset.tokenizer, &prompt, &mut sampler, &limits, |_| Ok(()))?.text;
+        let answer = escape_controls(answer.trim());
+        let right = answer.starts_with(&question.answer);
+        let mark = if right { "right".to_string() } else { format!("wrong: {}", question.answer) };
+        println!("  {} ... {answer}  ({mark})", question.prompt);
+    }
     Ok(())
 }

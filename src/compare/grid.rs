@@ -43,6 +43,8 @@ pub struct Arm {
     /// Perplexity of the validation text, over seeds.
     pub perplexity: Summary,
     pub bits_per_byte: f64,
+    /// The loss of the distribution that the text was drawn from, where known.
+    pub floor: Option<f64>,
     pub tokens_per_second: f64,
     /// Loss minus the baseline's, paired by seed; none for the baseline itself.
     pub difference: Option<Interval>,
@@ -165,6 +167,7 @@ impl Grid {
                 loss: summarize(&of(|outcome| outcome.val_loss)),
                 perplexity: summarize(&of(|outcome| outcome.val_perplexity)),
                 bits_per_byte: summarize(&of(|outcome| outcome.bits_per_byte)).mean,
+                floor: outcomes[0].floor,
                 tokens_per_second: summarize(&of(|outcome| outcome.tokens_per_second)).mean,
                 difference: (act != baseline).then(|| paired_difference(&differences)),
             });

@@ -1,82 +1,199 @@
 //! Text to train on and text to validate on.
 
-use crate::{bail_input, input_error};
+use super::gather::Text;
+use super::source::Source;
+use super::tales::Tales;
+use crate::bail_input;
+use crate::random;
 use anyhow::Result;
-use std::path::Path;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Share of a text that is kept for training where no validation text is named.
 const TRAINING_SHARE: f64 = 0.9;
 
+/// Sizes of the built-in corpus. Its text is the same for every run: seeds vary the training.
+const TALES_TRAIN_BYTES: usize = 8_000_000;
+const TALES_VAL_BYTES: usize = 100_000;
+const TALES_SEED: u64 = 0;
+
 /// A training text and a validation text.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Corpus {
     /// What to call it in messages.
     pub name: String,
-    pub train: String,
-    pub val: String,
+    pub train: Part,
+    pub val: Part,
+    /// Surprisal of the whole validation text under the distribution it was drawn from, in nats:
+    /// known for the tales only.
+    pub floor: Option<f64>,
+    /// What to tell about how it was read.
+    pub notes: Vec<String>,
 }
 
-/// This program's own source and documents, in the order of the reading path.
-const BUILT_IN: &str = include_str!(concat!(env!("OUT_DIR"), "/built_in_corpus.txt"));
+enum Body {
+    Written(String),
+    Read(Text),
+}
 
-impl Corpus {
-    /// Reads `data` (the built-in text where there is none) and `val_data` (the end of the
-    /// training text where there is none).
-    pub fn load(data: Option<&Path>, val_data: Option<&Path>) -> Result<Corpus> {
-        let (name, text) = match data {
-            Some(path) => (path.display().to_string(), read_text(path)?),
-            None => ("this program's own source".to_string(), BUILT_IN.to_string()),
+/// A stretch of a text, made of one or more documents.
+#[derive(Clone)]
+pub struct Part {
+    body: Arc<Body>,
+    range: Range<usize>,
+    /// Where each document ends, in bytes of the body.
+    ends: Vec<usize>,
+}
+
+impl Part {
+    /// A text of one document.
+    pub fn written(text: String) -> Part {
+        let length = text.len();
+        Part { body: Arc::new(Body::Written(text)), range: 0..length, ends: vec![length] }
+    }
+
+    fn read(text: Text) -> Part {
+        let ends = text.documents.clone();
+        let length = text.as_str().len();
+        Part { body: Arc::new(Body::Read(text)), range: 0..length, ends }
+    }
+
+    pub fn text(&self) -> &str {
+        let text = match &*self.body {
+            Body::Written(text) => text,
+            Body::Read(text) => text.as_str(),
         };
-        Ok(match val_data {
-            Some(path) => Corpus { name, train: text, val: read_text(path)? },
-            None => {
-                let (train, val) = split(&text, TRAINING_SHARE);
-                Corpus { name, train: train.to_string(), val: val.to_string() }
-            }
+        text.get(self.range.clone()).unwrap_or_default()
+    }
+
+    pub fn documents(&self) -> impl Iterator<Item = &str> {
+        let text = self.text();
+        let ends = self.ends.iter().map(|end| end - self.range.start);
+        ends.scan(0, move |start, end| {
+            let document = &text[*start..end];
+            *start = end;
+            Some(document)
         })
     }
-}
 
-/// Reads a text file that must be UTF-8 and not empty.
-pub fn read_text(path: &Path) -> Result<String> {
-    let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
-    if bytes.is_empty() {
-        bail_input!("{shown} is empty; it must hold the text to read");
+    /// How many documents there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        input_error!(
-            "{shown} is not UTF-8: byte {at} begins no character; convert it, for example with iconv -t UTF-8"
-        )
-    })
+
+    /// Cuts after a document where there are several, after a line where there is one.
+    fn split(self, share: f64) -> (Part, Part) {
+        let text = self.text();
+        let target = (text.len() as f64 * share) as usize;
+        let between = self.ends[..self.ends.len() - 1].iter().copied();
+        let cut = match between.clone().find(|end| *end >= target).or(between.last()) {
+            Some(end) => end,
+            None => line_end(text, target),
+        };
+        let before = self.ends.iter().copied().filter(|end| *end < cut).chain([cut]).collect();
+        let after = self.ends.iter().copied().filter(|end| *end > cut).collect();
+        let first = Part { body: Arc::clone(&self.body), range: 0..cut, ends: before };
+        (first, Part { range: cut..self.range.end, ends: after, body: self.body })
+    }
 }
 
-/// Cuts a text after the first line that ends at or past `share` of its bytes; a text of one line
-/// is cut between characters.
-fn split(text: &str, share: f64) -> (&str, &str) {
-    let target = (text.len() as f64 * share) as usize;
+/// The end of the first line that ends at or past `target`; in a text of one line, the end of a
+/// character.
+fn line_end(text: &str, target: usize) -> usize {
     let target = (target..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
     let line_end = text[target..].find('\n').map(|i| target + i + 1).filter(|&cut| cut < text.len());
-    text.split_at(line_end.unwrap_or(target))
+    line_end.unwrap_or(target)
+}
+
+impl Corpus {
+    /// Reads `data` and `val_data`; where that is not named, the end of `data` is kept for it.
+    pub fn load(data: &str, val_data: Option<&str>) -> Result<Corpus> {
+        let source: Source = data.parse()?;
+        let mut corpus = match &source {
+            Source::Tales(tales) => Corpus::tales(tales)?,
+            source => Corpus::read(source, val_data.is_some())?,
+        };
+        if let Some(val_data) = val_data {
+            let val: Source = val_data.parse()?;
+            let val = Corpus::validation(&val)?;
+            corpus.notes.extend(val.notes);
+            (corpus.val, corpus.floor) = (val.val, val.floor);
+        }
+        Ok(corpus)
+    }
+
+    /// A text to score: all of it, or the validation part of the tales.
+    pub fn validation(source: &Source) -> Result<Corpus> {
+        match source {
+            Source::Tales(tales) => Corpus::tales(tales),
+            source => Corpus::read(source, true),
+        }
+    }
+
+    fn tales(tales: &Tales) -> Result<Corpus> {
+        let grammar = tales.grammar()?;
+        let write = |part: &str, bytes| {
+            grammar.tales(&mut random::stream(TALES_SEED, &format!("{tales} {part}")), bytes)
+        };
+        let (train, val) = (write("training", TALES_TRAIN_BYTES), write("validation", TALES_VAL_BYTES));
+        Ok(Corpus {
+            name: tales.to_string(),
+            train: Part::written(train.text),
+            val: Part::written(val.text),
+            floor: Some(val.nats),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Reads a source; `whole` leaves both parts whole.
+    fn read(source: &Source, whole: bool) -> Result<Corpus> {
+        let text = source.read()?;
+        let (name, notes) = (text.name.clone(), text.notes.clone());
+        let part = Part::read(text);
+        let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };
+        if val.text().is_empty() {
+            bail_input!("{name} is too short to keep a part of it for validation; name a --val-data");
+        }
+        Ok(Corpus { name, train, val, floor: None, notes })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn part(documents: &[&str]) -> Part {
+        let ends = documents
+            .iter()
+            .scan(0, |end, document| {
+                *end += document.len();
+                Some(*end)
+            })
+            .collect();
+        Part { ends, ..Part::written(documents.concat()) }
+    }
+
     #[test]
     fn the_split_loses_nothing_and_falls_on_a_line_end() {
-        let text = "zeile\n".repeat(100);
-        let (train, val) = split(&text, 0.9);
-        assert_eq!(format!("{train}{val}"), text);
-        assert!(train.ends_with('\n') && train.len() >= 540 && train.len() < 552, "{}", train.len());
+        let (train, val) = part(&[&"zeile\n".repeat(100)]).split(0.9);
+        assert_eq!([train.text(), val.text()].concat(), "zeile\n".repeat(100));
+        assert!(train.text().ends_with('\n'));
+        assert!((540..552).contains(&train.text().len()), "{}", train.text().len());
     }
 
     #[test]
     fn a_text_of_one_line_is_cut_between_characters() {
-        let text = "猫".repeat(100);
-        let (train, val) = split(&text, 0.9);
-        assert_eq!((train.chars().count(), val.chars().count()), (90, 10));
+        let (train, val) = part(&[&"猫".repeat(100)]).split(0.9);
+        assert_eq!((train.text().chars().count(), val.text().chars().count()), (90, 10));
+    }
+
+    #[test]
+    fn several_documents_are_cut_between_two_of_them() {
+        let (train, val) = part(&["aaaa\naaaa", "bbbb", "c\nc"]).split(0.5);
+        assert_eq!(train.documents().collect::<Vec<_>>(), ["aaaa\naaaa"]);
+        assert_eq!(val.documents().collect::<Vec<_>>(), ["bbbb", "c\nc"]);
+        // The last document is kept for validation even where it is most of the text.
+        let (train, val) = part(&["a", "b", "cccccccc"]).split(0.9);
+        assert_eq!((train.count(), val.text()), (2, "cccccccc"));
     }
 }

@@ -1,11 +1,21 @@
-//! From text to batches: corpus, tokenizer, token sequences.
+//! From text to batches: source, corpus, tokenizer, token sequences.
 
 mod batches;
+mod cache;
 mod corpus;
 mod dataset;
+mod gather;
+mod hub;
+mod pieces;
+mod source;
+mod tales;
 mod tokenizer;
+mod tokens;
 
 pub use batches::{Batch, Batches};
-pub use corpus::{Corpus, read_text};
+pub use corpus::{Corpus, Part};
 pub use dataset::Dataset;
-pub use tokenizer::{END_OF_TEXT, Tokenizer, check_ids};
+pub use source::Source;
+pub use tales::{Grammar, Language, Question, Tales, Written, questions};
+pub use tokenizer::{Tokenizer, check_ids};
+pub use tokens::Tokens;

@@ -1,19 +1,29 @@
 //! Tokenizers: always a Hugging Face `tokenizer.json`, so that a checkpoint carries its own.
 
+use super::corpus::Part;
+use super::pieces::pieces;
+use super::{cache, hub};
 use crate::settings::TokenizerKind;
 use crate::{bail_input, input_error};
 use anyhow::{Result, anyhow};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::path::Path;
-use tokenizers::Tokenizer as HfTokenizer;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, Tokenizer as HfTokenizer, TokenizerBuilder};
 
 /// The special token that stands between documents.
-pub const END_OF_TEXT: &str = "<|endoftext|>";
+const END_OF_TEXT: &str = "<|endoftext|>";
+/// What other tokenizers call it.
+const OTHER_ENDS: [&str; 4] = ["</s>", "<|end_of_text|>", "<eos>", "<|im_end|>"];
 
-/// Text is encoded in pieces of at most this many characters.
-const PIECE: usize = 4096;
-const PIECES_AT_ONCE: usize = 1024;
+/// A character tokenizer's most characters; rarer ones are written as their bytes.
+const MOST_CHARACTERS: usize = 8192;
+/// Pieces encoded at a time: an encoding takes a hundred times the memory of its ids.
+const PIECES_AT_ONCE: usize = 64;
+/// A tokenizer from elsewhere is tried on this much text before it is trusted with pieces.
+const TRIAL: usize = 64 << 10;
 
 /// Text to token ids and back.
 pub struct Tokenizer {
@@ -21,10 +31,21 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// A tokenizer of the asked kind, made from the training text.
-    pub fn train(kind: TokenizerKind, text: &str) -> Result<Tokenizer> {
+    /// A tokenizer of the asked kind, made from the training text where it is not read from a file.
+    pub fn train(kind: &TokenizerKind, text: &Part) -> Result<Tokenizer> {
         match kind {
-            TokenizerKind::Char => Tokenizer::from_json(&character_tokenizer(text).to_string()),
+            TokenizerKind::Char => Tokenizer::from_json(&character_tokenizer(text.text()).to_string()),
+            TokenizerKind::Bpe(size) => {
+                let path =
+                    cache::entry(&[b"bpe 1", &size.to_le_bytes(), text.text().as_bytes()], "tokenizer.json")?;
+                if !path.is_file() {
+                    let json = byte_pair_tokenizer(text, *size)?;
+                    cache::write_whole(&path, |file| Ok(std::io::Write::write_all(file, json.as_bytes())?))?;
+                }
+                Tokenizer::from_file(&path)
+            }
+            TokenizerKind::File(path) => Tokenizer::from_file(path),
+            TokenizerKind::Hub(repo) => Tokenizer::from_file(&hub::download_tokenizer(repo)?),
         }
     }
 
@@ -37,8 +58,10 @@ impl Tokenizer {
 
     /// Reads a `tokenizer.json`.
     pub fn from_file(path: &Path) -> Result<Tokenizer> {
-        let text = super::read_text(path)?;
-        Tokenizer::from_json(&text).map_err(|error| input_error!("{}: {error}", path.display()))
+        let shown = path.display();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+        Tokenizer::from_json(&text).map_err(|error| input_error!("{shown}: {error}"))
     }
 
     pub fn to_json(&self) -> Result<String> {
@@ -51,21 +74,62 @@ impl Tokenizer {
         self.inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1)
     }
 
-    pub fn token_id(&self, token: &str) -> Option<u32> {
-        self.inner.token_to_id(token)
+    /// The token between documents, and its text.
+    pub fn end_of_text(&self) -> Option<(u32, &'static str)> {
+        let names = std::iter::once(END_OF_TEXT).chain(OTHER_ENDS);
+        names.into_iter().find_map(|name| Some((self.inner.token_to_id(name)?, name)))
     }
 
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        // In parts: an encoding takes a hundred times the memory of its ids.
-        for part in pieces(text).chunks(PIECES_AT_ONCE) {
-            let encodings = self
-                .inner
-                .encode_batch_fast(part.to_vec(), false)
-                .map_err(|error| anyhow!("cannot encode the text: {error}"))?;
-            ids.extend(encodings.iter().flat_map(tokenizers::Encoding::get_ids));
-        }
+        self.encode_pieces(text, |_, some| {
+            ids.extend_from_slice(some);
+            Ok(())
+        })?;
         Ok(ids)
+    }
+
+    /// Gives `sink` the ids of all documents bit by bit, each time with the bytes of text that they
+    /// encode, and the end-of-text token between documents.
+    pub fn encode_documents(
+        &self,
+        part: &Part,
+        mut sink: impl FnMut(usize, &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        let between = self.end_of_text().filter(|_| part.count() > 1).map(|(id, _)| id);
+        for (i, document) in part.documents().enumerate() {
+            if let Some(id) = between.filter(|_| i > 0) {
+                sink(0, &[id])?;
+            }
+            self.encode_pieces(document, &mut sink)?;
+        }
+        Ok(())
+    }
+
+    fn encode_pieces(&self, text: &str, mut sink: impl FnMut(usize, &[u32]) -> Result<()>) -> Result<()> {
+        let pieces: Vec<&str> = if self.may_cut(text)? { pieces(text).collect() } else { vec![text] };
+        for some in pieces.chunks(PIECES_AT_ONCE) {
+            let ids: Vec<u32> = self.encode_all(some)?.into_iter().flatten().collect();
+            sink(some.iter().map(|piece| piece.len()).sum(), &ids)?;
+        }
+        Ok(())
+    }
+
+    fn encode_all(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>> {
+        let encodings = self.inner.encode_batch_fast(texts.to_vec(), false);
+        let encodings = encodings.map_err(|error| anyhow!("cannot encode the text: {error}"))?;
+        Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
+    }
+
+    /// Whether the pieces of this text encode to the same ids as the whole: tried on its beginning.
+    fn may_cut(&self, text: &str) -> Result<bool> {
+        let end = (0..=TRIAL.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let parts: Vec<&str> = pieces(&text[..end]).collect();
+        if parts.len() < 2 {
+            return Ok(true);
+        }
+        let whole = self.encode_all(&[&text[..end]])?;
+        Ok(whole.concat() == self.encode_all(&parts)?.concat())
     }
 
     /// Text of the ids, special tokens left out.
@@ -118,25 +182,17 @@ impl Decoder<'_> {
     }
 }
 
-/// Cuts a text so that no piece is long; only between lines, or inside a line that is too long.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let mut rest = line;
-        while let Some((cut, _)) = rest.char_indices().nth(PIECE) {
-            let (piece, after) = rest.split_at(cut);
-            pieces.push(piece);
-            rest = after;
-        }
-        pieces.push(rest);
-    }
-    pieces
-}
-
-/// One token per character of the text and one per byte: a character that the text lacks becomes
-/// its UTF-8 bytes, so that every text survives the way there and back.
+/// One token per character of the text and one per byte: a character that has no token of its own
+/// becomes its UTF-8 bytes, so that every text survives the way there and back.
 fn character_tokenizer(text: &str) -> Value {
-    let characters: BTreeSet<char> = text.chars().collect();
+    let mut counts: HashMap<char, usize> = HashMap::new();
+    for character in text.chars() {
+        *counts.entry(character).or_default() += 1;
+    }
+    let mut characters: Vec<char> = counts.keys().copied().collect();
+    characters.sort_unstable_by_key(|character| (std::cmp::Reverse(counts[character]), *character));
+    characters.truncate(MOST_CHARACTERS);
+    characters.sort_unstable();
     let bytes = (0..=255u8).map(|byte| format!("<0x{byte:02X}>"));
     let tokens =
         std::iter::once(END_OF_TEXT.to_string()).chain(bytes).chain(characters.into_iter().map(String::from));
@@ -161,6 +217,29 @@ fn character_tokenizer(text: &str) -> Value {
     })
 }
 
+/// A byte-level BPE tokenizer as GPT-2's (Radford et al. 2019, section 2.2), trained on the text.
+fn byte_pair_tokenizer(text: &Part, size: usize) -> Result<String> {
+    let byte_level = ByteLevel::new(false, false, true);
+    let mut trainer = BpeTrainer::builder()
+        .vocab_size(size)
+        .min_frequency(2)
+        .show_progress(false)
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
+        .build();
+    let failed = |error: tokenizers::Error| anyhow!("cannot train the tokenizer: {error}");
+    let mut tokenizer = TokenizerBuilder::<BPE, tokenizers::NormalizerWrapper, _, _, _>::new()
+        .with_model(BPE::default())
+        .with_normalizer(None)
+        .with_pre_tokenizer(Some(byte_level))
+        .with_post_processor(Some(byte_level))
+        .with_decoder(Some(byte_level))
+        .build()
+        .map_err(failed)?;
+    tokenizer.train(&mut trainer, text.documents().flat_map(pieces)).map_err(failed)?;
+    tokenizer.to_string(true).map_err(failed)
+}
+
 /// Refuses token ids that a model of `vocab_size` tokens does not have.
 pub fn check_ids(ids: &[u32], vocab_size: usize) -> Result<()> {
     match ids.iter().find(|id| **id as usize >= vocab_size) {
@@ -177,7 +256,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str) -> Tokenizer {
-        Tokenizer::train(TokenizerKind::Char, text).unwrap()
+        trained(&TokenizerKind::Char, text)
+    }
+
+    fn trained(kind: &TokenizerKind, text: &str) -> Tokenizer {
+        Tokenizer::train(kind, &Part::written(text.to_string())).unwrap()
     }
 
     #[test]
@@ -194,7 +277,7 @@ mod tests {
         let tokenizer = of("abc");
         let ids = tokenizer.encode("a<|endoftext|>b <0x41>").unwrap();
         assert_eq!(tokenizer.decode(&ids).unwrap(), "a<|endoftext|>b <0x41>");
-        assert!(!ids.contains(&tokenizer.token_id(END_OF_TEXT).unwrap()));
+        assert!(!ids.contains(&tokenizer.end_of_text().unwrap().0));
     }
 
     #[test]
@@ -215,7 +298,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_character_are_shown_and_do_not_stop_the_stream() {
         let tokenizer = of("abc");
-        let byte = |byte: u8| tokenizer.token_id(&format!("<0x{byte:02X}>")).unwrap();
+        let byte = |byte: u8| tokenizer.inner.token_to_id(&format!("<0x{byte:02X}>")).unwrap();
         let ids = [byte(0xE7), byte(0x8C), byte(0xAB), byte(0xA9), byte(0xA9), byte(0xA9), byte(0xA9)];
         let mut decoder = tokenizer.decoder();
         let mut shown = String::new();
@@ -226,6 +309,40 @@ mod tests {
             shown += &decoder.push(id).unwrap();
         }
         assert!(shown.starts_with('猫') && shown.ends_with("abc"), "{shown:?}");
+    }
+
+    #[test]
+    fn byte_pairs_shorten_the_text_and_keep_it() {
+        let text = "the cat sees the dog, and the dog sees the cat.\n\n".repeat(50);
+        let tokenizer = byte_pair(&text, 300);
+        let ids = tokenizer.encode(&text).unwrap();
+        assert!(ids.len() * 2 < text.len(), "{} ids for {} bytes", ids.len(), text.len());
+        assert!(tokenizer.vocab_size() <= 300);
+        for text in [text.as_str(), "\r\n\t猫 🐈\u{0}  x", "<|endoftext|>"] {
+            assert_eq!(tokenizer.decode(&tokenizer.encode(text).unwrap()).unwrap(), text);
+        }
+    }
+
+    fn byte_pair(text: &str, size: usize) -> Tokenizer {
+        Tokenizer::from_json(&byte_pair_tokenizer(&Part::written(text.to_string()), size).unwrap()).unwrap()
+    }
+
+    /// Blank lines, indentation, runs of spaces, Japanese, and a line too long for one piece.
+    #[test]
+    fn encoding_in_pieces_equals_encoding_at_once() {
+        let text = format!(
+            "{}{}{}",
+            "fn main() {\n    let x = 1;\n\n\n    call(x,  y);\n}\n\n".repeat(400),
+            "吾輩は猫である。\n　名前は まだ無い。\n".repeat(500),
+            "one long line of words ".repeat(9000)
+        );
+        for tokenizer in [of(&text), byte_pair(&text, 600)] {
+            let whole = tokenizer.encode_all(&[&text]).unwrap().concat();
+            let parts: Vec<&str> = pieces(&text).collect();
+            assert!(parts.len() > 10);
+            assert!(tokenizer.encode_all(&parts).unwrap().concat() == whole);
+            assert!(tokenizer.encode(&text).unwrap() == whole);
+        }
     }
 
     proptest! {

@@ -68,7 +68,7 @@ pub fn generate(
 ) -> Result<Generated> {
     let prompt = tokenizer.encode(prompt)?;
     crate::data::check_ids(&prompt, model.config.vocab_size)?;
-    let end = tokenizer.token_id(crate::data::END_OF_TEXT);
+    let end = tokenizer.end_of_text().map(|(id, _)| id);
     let mut reader = Reader::new(model, prompt);
     let mut decoder = tokenizer.decoder();
     let mut text = String::new();

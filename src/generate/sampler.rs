@@ -20,6 +20,12 @@ pub struct Sampling {
     pub seed: u64,
 }
 
+impl Sampling {
+    /// llama.cpp's defaults.
+    pub const DEFAULT: Sampling =
+        Sampling { repeat_penalty: 1.0, top_k: 40, top_p: 0.95, min_p: 0.05, temperature: 0.8, seed: 1 };
+}
+
 /// Tokens that the repeat penalty looks back on, as in llama.cpp.
 const PENALTY_WINDOW: usize = 64;
 

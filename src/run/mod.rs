@@ -5,8 +5,14 @@
 //!   step-000250/  step-000500/    checkpoints, never changed once there
 //!   last -> step-000500           links, swapped in one move
 //!   best -> step-000250
-//!   metrics.jsonl                 one line per logged step and evaluation
+//!   metrics.jsonl                 one line per step, evaluation and sample
+//!   events.out.tfevents.*         the same numbers for TensorBoard
 //! ```
+
+pub mod signals;
+mod tensorboard;
+
+pub use tensorboard::TensorBoard;
 
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
@@ -14,6 +20,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The newest checkpoint.
 pub const LAST: &str = "last";
@@ -84,6 +91,11 @@ impl RunDir {
             let path = self.path.join(link);
             if path.symlink_metadata().is_ok() {
                 fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+        for entry in fs::read_dir(&self.path)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with("events.out.tfevents.") {
+                fs::remove_file(entry.path())?;
             }
         }
         for step in self.steps() {
@@ -186,17 +198,23 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf> {
     }
 }
 
+/// Every run in or below `folder`, the oldest first.
+pub fn runs(folder: &Path) -> Vec<(SystemTime, RunDir)> {
+    let entries = walkdir::WalkDir::new(folder).max_depth(3).into_iter().flatten();
+    let run = |entry: walkdir::DirEntry| {
+        let run = RunDir { path: entry.into_path() };
+        let saved = fs::metadata(run.checkpoint(LAST)?.join("config.json")).ok()?.modified().ok()?;
+        Some((saved, run))
+    };
+    let mut runs: Vec<(SystemTime, RunDir)> =
+        entries.filter(|entry| entry.file_type().is_dir()).filter_map(run).collect();
+    runs.sort_by_key(|(saved, _)| *saved);
+    runs
+}
+
 /// The checkpoint of the newest run below `runs`.
 pub fn newest_checkpoint() -> Result<PathBuf> {
-    let entries = fs::read_dir("runs").into_iter().flatten().flatten();
-    let newest = entries
-        .filter_map(|entry| {
-            let run = RunDir { path: entry.path() };
-            let saved = fs::metadata(run.checkpoint(LAST)?.join("config.json")).ok()?.modified().ok()?;
-            Some((saved, run))
-        })
-        .max_by_key(|(saved, _)| *saved);
-    match newest {
+    match runs(Path::new("runs")).last() {
         Some((_, run)) => find_checkpoint(&run.path),
         None => bail_input!("there is no run in runs/ yet: train one with `tinygpt`, or name a --checkpoint"),
     }

@@ -1,6 +1,7 @@
 //! How well a model predicts a text: loss, perplexity, bits per byte.
 
 use crate::model::{Gpt, Pass};
+use crate::run::signals;
 use anyhow::Result;
 use candle_core::Tensor;
 use std::ops::Range;
@@ -58,21 +59,38 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
     windows
 }
 
-/// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context.
-pub fn score(model: &Gpt, tokens: &[u32], bytes: usize, stride: usize) -> Result<Score> {
+/// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context; the
+/// token `separator`, which stands between documents and is no text, is read but not scored.
+///
+/// # Errors
+/// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
+pub fn score(
+    model: &Gpt,
+    tokens: &[u32],
+    bytes: usize,
+    stride: usize,
+    separator: Option<u32>,
+) -> Result<Score> {
     let windows = windows(tokens.len(), model.config.context, stride);
     let mut score = Score { nats: 0.0, tokens: 0, bytes };
     let together = (TOKENS_PER_PASS / model.config.context).max(1);
     // Windows of one pass have one length: only the last ones are shorter.
     for group in windows.chunk_by(|a, b| a.inputs.len() == b.inputs.len()) {
         for pass in group.chunks(together) {
-            score_pass(model, tokens, pass, &mut score)?;
+            signals::check("while scoring")?;
+            score_pass(model, tokens, pass, separator, &mut score)?;
         }
     }
     Ok(score)
 }
 
-fn score_pass(model: &Gpt, tokens: &[u32], windows: &[Window], score: &mut Score) -> Result<()> {
+fn score_pass(
+    model: &Gpt,
+    tokens: &[u32],
+    windows: &[Window],
+    separator: Option<u32>,
+    score: &mut Score,
+) -> Result<()> {
     let (rows, length) = (windows.len(), windows[0].inputs.len());
     let gather = |shift: usize| {
         let ids: Vec<u32> = windows
@@ -86,9 +104,13 @@ fn score_pass(model: &Gpt, tokens: &[u32], windows: &[Window], score: &mut Score
     let losses: Vec<Vec<f32>> = losses.reshape((rows, length))?.to_vec2()?;
     for (window, losses) in windows.iter().zip(&losses) {
         // losses[i] belongs to token inputs.start + i + 1
-        let new = &losses[window.scored_from - window.inputs.start - 1..];
-        score.nats += new.iter().map(|loss| f64::from(*loss)).sum::<f64>();
-        score.tokens += new.len();
+        let first = window.inputs.start + 1;
+        for target in window.scored_from..=window.inputs.end {
+            if Some(tokens[target]) != separator {
+                score.nats += f64::from(losses[target - first]);
+                score.tokens += 1;
+            }
+        }
     }
     Ok(())
 }

@@ -15,7 +15,6 @@ pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 use crate::activation::Activation;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 /// Which implementation of the model's arithmetic runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -142,15 +141,16 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<usize>,
 
-    /// Text to train on: a UTF-8 file [default: this program's own source]
-    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    /// Text to train on: a file, a directory, a 'pattern*', a .jsonl with "text", `-` for standard input,
+    /// `hf:OWNER/NAME/FILE` of a dataset, tales, tales:ja, or tales:facts=N (default: tales)
+    #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<PathBuf>,
+    pub data: Option<String>,
     /// Text to validate on [default: the last tenth of --data]
-    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_data: Option<PathBuf>,
-    /// How text becomes tokens: char
+    pub val_data: Option<String>,
+    /// How text becomes tokens: char, bpe:VOCABULARY, a tokenizer.json, or `hf:OWNER/NAME`
     #[arg(long, value_name = "KIND", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<TokenizerKind>,

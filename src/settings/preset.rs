@@ -1,6 +1,7 @@
 //! Presets: the files of `models/`, compiled in, and files of the user's own.
 
 use super::Settings;
+use crate::failure::did_you_mean;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::Path;
@@ -47,7 +48,8 @@ impl Settings {
             return Ok(parse(&text, name)?.over(&default));
         }
         let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-        bail_input!("unknown preset '{name}'; known: {}, or a .toml file", names.join(", "))
+        let hint = did_you_mean(name, names.iter().copied());
+        bail_input!("unknown preset '{name}'{hint}; known: {}, or a .toml file", names.join(", "))
     }
 }
 

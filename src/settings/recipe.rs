@@ -17,16 +17,29 @@ pub enum Length {
 }
 
 /// How text becomes tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenizerKind {
     /// One token per character of the training text, bytes for all others.
     Char,
+    /// Byte-level BPE with at most so many tokens, trained on the training text.
+    Bpe(usize),
+    /// A `tokenizer.json`.
+    File(PathBuf),
+    /// The `tokenizer.json` of a model on the hub: `owner/name[@revision]`.
+    Hub(String),
 }
+
+/// A byte-level tokenizer has a token for every byte and one for the end of a text.
+const SMALLEST_BPE: usize = 257;
+const LARGEST_BPE: usize = 1 << 20;
 
 impl fmt::Display for TokenizerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TokenizerKind::Char => f.write_str("char"),
+            TokenizerKind::Bpe(size) => write!(f, "bpe:{size}"),
+            TokenizerKind::File(path) => write!(f, "{}", path.display()),
+            TokenizerKind::Hub(repo) => write!(f, "hf:{repo}"),
         }
     }
 }
@@ -35,9 +48,19 @@ impl FromStr for TokenizerKind {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "char" => Ok(TokenizerKind::Char),
-            _ => bail_input!("unknown tokenizer '{text}'; known: char"),
+        if let Some(repo) = text.strip_prefix("hf:") {
+            return Ok(TokenizerKind::Hub(repo.to_string()));
+        }
+        match text.strip_prefix("bpe:").map(str::parse::<usize>) {
+            None if text == "char" => Ok(TokenizerKind::Char),
+            None if text.ends_with(".json") => Ok(TokenizerKind::File(PathBuf::from(text))),
+            Some(Ok(size)) if (SMALLEST_BPE..=LARGEST_BPE).contains(&size) => Ok(TokenizerKind::Bpe(size)),
+            Some(_) => bail_input!(
+                "'{text}': the vocabulary must have between {SMALLEST_BPE} and {LARGEST_BPE} tokens"
+            ),
+            None => bail_input!(
+                "unknown tokenizer '{text}'; known: char, bpe:<vocabulary>, a tokenizer.json, hf:<owner>/<name>"
+            ),
         }
     }
 }
@@ -124,9 +147,9 @@ pub struct Recipe {
     /// The model, its vocabulary size standing at 1 until the tokenizer is known.
     model: ModelConfig,
     pub training: Training,
-    /// `None`: the text compiled in.
-    pub data: Option<PathBuf>,
-    pub val_data: Option<PathBuf>,
+    /// Where the text comes from, as `--data` names it.
+    pub data: String,
+    pub val_data: Option<String>,
     pub tokenizer: TokenizerKind,
     pub device: DeviceKind,
     pub ops: Ops,
@@ -200,9 +223,9 @@ impl Recipe {
         Ok(Recipe {
             model: model.validated()?,
             training,
-            data: settings.data.clone(),
+            data: required!(settings.data),
             val_data: settings.val_data.clone(),
-            tokenizer: settings.tokenizer.unwrap_or(TokenizerKind::Char),
+            tokenizer: required!(settings.tokenizer),
             device: settings.device.unwrap_or(DeviceKind::Cpu),
             ops: settings.ops.unwrap_or(Ops::Plain),
             threads: settings.threads,

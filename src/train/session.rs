@@ -6,8 +6,9 @@ use super::step;
 use crate::checkpoint::{self, Checkpoint, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::Failure;
+use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::model::{self, Dropout, Gpt, ModelSize, Params, Pass, Site};
-use crate::run::{BEST, LAST, RunDir};
+use crate::run::{BEST, LAST, RunDir, TensorBoard, signals};
 use crate::score::{Score, score};
 use crate::settings::{Length, ModelConfig, Recipe, Settings};
 use crate::{bail_input, input_error};
@@ -64,6 +65,8 @@ pub struct Evaluation {
     pub whole: bool,
     /// The lowest loss so far.
     pub best: bool,
+    /// The loss of the distribution that the text was drawn from, where known: nats per token.
+    pub floor: Option<f64>,
 }
 
 /// What a run tells of itself.
@@ -72,6 +75,8 @@ pub enum Event<'a> {
     Stepped(StepReport),
     Evaluated(Evaluation),
     Saved(&'a Path),
+    /// A text from the model as it is.
+    Sampled(&'a str),
 }
 
 /// Follows a run.
@@ -97,6 +102,8 @@ pub struct Outcome {
     pub val_loss: f64,
     pub val_perplexity: f64,
     pub bits_per_byte: f64,
+    /// The loss of the distribution that the text was drawn from, where known: nats per token.
+    pub floor: Option<f64>,
     pub checkpoint: PathBuf,
 }
 
@@ -111,6 +118,9 @@ pub struct Session<'a> {
     schedule: Schedule,
     best: Option<f64>,
     step_seconds: Vec<f64>,
+    board: Option<TensorBoard>,
+    /// Write a sample after every evaluation.
+    pub samples: bool,
 }
 
 impl<'a> Session<'a> {
@@ -199,6 +209,8 @@ impl<'a> Session<'a> {
             schedule,
             best: None,
             step_seconds: Vec::new(),
+            board: None,
+            samples: false,
         })
     }
 
@@ -214,7 +226,8 @@ impl<'a> Session<'a> {
         let training = &self.recipe.training;
         let mut batches =
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
-        watcher.notice(Event::Planned(&self.plan(&mut batches)?));
+        watcher.notice(Event::Planned(&self.plan()?));
+        self.board = Some(TensorBoard::create(self.run.path(), self.state.step)?);
         let steps = self.state.steps;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.
@@ -228,6 +241,9 @@ impl<'a> Session<'a> {
                 watcher.notice(Event::Evaluated(evaluation));
                 self.run.prune(training.keep)?;
                 final_score = (evaluation.step == steps && evaluation.whole).then_some(evaluation.score);
+                if self.samples {
+                    watcher.notice(Event::Sampled(&self.sample()?));
+                }
             }
             if self.state.step >= steps {
                 break;
@@ -235,8 +251,12 @@ impl<'a> Session<'a> {
             let report = self.step(&mut batches)?;
             watcher.notice(Event::Stepped(report));
             owed = evaluation_due(report.step);
-            if owed || is_due(report.step, training.save_every) {
+            let stop = signals::asked();
+            if owed || stop || is_due(report.step, training.save_every) {
                 watcher.notice(Event::Saved(&self.save()?));
+            }
+            if stop && report.step < steps {
+                return Err(self.interrupted());
             }
         }
         let score = match final_score {
@@ -247,8 +267,10 @@ impl<'a> Session<'a> {
     }
 
     /// Counts, and times one step that changes nothing.
-    fn plan(&self, batches: &mut Batches) -> Result<Plan> {
+    pub fn plan(&self) -> Result<Plan> {
         let (training, config) = (&self.recipe.training, &self.model.config);
+        let mut batches =
+            Batches::new(&self.dataset.train, config.context, training.batch_size, training.seed)?;
         let tokens_per_step = training.batch_size * config.context * training.grad_accum;
         let batch = batches.get(0);
         let began = Instant::now();
@@ -320,6 +342,13 @@ impl<'a> Session<'a> {
             "step": step + 1, "loss": loss, "lr": lr, "grad_norm": grad_norm,
             "tokens": self.state.tokens, "seconds": seconds,
         }))?;
+        let tokens_per_second = tokens as f64 / seconds;
+        self.scalars(&[
+            ("train/loss", loss),
+            ("train/learning_rate", lr),
+            ("train/gradient_norm", grad_norm),
+            ("train/tokens_per_second", tokens_per_second),
+        ])?;
         let recent = median(&self.step_seconds[self.step_seconds.len().saturating_sub(20)..]);
         Ok(StepReport {
             step: step + 1,
@@ -345,6 +374,22 @@ impl<'a> Session<'a> {
             self.schedule.warmup,
             training.grad_clip,
         )))
+    }
+
+    fn interrupted(&self) -> anyhow::Error {
+        let path = self.run.path().display();
+        let step = self.state.step;
+        Failure::Interrupted(format!("stopped after step {step}; go on with: tinygpt train --resume {path}"))
+            .into()
+    }
+
+    /// What the model writes now, from the start of a line.
+    fn sample(&self) -> Result<String> {
+        let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
+        let limits = Limits { max_tokens: 100, stop: Vec::new() };
+        let sample = generate(&self.model, &self.dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
+        self.run.log(&json!({ "step": self.state.step, "sample": sample.text }))?;
+        Ok(sample.text)
     }
 
     fn save(&self) -> Result<PathBuf> {
@@ -373,7 +418,20 @@ impl<'a> Session<'a> {
             "step": self.state.step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
             "bits_per_byte": score.bits_per_byte(), "val_tokens": score.tokens,
         }))?;
-        Ok(Evaluation { step: self.state.step, score, whole: self.dataset.val.len() <= EVAL_TOKENS, best })
+        self.scalars(&[
+            ("validation/loss", score.loss()),
+            ("validation/bits_per_byte", score.bits_per_byte()),
+        ])?;
+        let whole = self.dataset.val.len() <= EVAL_TOKENS;
+        let floor = self.dataset.floor.filter(|_| whole).map(|nats| nats / score.tokens as f64);
+        Ok(Evaluation { step: self.state.step, score, whole, best, floor })
+    }
+
+    fn scalars(&mut self, values: &[(&str, f64)]) -> Result<()> {
+        match &mut self.board {
+            Some(board) => board.scalars(self.state.step, values),
+            None => Ok(()),
+        }
     }
 
     /// The score of the first `limit` validation tokens.
@@ -384,7 +442,8 @@ impl<'a> Session<'a> {
         } else {
             self.dataset.tokenizer.decode(tokens)?.len()
         };
-        score(&self.model, tokens, bytes, self.model.config.context)
+        let separator = self.dataset.tokenizer.end_of_text().map(|(id, _)| id);
+        score(&self.model, tokens, bytes, self.model.config.context, separator)
     }
 
     fn outcome(&self, score: Score) -> Result<Outcome> {
@@ -404,6 +463,7 @@ impl<'a> Session<'a> {
             val_loss: score.loss(),
             val_perplexity: score.perplexity(),
             bits_per_byte: score.bits_per_byte(),
+            floor: self.dataset.floor.map(|nats| nats / score.tokens as f64),
             checkpoint: self.run.checkpoint(LAST).ok_or_else(|| input_error!("the run has no checkpoint"))?,
         })
     }

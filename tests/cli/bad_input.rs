@@ -7,13 +7,14 @@ fn wrong_files_are_named_with_what_is_wrong() {
     let folder = folder();
     write(&folder, "empty.txt", "");
     write(&folder, "short.txt", "hello\n");
-    std::fs::write(folder.path().join("sjis.txt"), [b'a', 0x83, 0x4c, 0x83, 0x4c]).unwrap();
+    std::fs::write(folder.path().join("binary.txt"), [b'a', 0x80, 0x00, 0xFD, 0xFE, 0xA0, 0x00]).unwrap();
     let cases = [
         ("missing.txt", "cannot read missing.txt"),
         ("empty.txt", "empty.txt is empty"),
-        ("sjis.txt", "sjis.txt is not UTF-8: byte 1"),
+        ("binary.txt", "binary.txt is not UTF-8 (byte 1"),
         ("short.txt", "at least 17 are needed for a context of 16"),
-        (".", "cannot read ."),
+        ("*.tex", "no file matches '*.tex'"),
+        ("tales:fr", "tales:ja"),
     ];
     for (file, expected) in cases {
         let error = fail(tinygpt(&folder).args(small_but(&["--data", file, "--out", "run"])), 2);

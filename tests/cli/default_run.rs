@@ -4,13 +4,15 @@ use super::*;
 use std::path::PathBuf;
 
 #[test]
-fn without_a_text_it_trains_on_its_own_source_and_says_what_to_do_next() {
+fn without_a_text_it_trains_on_tales_and_says_what_to_do_next() {
     let folder = folder();
     let output = succeed(tinygpt(&folder).args(["--steps", "3", "--eval-every", "0"]));
-    assert!(
-        output.contains("a sample:") && output.contains("next: tinygpt generate --checkpoint runs/swiglu"),
-        "{output}"
-    );
+    for part in
+        ["a sample:", "what it knows of the tales:", "next: tinygpt generate --checkpoint runs/swiglu"]
+    {
+        assert!(output.contains(part), "'{part}' is missing in\n{output}");
+    }
+    assert_eq!(output.matches("(wrong: ").count() + output.matches("(right)").count(), 3, "{output}");
     assert!(exists(&folder, "runs/swiglu/best/model.safetensors"));
 }
 

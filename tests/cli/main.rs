@@ -5,8 +5,15 @@ mod bad_input;
 mod compare;
 mod default_run;
 mod eval;
+mod following;
 mod generate;
+mod hub;
+mod japanese;
+mod manners;
 mod resume;
+mod sources;
+mod tales;
+mod tokenizers;
 mod train;
 
 use assert_cmd::Command;
@@ -18,6 +25,8 @@ use tempfile::TempDir;
 fn tinygpt(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tinygpt"));
     command.current_dir(folder.path());
+    command.env("TINYGPT_CACHE", folder.path().join("cache"));
+    command.env("HF_HOME", folder.path().join("hub"));
     command
 }
 

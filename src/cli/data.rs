@@ -1,0 +1,64 @@
+//! `tinygpt data`
+
+use crate::data::Tales;
+use crate::random;
+use crate::{bail_input, input_error};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(after_help = "Example: tinygpt data tales --bytes 10MB --seed 7 --out tales.txt --stats")]
+pub struct DataArgs {
+    /// What to write: tales, tales:ja, tales:facts=N
+    corpus: String,
+    /// How much text: 500KB, 10MB, or a number of bytes
+    #[arg(long, value_name = "SIZE", default_value = "1MB")]
+    bytes: String,
+    /// Which tales; the facts in them are always the same
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print the text's surprisal under the grammar that wrote it
+    #[arg(long)]
+    stats: bool,
+}
+
+pub fn run(args: &DataArgs) -> Result<()> {
+    let tales: Tales = args.corpus.parse()?;
+    let mut rng = random::stream(args.seed, "data");
+    let written = tales.grammar()?.tales(&mut rng, size(&args.bytes)?);
+    match &args.out {
+        Some(path) => std::fs::write(path, &written.text)
+            .map_err(|error| input_error!("cannot write {}: {error}", path.display()))?,
+        None => std::io::stdout().write_all(written.text.as_bytes()).context("standard output")?,
+    }
+    if args.stats {
+        let (characters, bytes) = (written.text.chars().count(), written.text.len());
+        eprintln!(
+            "{} tales, {characters} characters, {bytes} bytes; {:.4} nats per character, {:.4} per byte, {:.4} bits per byte",
+            written.text.lines().count(),
+            written.nats / characters as f64,
+            written.nats / bytes as f64,
+            written.nats / bytes as f64 / std::f64::consts::LN_2
+        );
+    }
+    Ok(())
+}
+
+/// 10MB, 500 KB, 1234: decimal, at most 10 GB.
+fn size(text: &str) -> Result<usize> {
+    let units = [("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1.0)];
+    let upper = text.trim().to_ascii_uppercase();
+    let (digits, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((upper.strip_suffix(name)?, *unit)))
+        .unwrap_or((upper.as_str(), 1.0));
+    match digits.trim().parse::<f64>().map(|number| number * unit) {
+        Ok(bytes) if (1.0..=1e10).contains(&bytes) => Ok(bytes as usize),
+        _ => bail_input!("'{text}' is no size; write for example 500KB or 10MB, at most 10GB"),
+    }
+}

@@ -1,0 +1,68 @@
+//! `tinygpt runs`
+
+use super::text::{duration, grouped, table};
+use crate::checkpoint::load_trainer;
+use crate::failure::escape_controls;
+use crate::run::{LAST, RunDir, runs};
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+#[derive(Args)]
+#[command(after_help = "Example: tinygpt runs runs/compare")]
+pub struct RunsArgs {
+    /// Where to look for runs
+    #[arg(value_name = "DIR", default_value = "runs")]
+    folder: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &RunsArgs) -> Result<()> {
+    let found: Vec<Value> =
+        runs(&args.folder).iter().filter_map(|(saved, run)| describe(*saved, run).ok()).collect();
+    if args.json {
+        println!("{}", json!({ "runs": found }));
+        return Ok(());
+    }
+    if found.is_empty() {
+        println!("no runs in {}", args.folder.display());
+        return Ok(());
+    }
+    let mut table = table(&["run", "act", "params", "step", "loss", "validation", "age"]);
+    for run in &found {
+        let text = |key: &str| escape_controls(run[key].as_str().unwrap_or("-"));
+        let loss = |key: &str| run[key].as_f64().map_or("-".to_string(), |loss| format!("{loss:.4}"));
+        let count = |key: &str| grouped(run[key].as_u64().unwrap_or_default() as usize);
+        table.add_row([
+            text("run"),
+            text("act"),
+            count("params"),
+            format!("{} of {}", count("step"), count("steps")),
+            loss("train_loss"),
+            loss("val_loss"),
+            duration(run["age"].as_f64().unwrap_or_default()),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn describe(saved: SystemTime, run: &RunDir) -> Result<Value> {
+    let checkpoint = run.checkpoint(LAST).unwrap_or_default();
+    let state = load_trainer(&checkpoint)?;
+    let losses: Vec<f64> = run.metrics().iter().filter_map(|line| line["val_loss"].as_f64()).collect();
+    Ok(json!({
+        "run": run.path(),
+        "act": state.settings.act,
+        "params": state.params,
+        "step": state.step,
+        "steps": state.steps,
+        "train_loss": state.train_loss,
+        "val_loss": losses.last(),
+        "age": saved.elapsed().map_or(0.0, |age| age.as_secs_f64().round()),
+    }))
+}

@@ -1,0 +1,43 @@
+//! The directory that keeps what was prepared once: `$TINYGPT_CACHE`, or `tinygpt` in the user's
+//! cache directory.
+
+use crate::input_error;
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// The path of the entry made of `parts`, whose directory exists.
+pub fn entry(parts: &[&[u8]], extension: &str) -> Result<PathBuf> {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let directory = directory();
+    std::fs::create_dir_all(&directory).map_err(|error| {
+        input_error!(
+            "cannot create the cache {}: {error}; name another in TINYGPT_CACHE",
+            directory.display()
+        )
+    })?;
+    Ok(directory.join(format!("{name}.{extension}")))
+}
+
+fn directory() -> PathBuf {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    from("TINYGPT_CACHE")
+        .or_else(|| Some(from("XDG_CACHE_HOME")?.join("tinygpt")))
+        .or_else(|| Some(from("HOME")?.join(".cache/tinygpt")))
+        .or_else(|| Some(from("LOCALAPPDATA")?.join("tinygpt")))
+        .unwrap_or_else(|| std::env::temp_dir().join("tinygpt"))
+}
+
+/// Makes a file by writing beside it and renaming: whole or not there.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> Result<()>) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(parent)?;
+    write(beside.as_file_mut())?;
+    beside.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}

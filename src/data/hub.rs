@@ -1,0 +1,155 @@
+//! Files of the Hugging Face hub, through its own cache.
+
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use hf_hub::api::sync::{ApiBuilder, ApiError};
+use hf_hub::{Cache, Repo, RepoType};
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
+
+/// A file of a dataset: `owner/name/path/in/it[@revision]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubFile {
+    pub repo: String,
+    pub file: String,
+    pub revision: String,
+}
+
+impl FromStr for HubFile {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (path, revision) = text.split_once('@').unwrap_or((text, "main"));
+        let parts: Vec<&str> = path.splitn(3, '/').collect();
+        let [owner, name, file] = parts.as_slice() else {
+            bail_input!(
+                "'hf:{text}' names no file; write hf:<owner>/<name>/<file>, with @<revision> behind it for one"
+            );
+        };
+        for part in [*owner, *name, *file, revision] {
+            check_name(part)?;
+        }
+        Ok(HubFile {
+            repo: format!("{owner}/{name}"),
+            file: (*file).to_string(),
+            revision: revision.to_string(),
+        })
+    }
+}
+
+impl fmt::Display for HubFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "hf:{}/{}", self.repo, self.file)?;
+        if self.revision != "main" {
+            write!(f, "@{}", self.revision)?;
+        }
+        Ok(())
+    }
+}
+
+impl HubFile {
+    /// The file on this machine, downloaded if the cache does not hold it.
+    pub fn download(&self) -> Result<PathBuf> {
+        download(RepoType::Dataset, &self.repo, &self.revision, &self.file)
+    }
+}
+
+/// `tokenizer.json` of a model repository `owner/name[@revision]`.
+pub fn download_tokenizer(repo: &str) -> Result<PathBuf> {
+    let (name, revision) = repo.split_once('@').unwrap_or((repo, "main"));
+    check_name(name)?;
+    check_name(revision)?;
+    download(RepoType::Model, name, revision, "tokenizer.json")
+}
+
+/// Fetches a file of a repository. Honours HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.
+fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<PathBuf> {
+    let shown = format!("{repo}/{file}@{revision}");
+    let cache = Cache::from_env();
+    let repository = Repo::with_revision(repo.to_string(), kind, revision.to_string());
+    if let Some(path) = cache.repo(repository.clone()).get(file) {
+        return Ok(path);
+    }
+    if std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| !["", "0"].contains(&value.as_str())) {
+        bail_input!("{shown} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it");
+    }
+    let failed = |error: ApiError| input_error!("cannot fetch {shown}: {}", explain(&error));
+    let api = ApiBuilder::from_env()
+        .with_token(std::env::var("HF_TOKEN").ok())
+        .with_progress(std::io::stderr().is_terminal())
+        .with_retries(2)
+        .build()
+        .map_err(failed)?
+        .repo(repository);
+    // What the server says becomes part of a path below: it must not climb out of the cache.
+    let client = hf_hub::api::sync::ApiBuilder::from_env()
+        .with_token(std::env::var("HF_TOKEN").ok())
+        .build()
+        .map_err(failed)?;
+    let metadata = client.metadata(&api.url(file)).map_err(failed)?;
+    for part in [metadata.commit_hash(), metadata.etag()] {
+        if part.is_empty() || !part.chars().all(|c| c.is_ascii_alphanumeric() || "-_\"".contains(c)) {
+            bail_input!("cannot fetch {shown}: the server names it '{part}', which is no file name");
+        }
+    }
+    let path = api.get(file).map_err(failed)?;
+    if !path.starts_with(cache.path()) {
+        bail_input!("cannot fetch {shown}: the server put it outside the cache");
+    }
+    Ok(path)
+}
+
+/// What a person can do about it.
+fn explain(error: &ApiError) -> String {
+    let text = error.to_string();
+    let hint = [
+        ("401", "it needs a login: put a token into HF_TOKEN"),
+        ("403", "your token may not read it"),
+        ("404", "there is no such file or revision"),
+    ];
+    match hint.iter().find(|(code, _)| text.contains(code)) {
+        Some((code, hint)) => format!("{hint} (HTTP {code})"),
+        None => text,
+    }
+}
+
+/// Refuses names that lead out of the directory they are put in.
+fn check_name(name: &str) -> Result<()> {
+    let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if name.is_empty() || !plain || name.contains(['\\', '\0', '?', '#', '%']) {
+        bail_input!("'{name}' is no name of a file on the hub");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_owner_repository_file_and_perhaps_a_revision() {
+        let file: HubFile = "roneneldan/TinyStories/data/train.txt@abc".parse().unwrap();
+        assert_eq!(
+            (file.repo.as_str(), file.file.as_str(), file.revision.as_str()),
+            ("roneneldan/TinyStories", "data/train.txt", "abc")
+        );
+        assert_eq!(file.to_string(), "hf:roneneldan/TinyStories/data/train.txt@abc");
+        assert!("owner/name".parse::<HubFile>().is_err());
+    }
+
+    #[test]
+    fn names_that_climb_are_refused() {
+        for name in [
+            "a/b/../../../etc/passwd",
+            "a/../x/f",
+            "../a/b/f",
+            "a/b//etc/passwd",
+            "a/b/f@../../x",
+            "a/b/..\\x",
+        ] {
+            assert!(name.parse::<HubFile>().is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Cutting a long text into pieces that can be encoded one by one.
+//!
+//! A tokenizer looks across some boundaries: `a\n\nb` may hold a token `\n\n`. A single line end or
+//! space between two characters that are no white space is where byte-level tokenizers cut in any
+//! case, so cutting there changes nothing (a test compares).
+
+/// Pieces are at least this long where the text allows...
+const SHORT: usize = 4096;
+/// ...and cut at a space, then anywhere between characters, where no line ends before this.
+const LONG: usize = 16 * SHORT;
+
+/// The pieces of a text, in order; together they are the text.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (piece, after) = rest.split_at(cut(rest));
+        rest = after;
+        Some(piece)
+    })
+}
+
+fn cut(text: &str) -> usize {
+    if text.len() <= SHORT {
+        return text.len();
+    }
+    let bytes = text.as_bytes();
+    let window = &bytes[..bytes.len().min(LONG)];
+    let alone = |at: usize| {
+        let before = at.checked_sub(1).map(|i| window[i]);
+        let after = window.get(at + 1);
+        before.is_some_and(|b| !b.is_ascii_whitespace()) && after.is_some_and(|b| !b.is_ascii_whitespace())
+    };
+    let line_end = (SHORT..window.len()).find(|&at| window[at] == b'\n' && alone(at)).map(|at| at + 1);
+    // A token may begin with the space before its word, never end with the one behind it.
+    let space = || (SHORT..window.len()).rev().find(|&at| window[at] == b' ' && alone(at));
+    let anywhere = || (window.len()..=bytes.len()).find(|&at| text.is_char_boundary(at));
+    line_end.or_else(space).or_else(anywhere).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_short_and_together_the_text() {
+        let lines = "ein Wort und noch eins\n".repeat(2000);
+        let one_line = "wort ".repeat(40_000);
+        let no_space = "猫".repeat(60_000);
+        for text in [lines, one_line, no_space] {
+            let parts: Vec<&str> = pieces(&text).collect();
+            assert_eq!(parts.concat(), text);
+            assert!(parts.len() > 1 && parts.iter().all(|part| part.len() <= LONG + 4));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Promises of the tales: their probability is exact, their facts are constant.
+
+use super::*;
+use crate::random;
+
+const BOTH: [&str; 2] = ["tales", "tales:ja"];
+
+fn grammar(name: &str) -> Grammar {
+    name.parse::<Tales>().unwrap().grammar().unwrap()
+}
+
+#[test]
+fn a_tale_has_one_derivation_and_its_probability_is_the_generators() {
+    for name in BOTH {
+        let grammar = grammar(name);
+        let mut rng = random::stream(5, "derivations");
+        for _ in 0..500 {
+            let tale = grammar.tale(&mut rng);
+            let derivations = grammar.derivations(&tale.text);
+            assert_eq!(derivations.len(), 1, "{}", tale.text);
+            assert!((derivations[0] - tale.nats).abs() < 1e-9, "{}", tale.text);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_tale_has_no_derivation() {
+    let grammar = grammar("tales");
+    let tale = grammar.tale(&mut random::stream(5, "x")).text;
+    assert!(grammar.derivations(&tale.replacen('a', "q", 1)).is_empty());
+    assert!(grammar.derivations("Once.\n").is_empty());
+}
+
+#[test]
+fn the_world_is_as_large_as_promised() {
+    for name in BOTH {
+        let grammar = grammar(name);
+        assert!(grammar.open.len() + grammar.body.len() + grammar.close.len() >= 40);
+        assert_eq!(grammar.characters.len(), 60);
+        assert!(grammar.characters.iter().all(|character| character.facts.len() == 5));
+        assert!(!grammar.quiz.is_empty());
+    }
+}
+
+/// A cat is an animal, in every tale that says what a cat is.
+#[test]
+fn facts_are_the_same_in_every_tale_and_for_every_seed() {
+    let grammar = grammar("tales");
+    for seed in 0..3 {
+        let text = grammar.tales(&mut random::stream(seed, "facts"), 200_000).text;
+        assert!(text.contains("A cat is an animal."), "seed {seed}");
+        for hero in &grammar.characters {
+            let home = format!("{} lives in the {}", hero.name, hero.facts["home"]);
+            let told = text.matches(&format!("{} lives in the ", hero.name)).count();
+            assert_eq!(text.matches(&home).count(), told, "{home}");
+        }
+    }
+}
+
+#[test]
+fn every_extra_fact_has_a_word_of_its_own() {
+    let grammar = grammar("tales:facts=100000");
+    let mut sentences: Vec<String> = (0..MOST_FACTS).map(|index| grammar.fact(index)).collect();
+    let words = |sentence: &String| sentence.replace(|c: char| c.is_ascii_digit(), "");
+    let mut distinct: Vec<String> = sentences.iter().map(words).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), MOST_FACTS);
+    sentences.truncate(1);
+    assert_eq!(sentences[0], grammar.fact(0));
+    let told = grammar.tale(&mut random::stream(1, "t"));
+    assert!(told.text.contains(|c: char| c.is_ascii_digit()), "{}", told.text);
+}
+
+#[test]
+fn a_quiz_asks_what_the_tales_say() {
+    for name in BOTH {
+        let grammar = grammar(name);
+        let text = grammar.tales(&mut random::stream(1, "quiz text"), 3_000_000).text;
+        for Question { opening, prompt, answer } in questions(&grammar, 1, 5) {
+            let separator = if name == "tales" { " " } else { "" };
+            assert!(text.contains(&format!("{prompt}{separator}{answer}")), "{prompt} | {answer}");
+            assert!(!opening.is_empty() && !opening.contains(&answer), "{opening} | {answer}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Token ids, in memory or in a memory-mapped file that is made once.
+
+use super::cache;
+use super::corpus::Part;
+use super::tokenizer::Tokenizer;
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use memmap2::Mmap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::Deref;
+
+/// Texts up to this size are encoded anew every time; longer ones once, into the cache.
+const IN_MEMORY: usize = 16 << 20;
+
+/// A sequence of token ids.
+pub struct Tokens(Storage);
+
+enum Storage {
+    Memory(Vec<u32>),
+    /// Ids in this machine's byte order.
+    File(Mmap),
+}
+
+impl Deref for Tokens {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        match &self.0 {
+            Storage::Memory(ids) => ids,
+            // A map begins on a page, so that ids are aligned; `open` checked the length.
+            Storage::File(map) => bytemuck::cast_slice(map),
+        }
+    }
+}
+
+impl From<Vec<u32>> for Tokens {
+    fn from(ids: Vec<u32>) -> Tokens {
+        Tokens(Storage::Memory(ids))
+    }
+}
+
+impl Tokens {
+    /// The encoding of a text, documents separated by the end-of-text token.
+    pub fn encode(part: &Part, tokenizer: &Tokenizer) -> Result<Tokens> {
+        if part.text().len() <= IN_MEMORY {
+            let mut ids = Vec::new();
+            tokenizer.encode_documents(part, |_, some| {
+                ids.extend_from_slice(some);
+                Ok(())
+            })?;
+            return Ok(ids.into());
+        }
+        let ends: Vec<u8> = part.documents().flat_map(|document| document.len().to_le_bytes()).collect();
+        let json = tokenizer.to_json()?;
+        let path = cache::entry(&[b"tokens 1", part.text().as_bytes(), &ends, json.as_bytes()], "tokens")?;
+        if !path.is_file() {
+            let bar = progress(part.text().len() as u64);
+            cache::write_whole(&path, |file| {
+                let mut out = BufWriter::new(file);
+                tokenizer.encode_documents(part, |bytes, ids| {
+                    bar.inc(bytes as u64);
+                    out.write_all(bytemuck::cast_slice(ids))
+                        .context("cannot write the token file: is the disk full?")?;
+                    Ok(())
+                })?;
+                Ok(out.flush()?)
+            })?;
+            bar.finish_and_clear();
+        }
+        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        // SAFETY: entries of the cache are written whole under their name and never changed.
+        let map = unsafe { Mmap::map(&file) }.with_context(|| format!("cannot map {}", path.display()))?;
+        anyhow::ensure!(map.len() % 4 == 0, "{} is damaged; remove it", path.display());
+        Ok(Tokens(Storage::File(map)))
+    }
+}
+
+/// A bar on a terminal, one line elsewhere.
+fn progress(bytes: u64) -> ProgressBar {
+    eprintln!("encoding {} MB of text, once", bytes / 1_000_000);
+    let style = ProgressStyle::with_template("{bar:24} {percent} %  {eta} left").expect("a valid template");
+    ProgressBar::new(bytes).with_style(style)
+}

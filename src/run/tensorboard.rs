@@ -1,0 +1,109 @@
+//! Event files that TensorBoard reads: records of protocol buffers, each with two checksums.
+//!
+//! The format is TensorFlow's: `tensorflow/core/lib/io/record_writer.h` for records, and the few
+//! fields of `tensorflow/core/util/event.proto` and `framework/summary.proto` that scalars need.
+
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Appends scalars to an event file.
+pub struct TensorBoard {
+    file: BufWriter<File>,
+}
+
+impl TensorBoard {
+    /// A new event file in `directory`, for steps after `step`: TensorBoard then drops what an
+    /// earlier process logged past it.
+    pub fn create(directory: &Path, step: usize) -> Result<TensorBoard> {
+        let name = format!("events.out.tfevents.{}.{}.tinygpt", now() as u64, std::process::id());
+        let path = directory.join(name);
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut board = TensorBoard { file: BufWriter::new(file) };
+        board.record(&[double(1, now()), bytes(3, b"brain.Event:2")].concat())?;
+        if step > 0 {
+            let start = varint_field(1, 1); // SessionLog.status = START
+            board.record(&[double(1, now()), varint_field(2, step as u64 + 1), bytes(7, &start)].concat())?;
+        }
+        Ok(board)
+    }
+
+    /// Logs values under their names.
+    pub fn scalars(&mut self, step: usize, values: &[(&str, f64)]) -> Result<()> {
+        let value = |(tag, value): &(&str, f64)| {
+            let fields = [bytes(1, tag.as_bytes()), float(2, *value as f32)].concat();
+            bytes(1, &fields)
+        };
+        let summary: Vec<u8> = values.iter().flat_map(value).collect();
+        self.record(&[double(1, now()), varint_field(2, step as u64), bytes(5, &summary)].concat())?;
+        Ok(self.file.flush()?)
+    }
+
+    fn record(&mut self, event: &[u8]) -> Result<()> {
+        let length = (event.len() as u64).to_le_bytes();
+        self.file.write_all(&length)?;
+        self.file.write_all(&masked_crc(&length).to_le_bytes())?;
+        self.file.write_all(event)?;
+        Ok(self.file.write_all(&masked_crc(event).to_le_bytes())?)
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// TensorFlow rotates checksums and adds a constant, so that a record may hold records.
+fn masked_crc(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// A varint: seven bits a byte, the lowest first.
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    while value >= 0x80 {
+        encoded.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    encoded.push(value as u8);
+    encoded
+}
+
+/// A field's tag: its number and its wire type.
+fn tag(field: u64, wire: u64) -> Vec<u8> {
+    varint(field << 3 | wire)
+}
+
+fn varint_field(field: u64, value: u64) -> Vec<u8> {
+    [tag(field, 0), varint(value)].concat()
+}
+
+fn double(field: u64, value: f64) -> Vec<u8> {
+    [tag(field, 1), value.to_le_bytes().to_vec()].concat()
+}
+
+fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
+    [tag(field, 2), varint(value.len() as u64), value.to_vec()].concat()
+}
+
+fn float(field: u64, value: f32) -> Vec<u8> {
+    [tag(field, 5), value.to_le_bytes().to_vec()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check value of CRC-32C (iSCSI, RFC 3720 B.4): 32 bytes of zeros.
+    #[test]
+    fn checksums_are_castagnolis() {
+        assert_eq!(crc32c::crc32c(&[0; 32]), 0x8a91_36aa);
+    }
+
+    #[test]
+    fn varints_are_those_of_the_protocol_buffers_guide() {
+        assert_eq!(varint(150), [0x96, 0x01]);
+        assert_eq!(varint_field(1, 150), [0x08, 0x96, 0x01]);
+    }
+}

@@ -1,0 +1,159 @@
+//! The hub, played by a server on this machine that speaks its routes.
+
+use super::*;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What the server does with a request.
+#[derive(Clone, Copy, PartialEq)]
+enum Behaviour {
+    Serve,
+    /// Answers with a redirect to another path first, as the hub does for large files.
+    Redirect,
+    /// Closes the first download in the middle.
+    Cut,
+    /// Names the commit so that the cache path would leave the cache.
+    Climb,
+}
+
+struct Hub {
+    address: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// Serves `body` as `me/corpus/train.txt`; `me/secret` needs the token `hf_sesame`.
+fn serve(behaviour: Behaviour, body: &str) -> Hub {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let (seen, body) = (Arc::clone(&requests), body.as_bytes().to_vec());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (seen, body) = (Arc::clone(&seen), body.clone());
+            std::thread::spawn(move || answer(&stream, behaviour, &body, &seen));
+        }
+    });
+    Hub { address, requests }
+}
+
+fn answer(mut stream: &TcpStream, behaviour: Behaviour, body: &[u8], seen: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+        let Some(first) = head.lines().next().map(str::to_string) else { return };
+        let header = |name: &str| {
+            head.lines().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim().to_string())
+            })
+        };
+        let downloads = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(first.clone());
+            seen.len()
+        };
+        let commit = if behaviour == Behaviour::Climb { "../../../../evil" } else { COMMIT };
+        let mut respond = |status: &str, extra: &str, body: &[u8]| {
+            let head = format!(
+                "HTTP/1.1 {status}\r\nX-Repo-Commit: {commit}\r\nETag: \"e7a9\"\r\n{extra}Content-Length: {}\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+        };
+        let path = first.split_whitespace().nth(1).unwrap_or_default();
+        if path.contains("secret") && header("authorization").as_deref() != Some("Bearer hf_sesame") {
+            respond("401 Unauthorized", "", b"");
+        } else if !path.contains("train.txt") {
+            respond("404 Not Found", "", b"");
+        } else if behaviour == Behaviour::Redirect && !path.starts_with("/moved") {
+            respond("302 Found", &format!("Location: /moved{path}\r\n"), b"");
+        } else {
+            let (start, end) = header("range").map_or((0, body.len()), |range| {
+                let (start, end) = range.trim_start_matches("bytes=").split_once('-').unwrap_or_default();
+                let end = end.parse::<usize>().map_or(body.len(), |end| (end + 1).min(body.len()));
+                (start.parse().unwrap_or(0), end)
+            });
+            let range = format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, body.len());
+            if behaviour == Behaviour::Cut && end - start > 1 && downloads < 3 {
+                let head =
+                    format!("HTTP/1.1 206 Partial Content\r\n{range}Content-Length: {}\r\n\r\n", end - start);
+                let _ = stream
+                    .write_all(head.as_bytes())
+                    .and_then(|()| stream.write_all(&body[start..start + (end - start) / 2]));
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+                return;
+            }
+            respond("206 Partial Content", &range, &body[start..end]);
+        }
+    }
+}
+
+fn command(folder: &TempDir, hub: &Hub, source: &str) -> Command {
+    let mut command = tinygpt(folder);
+    command.env("HF_ENDPOINT", &hub.address).env_remove("HF_TOKEN");
+    command.args(small_but(&["--data", source, "--steps", "2", "--out", "run"])).arg("--force");
+    command
+}
+
+#[test]
+fn a_text_of_the_hub_is_fetched_once_and_then_read_offline() {
+    for behaviour in [Behaviour::Serve, Behaviour::Redirect, Behaviour::Cut] {
+        let folder = folder();
+        let hub = serve(behaviour, &text(400));
+        succeed(&mut command(&folder, &hub, "hf:me/corpus/train.txt"));
+        let from_hub = read(&folder, "run/last/model.safetensors");
+        let requests = hub.requests.lock().unwrap().len();
+        assert!(requests > 0);
+        succeed(command(&folder, &hub, "hf:me/corpus/train.txt").env("HF_HUB_OFFLINE", "1"));
+        assert_eq!(hub.requests.lock().unwrap().len(), requests, "the cache was not used");
+        succeed(tinygpt(&folder).args(small_but(&["--steps", "2", "--out", "local"])));
+        assert!(from_hub == read(&folder, "local/last/model.safetensors"));
+    }
+}
+
+#[test]
+fn a_revision_is_asked_for() {
+    let folder = folder();
+    let hub = serve(Behaviour::Serve, &text(400));
+    succeed(&mut command(&folder, &hub, "hf:me/corpus/train.txt@v2"));
+    assert!(
+        hub.requests
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|request| request.contains("/datasets/me/corpus/resolve/v2/train.txt"))
+    );
+}
+
+#[test]
+fn a_refusal_says_what_to_do_and_never_shows_the_token() {
+    let folder = folder();
+    let hub = serve(Behaviour::Serve, &text(400));
+    let error = fail(&mut command(&folder, &hub, "hf:me/secret/train.txt"), 2);
+    assert!(error.contains("HF_TOKEN") && error.contains("401"), "{error}");
+    let error = fail(command(&folder, &hub, "hf:me/secret/train.txt").env("HF_TOKEN", "hf_wrong"), 2);
+    assert!(!error.contains("hf_wrong"), "{error}");
+    succeed(command(&folder, &hub, "hf:me/secret/train.txt").env("HF_TOKEN", "hf_sesame"));
+    let trainer = String::from_utf8(read(&folder, "run/last/trainer.json")).unwrap();
+    assert!(!trainer.contains("sesame"));
+
+    let error = fail(&mut command(&folder, &hub, "hf:me/corpus/nothing.txt"), 2);
+    assert!(error.contains("no such file") && error.contains("404"), "{error}");
+    let error = fail(command(&folder, &hub, "hf:me/corpus/other/train.txt").env("HF_HUB_OFFLINE", "1"), 2);
+    assert!(error.contains("HF_HUB_OFFLINE"), "{error}");
+}
+
+#[test]
+fn a_server_cannot_write_outside_the_cache() {
+    let folder = folder();
+    let hub = serve(Behaviour::Climb, &text(400));
+    let error = fail(&mut command(&folder, &hub, "hf:me/corpus/train.txt"), 2);
+    assert!(error.contains("no file name"), "{error}");
+    assert!(!folder.path().parent().unwrap().join("evil").exists());
+    let error = fail(&mut command(&folder, &hub, "hf:me/corpus/../../x"), 2);
+    assert!(error.contains("no name of a file"), "{error}");
+}

@@ -1,0 +1,71 @@
+//! Manners: help with examples, proposals, completions, and no decoration where nobody sees it.
+
+use super::*;
+
+const COMMANDS: [&str; 8] = ["train", "generate", "eval", "compare", "acts", "runs", "data", "completions"];
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let folder = folder();
+    for command in COMMANDS {
+        let help = succeed(tinygpt(&folder).args([command, "--help"]));
+        assert!(help.contains(&format!("Example: tinygpt {command}")), "{help}");
+    }
+    let help = succeed(tinygpt(&folder).arg("--help"));
+    assert!(
+        help.contains("Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 training diverged, 130"),
+        "{help}"
+    );
+    assert!(COMMANDS.iter().all(|command| help.contains(command)), "{help}");
+}
+
+#[test]
+fn a_near_miss_gets_a_proposal() {
+    let folder = folder();
+    let error = |flags: &[&str]| {
+        let output = tinygpt(&folder).args(flags).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(error(&["--act", "swigul"]).contains("did you mean 'swiglu'?"));
+    assert!(error(&["--model", "shakespear-char"]).contains("did you mean 'shakespeare-char'?"));
+    assert!(error(&["--layer", "3"]).contains("--layers"));
+}
+
+#[test]
+fn nothing_is_animated_or_coloured_in_a_pipe() {
+    let folder = folder();
+    let output = tinygpt(&folder).args(SMALL).args(["--out", "run"]).output().unwrap();
+    for stream in [output.stdout, output.stderr] {
+        assert!(!stream.contains(&0x1b) && !stream.contains(&b'\r'), "{}", String::from_utf8_lossy(&stream));
+    }
+}
+
+#[test]
+fn completions_know_the_commands_and_flags() {
+    let folder = folder();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeed(tinygpt(&folder).args(["completions", shell]));
+        assert!(script.contains("compare") && script.contains("grad-accum"), "{shell}");
+    }
+}
+
+/// A reader that closes the pipe early, as `head` does, is no failure.
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let folder = folder();
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+        .current_dir(folder.path())
+        .args(["data", "tales", "--bytes", "5MB"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stdout.take());
+    let output = process.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,104 @@
+//! `--data`: whatever a person has their text in.
+
+use super::*;
+
+/// Trains on a source for a moment and returns what was printed to standard error.
+fn trains_on(folder: &TempDir, source: &str) -> String {
+    let mut command = tinygpt(folder);
+    command.args(small_but(&["--data", source, "--steps", "2", "--out", "run"])).arg("--force");
+    let output = command.output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{source}: {errors}");
+    errors
+}
+
+/// Validation loss and tokenizer of the model last trained: equal if the text was.
+fn model(folder: &TempDir) -> Vec<u8> {
+    read(folder, "run/last/model.safetensors")
+}
+
+#[test]
+fn a_text_is_the_same_in_every_encoding_and_the_encoding_is_named() {
+    let folder = folder();
+    let text = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n".repeat(40);
+    let write_bytes = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let utf16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    write_bytes("utf8", text.as_bytes());
+    write_bytes("bom", &["\u{feff}".as_bytes(), text.as_bytes()].concat());
+    write_bytes("sjis", &encoding_rs::SHIFT_JIS.encode(&text).0);
+    write_bytes("euc", &encoding_rs::EUC_JP.encode(&text).0);
+    write_bytes("utf16", &utf16);
+    trains_on(&folder, "utf8");
+    let expected = model(&folder);
+    for (name, encoding) in
+        [("bom", ""), ("sjis", "read as Shift_JIS"), ("euc", "read as EUC-JP"), ("utf16", "read as UTF-16LE")]
+    {
+        let told = trains_on(&folder, name);
+        assert!(told.contains(encoding), "{name}: {told}");
+        assert!(model(&folder) == expected, "{name} gave another text");
+    }
+}
+
+#[test]
+fn a_directory_or_a_pattern_is_all_its_texts_in_order() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("books/deep")).unwrap();
+    std::fs::create_dir_all(folder.path().join("books/.git")).unwrap();
+    for (name, lines) in [("books/a.txt", 100), ("books/deep/b.rs", 120), ("books/z.md", 50)] {
+        write(&folder, name, &text(lines));
+    }
+    write(&folder, "books/.git/config", "hidden ♞");
+    std::fs::write(folder.path().join("books/picture.png"), [0x89, b'P', 0, 1, 2]).unwrap();
+    let told = trains_on(&folder, "books");
+    assert!(told.contains("1 of 4 files hold no text"), "{told}");
+    let all = model(&folder);
+    let tokenizer = String::from_utf8(read(&folder, "run/last/tokenizer.json")).unwrap();
+    assert!(!tokenizer.contains('♞'));
+    std::fs::remove_file(folder.path().join("books/picture.png")).unwrap();
+    assert!(!trains_on(&folder, "books").contains("no text"));
+    assert!(model(&folder) == all);
+    trains_on(&folder, "books/*.txt");
+    assert!(model(&folder) != all);
+}
+
+#[test]
+fn jsonl_documents_are_read_by_their_text() {
+    let folder = folder();
+    let lines: String = (0..60)
+        .map(|i| format!("{{\"id\": {i}, \"text\": \"{}\"}}\n", text(3).replace('\n', "\\n")))
+        .collect();
+    write(&folder, "docs.jsonl", &lines);
+    trains_on(&folder, "docs.jsonl");
+    let tokenizer = String::from_utf8(read(&folder, "run/last/tokenizer.json")).unwrap();
+    assert!(!tokenizer.contains("\"{\""), "braces are JSON's, not the text's");
+    write(&folder, "bad.jsonl", "{\"text\": \"a\"}\nnot json\n");
+    let error = fail(tinygpt(&folder).args(small_but(&["--data", "bad.jsonl", "--out", "r"])), 2);
+    assert!(error.contains("bad.jsonl, line 2"), "{error}");
+}
+
+#[test]
+fn standard_input_is_a_text_too() {
+    let folder = folder();
+    trains_on(&folder, "text.txt");
+    let from_file = model(&folder);
+    let flags = small_but(&["--data", "-", "--steps", "2", "--out", "piped"]);
+    succeed(tinygpt(&folder).args(flags).write_stdin(text(400)));
+    assert!(read(&folder, "piped/last/model.safetensors") == from_file);
+}
+
+/// The first start encodes into the cache, the second maps what is there: the model is the same.
+#[test]
+fn a_large_text_is_encoded_once() {
+    let folder = folder();
+    write(&folder, "large.txt", &text(800_000));
+    let flags = small_but(&["--data", "large.txt", "--val-data", "text.txt", "--steps", "2", "--out", "run"]);
+    let output = tinygpt(&folder).args(&flags).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("encoding"), "{output:?}");
+    let first = model(&folder);
+    let cached = std::fs::read_dir(folder.path().join("cache")).unwrap().count();
+    assert_eq!(cached, 1);
+    let output = tinygpt(&folder).args(&flags).arg("--force").output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("encoding"), "{output:?}");
+    assert!(model(&folder) == first);
+}

@@ -1,0 +1,42 @@
+//! The built-in corpus: reproducible, of known surprisal, and a floor for every loss.
+
+use super::*;
+
+#[test]
+fn tales_are_the_same_for_the_same_seed_and_their_surprisal_is_printed() {
+    let folder = folder();
+    for (name, seed) in [("a.txt", "7"), ("b.txt", "7"), ("c.txt", "8")] {
+        let mut command = tinygpt(&folder);
+        command.args(["data", "tales", "--bytes", "20KB", "--stats", "--seed", seed, "--out", name]);
+        let output = command.output().unwrap();
+        let stats = String::from_utf8(output.stderr).unwrap();
+        assert!(stats.contains("nats per character") && stats.contains("per byte"), "{stats}");
+    }
+    assert_eq!(read(&folder, "a.txt"), read(&folder, "b.txt"));
+    assert_ne!(read(&folder, "a.txt"), read(&folder, "c.txt"));
+    let length = read(&folder, "a.txt").len();
+    assert!((20_000..21_000).contains(&length), "{length}");
+}
+
+/// Both texts are drawn from one grammar, so that their surprisal per character is nearly one.
+#[test]
+fn training_and_scoring_print_the_floor_and_stay_above_it() {
+    let folder = folder();
+    let flags = small_but(&["--data", "tales", "--out", "run", "--eval-every", "0"]);
+    let trained = last_line(&succeed(tinygpt(&folder).args(&flags).arg("--json")));
+    let floor = number(&trained, "floor");
+    assert!((0.15..0.25).contains(&floor), "{trained}");
+    assert!(number(&trained, "val_loss") > floor);
+    let scored = succeed(tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "tales"]));
+    assert!(scored.contains("floor"), "{scored}");
+    let other = succeed(tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt"]));
+    assert!(!other.contains("floor"), "{other}");
+}
+
+#[test]
+fn extra_facts_are_told() {
+    let folder = folder();
+    let text = succeed(tinygpt(&folder).args(["data", "tales:facts=1000", "--bytes", "5KB"]));
+    let tales = text.lines().count();
+    assert_eq!(text.matches("The secret number of ").count(), tales, "{text}");
+}
