@@ -6,14 +6,18 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// The path of the entry made of `parts`, whose directory exists.
-pub fn entry(parts: &[&[u8]], extension: &str) -> Result<PathBuf> {
+/// A name for what is made of `parts`: no other parts have it.
+pub fn name(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The path of the entry called `name`, whose directory exists.
+pub fn entry(name: &str, extension: &str) -> Result<PathBuf> {
     let directory = directory();
     std::fs::create_dir_all(&directory).map_err(|error| {
         input_error!(

@@ -1,12 +1,12 @@
 //! A corpus as token ids, ready to train and validate on.
 
+use super::cache;
 use super::corpus::{Corpus, Part};
-use super::tokenizer::{Tokenizer, check_ids};
+use super::tokenizer::Tokenizer;
 use super::tokens::Tokens;
 use crate::bail_input;
 use crate::settings::Recipe;
 use anyhow::Result;
-use sha2::{Digest, Sha256};
 
 /// What a run reads.
 pub struct Dataset {
@@ -46,7 +46,6 @@ impl Dataset {
                     tokens.len()
                 );
             }
-            check_ids(&tokens, tokenizer.vocab_size())?;
             Ok(tokens)
         };
         Ok(Dataset {
@@ -60,15 +59,8 @@ impl Dataset {
         })
     }
 
-    /// Identifies the tokens, so that a run is never resumed on others.
+    /// Identifies text and tokenizer, so that a run is never resumed on others.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
-        for tokens in [&self.train, &self.val] {
-            hash.update((tokens.len() as u64).to_le_bytes());
-            for id in tokens.iter() {
-                hash.update(id.to_le_bytes());
-            }
-        }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        cache::name(&[self.train.fingerprint.as_bytes(), self.val.fingerprint.as_bytes()])
     }
 }

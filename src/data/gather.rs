@@ -13,7 +13,7 @@ use std::path::Path;
 /// A text that was read.
 pub struct Text {
     pub name: String,
-    map: Option<Mmap>,
+    map: Mmap,
     /// Where each document ends, in bytes.
     pub documents: Vec<usize>,
     /// What the reader should know about how it was read.
@@ -22,10 +22,33 @@ pub struct Text {
 
 impl Text {
     pub fn as_str(&self) -> &str {
-        let bytes: &[u8] = self.map.as_deref().unwrap_or_default();
-        // Checked when it was gathered; a changed file gives an empty text rather than a bad one.
-        std::str::from_utf8(bytes).unwrap_or_default()
+        // SAFETY: checked when the map was made. A file that another process rewrites meanwhile can
+        // break that, as it can for any memory-mapped reader; the text is only ever tokenized.
+        unsafe { std::str::from_utf8_unchecked(&self.map) }
     }
+
+    /// A file of plain UTF-8 as it lies on disk, one document; none if it must be gathered.
+    pub fn plain(path: &Path) -> Result<Option<Text>> {
+        let map = map_file(path, path)?;
+        let is_lines = path.extension().is_some_and(|extension| extension == "jsonl");
+        if is_lines || Encoding::for_bom(&map).is_some() || std::str::from_utf8(&map).is_err() {
+            return Ok(None);
+        }
+        let documents = vec![map.len()];
+        Ok(Some(Text { name: path.display().to_string(), map, documents, notes: Vec::new() }))
+    }
+}
+
+/// The bytes of a file that must not be empty.
+fn map_file(path: &Path, named: &Path) -> Result<Mmap> {
+    let shown = named.display();
+    let file = File::open(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+    if file.metadata()?.len() == 0 {
+        bail_input!("{shown} is empty; it must hold the text to read");
+    }
+    // SAFETY: the file is only read here. Another process that cuts it short meanwhile can end
+    // this one (as with any memory-mapped reader), not corrupt it.
+    unsafe { Mmap::map(&file) }.map_err(|error| input_error!("cannot read {shown}: {error}"))
 }
 
 /// Collects documents.
@@ -56,13 +79,7 @@ impl Gather {
     /// Adds a file on disk whose kind is that of `named`: one document, or one per line of a `.jsonl`.
     pub fn add_file(&mut self, path: &Path, named: &Path) -> Result<()> {
         let shown = named.display().to_string();
-        let file = File::open(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
-        if file.metadata()?.len() == 0 {
-            bail_input!("{shown} is empty; it must hold the text to read");
-        }
-        // SAFETY: the map is private to this call. Another process that cuts the file short
-        // meanwhile can end this one (as with any memory-mapped reader), not corrupt it.
-        let map = unsafe { Mmap::map(&file) }.with_context(|| format!("cannot read {shown}"))?;
+        let map = map_file(path, named)?;
         self.add(&shown, named, &map)
     }
 
@@ -124,7 +141,7 @@ impl Gather {
         // SAFETY: the file is ours alone: it has no name.
         let map = unsafe { Mmap::map(&file) }.context("cannot map the gathered text")?;
         std::str::from_utf8(&map).context("the gathered text is UTF-8")?;
-        Ok(Text { name, map: Some(map), documents: self.documents, notes: self.notes })
+        Ok(Text { name, map, documents: self.documents, notes: self.notes })
     }
 }
 

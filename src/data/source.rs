@@ -98,6 +98,9 @@ fn read_one(path: &Path) -> Result<Text> {
     if metadata.is_dir() {
         bail_input!("cannot read {shown}: it is a directory");
     }
+    if let Some(text) = Text::plain(path)? {
+        return Ok(text);
+    }
     let mut gather = Gather::new()?;
     gather.add_file(path, path)?;
     gather.finish(shown.to_string())

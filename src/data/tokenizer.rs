@@ -2,6 +2,7 @@
 
 use super::corpus::Part;
 use super::pieces::pieces;
+use super::tokens::IN_MEMORY;
 use super::{cache, hub};
 use crate::settings::TokenizerKind;
 use crate::{bail_input, input_error};
@@ -34,16 +35,8 @@ impl Tokenizer {
     /// A tokenizer of the asked kind, made from the training text where it is not read from a file.
     pub fn train(kind: &TokenizerKind, text: &Part) -> Result<Tokenizer> {
         match kind {
-            TokenizerKind::Char => Tokenizer::from_json(&character_tokenizer(text.text()).to_string()),
-            TokenizerKind::Bpe(size) => {
-                let path =
-                    cache::entry(&[b"bpe 1", &size.to_le_bytes(), text.text().as_bytes()], "tokenizer.json")?;
-                if !path.is_file() {
-                    let json = byte_pair_tokenizer(text, *size)?;
-                    cache::write_whole(&path, |file| Ok(std::io::Write::write_all(file, json.as_bytes())?))?;
-                }
-                Tokenizer::from_file(&path)
-            }
+            TokenizerKind::Char => made(kind, text, || Ok(character_tokenizer(text.text()).to_string())),
+            TokenizerKind::Bpe(size) => made(kind, text, || byte_pair_tokenizer(text, *size)),
             TokenizerKind::File(path) => Tokenizer::from_file(path),
             TokenizerKind::Hub(repo) => Tokenizer::from_file(&hub::download_tokenizer(repo)?),
         }
@@ -180,6 +173,20 @@ impl Decoder<'_> {
             None => self.tokenizer.decode(&self.pending),
         }
     }
+}
+
+/// A tokenizer made from a text; from a long one it is made once, into the cache.
+fn made(kind: &TokenizerKind, text: &Part, make: impl FnOnce() -> Result<String>) -> Result<Tokenizer> {
+    if text.text().len() <= IN_MEMORY {
+        return Tokenizer::from_json(&make()?);
+    }
+    let name = cache::name(&[b"tokenizer 1", kind.to_string().as_bytes(), text.text().as_bytes()]);
+    let path = cache::entry(&name, "tokenizer.json")?;
+    if !path.is_file() {
+        let json = make()?;
+        cache::write_whole(&path, |file| Ok(std::io::Write::write_all(file, json.as_bytes())?))?;
+    }
+    Tokenizer::from_file(&path)
 }
 
 /// One token per character of the text and one per byte: a character that has no token of its own

@@ -11,10 +11,14 @@ use std::io::{BufWriter, Write};
 use std::ops::Deref;
 
 /// Texts up to this size are encoded anew every time; longer ones once, into the cache.
-const IN_MEMORY: usize = 16 << 20;
+pub const IN_MEMORY: usize = 16 << 20;
 
 /// A sequence of token ids.
-pub struct Tokens(Storage);
+pub struct Tokens {
+    storage: Storage,
+    /// Names the text and the tokenizer.
+    pub fingerprint: String,
+}
 
 enum Storage {
     Memory(Vec<u32>),
@@ -26,34 +30,29 @@ impl Deref for Tokens {
     type Target = [u32];
 
     fn deref(&self) -> &[u32] {
-        match &self.0 {
+        match &self.storage {
             Storage::Memory(ids) => ids,
-            // A map begins on a page, so that ids are aligned; `open` checked the length.
+            // A map begins on a page, so that ids are aligned; `encode` checked the length.
             Storage::File(map) => bytemuck::cast_slice(map),
         }
-    }
-}
-
-impl From<Vec<u32>> for Tokens {
-    fn from(ids: Vec<u32>) -> Tokens {
-        Tokens(Storage::Memory(ids))
     }
 }
 
 impl Tokens {
     /// The encoding of a text, documents separated by the end-of-text token.
     pub fn encode(part: &Part, tokenizer: &Tokenizer) -> Result<Tokens> {
+        let ends: Vec<u8> = part.documents().flat_map(|document| document.len().to_le_bytes()).collect();
+        let json = tokenizer.to_json()?;
+        let fingerprint = cache::name(&[b"tokens 1", part.text().as_bytes(), &ends, json.as_bytes()]);
         if part.text().len() <= IN_MEMORY {
             let mut ids = Vec::new();
             tokenizer.encode_documents(part, |_, some| {
                 ids.extend_from_slice(some);
                 Ok(())
             })?;
-            return Ok(ids.into());
+            return Ok(Tokens { storage: Storage::Memory(ids), fingerprint });
         }
-        let ends: Vec<u8> = part.documents().flat_map(|document| document.len().to_le_bytes()).collect();
-        let json = tokenizer.to_json()?;
-        let path = cache::entry(&[b"tokens 1", part.text().as_bytes(), &ends, json.as_bytes()], "tokens")?;
+        let path = cache::entry(&fingerprint, "tokens")?;
         if !path.is_file() {
             let bar = progress(part.text().len() as u64);
             cache::write_whole(&path, |file| {
@@ -72,7 +71,7 @@ impl Tokens {
         // SAFETY: entries of the cache are written whole under their name and never changed.
         let map = unsafe { Mmap::map(&file) }.with_context(|| format!("cannot map {}", path.display()))?;
         anyhow::ensure!(map.len() % 4 == 0, "{} is damaged; remove it", path.display());
-        Ok(Tokens(Storage::File(map)))
+        Ok(Tokens { storage: Storage::File(map), fingerprint })
     }
 }
 
