@@ -89,14 +89,14 @@ fn describe(act: Activation, dim: usize) -> Value {
 
 /// Small multiples: value and derivative of every pointwise function.
 fn plot(path: &Path) -> Result<()> {
-    let xs: Vec<f64> = (-400..=400).map(|i| f64::from(i) * 0.01).collect();
+    let xs: Vec<f64> = (-200..=200).map(|i| f64::from(i) * 0.02).collect();
     let panels: Vec<Panel> = Function::ALL
         .iter()
         .map(|&function| Panel {
             title: function.facts().name.to_string(),
             subtitle: function.facts().formula.to_string(),
             x_range: (-4.0, 4.0),
-            y_range: (-1.5, 4.0),
+            y_range: (-2.0, 4.0),
             curves: vec![
                 Curve::new("value", xs.iter().map(|&x| (x, function.value(x))).collect()),
                 Curve::dashed("derivative", xs.iter().map(|&x| (x, function.derivative(x))).collect()),

@@ -30,7 +30,7 @@ pub struct Panel {
     pub curves: Vec<Curve>,
 }
 
-const WIDTH: f64 = 260.0;
+const WIDTH: f64 = 310.0;
 const HEIGHT: f64 = 200.0;
 /// Room inside a panel for its titles (top) and axis labels (left, bottom).
 const TOP: f64 = 40.0;

@@ -1,5 +1,6 @@
 //! A training run from its first step to its last checkpoint.
 
+use super::events::{Evaluation, Event, Outcome, Plan, StepReport, Watcher};
 use super::optimizer::{AdamW, clip_scale};
 use super::schedule::Schedule;
 use super::step;
@@ -10,102 +11,16 @@ use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::model::{self, Dropout, Gpt, ModelSize, Params, Pass, Site};
 use crate::run::{BEST, LAST, RunDir, TensorBoard, signals};
 use crate::score::{Score, score};
-use crate::settings::{Length, ModelConfig, Recipe, Settings};
+use crate::settings::{Length, Recipe, Settings};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use serde::Serialize;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Validation tokens scored while training; the whole text is scored at the end.
 const EVAL_TOKENS: usize = 1_000_000;
-
-/// What a run is about to do.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub config: ModelConfig,
-    pub data: String,
-    pub size: ModelSize,
-    pub flops_per_token: f64,
-    pub tokens_per_step: usize,
-    pub first_step: usize,
-    pub steps: usize,
-    /// Passes over the training text.
-    pub epochs: f64,
-    /// Bytes, estimated.
-    pub memory: f64,
-    /// Seconds, estimated from one step that is not counted.
-    pub seconds: f64,
-    /// Root mean square of what the FFNs add to the residual stream at the start.
-    pub ffn_output_rms: f64,
-}
-
-/// One optimizer update, done.
-#[derive(Clone, Copy, Debug)]
-pub struct StepReport {
-    /// Updates done.
-    pub step: usize,
-    pub steps: usize,
-    pub loss: f64,
-    pub lr: f64,
-    /// Before clipping.
-    pub grad_norm: f64,
-    pub tokens_per_second: f64,
-    pub seconds_left: f64,
-}
-
-/// The validation text, scored.
-#[derive(Clone, Copy, Debug)]
-pub struct Evaluation {
-    pub step: usize,
-    pub score: Score,
-    /// All of the validation text, not its first million tokens.
-    pub whole: bool,
-    /// The lowest loss so far.
-    pub best: bool,
-    /// The loss of the distribution that the text was drawn from, where known: nats per token.
-    pub floor: Option<f64>,
-}
-
-/// What a run tells of itself.
-pub enum Event<'a> {
-    Planned(&'a Plan),
-    Stepped(StepReport),
-    Evaluated(Evaluation),
-    Saved(&'a Path),
-    /// A text from the model as it is.
-    Sampled(&'a str),
-}
-
-/// Follows a run.
-pub trait Watcher {
-    fn notice(&mut self, event: Event<'_>);
-}
-
-/// A finished run, as `--json` prints it.
-#[derive(Clone, Debug, Serialize, serde::Deserialize)]
-pub struct Outcome {
-    pub act: String,
-    pub params: usize,
-    pub ffn_params: usize,
-    pub ffn_dim: usize,
-    pub steps: usize,
-    pub tokens: u64,
-    /// Wall time of all steps, evaluation and saving left out.
-    pub seconds: f64,
-    /// From the median step; evaluation and saving left out.
-    pub tokens_per_second: f64,
-    /// Mean loss of the last step's batch.
-    pub train_loss: f64,
-    pub val_loss: f64,
-    pub val_perplexity: f64,
-    pub bits_per_byte: f64,
-    /// The loss of the distribution that the text was drawn from, where known: nats per token.
-    pub floor: Option<f64>,
-    pub checkpoint: PathBuf,
-}
 
 /// A run in memory.
 pub struct Session<'a> {

@@ -12,7 +12,7 @@ fn a_japanese_corpus_is_trained_generated_from_and_scored() {
             "--tokenizer",
             tokenizer,
             "--steps",
-            "40",
+            "120",
             "--context",
             "32",
             "--out",
