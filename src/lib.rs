@@ -9,6 +9,7 @@ pub mod failure;
 pub mod random;
 
 pub mod activation;
+pub mod kernels;
 pub mod settings;
 
 pub mod model;

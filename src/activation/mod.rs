@@ -7,7 +7,7 @@ mod number;
 mod table;
 
 pub use number::{Element, Number};
-pub use table::{Facts, Function};
+pub use table::{Facts, Function, PerFunction};
 
 use crate::bail_input;
 use crate::failure::did_you_mean;

@@ -20,6 +20,12 @@ pub struct Facts {
     pub kinks: &'static [f64],
 }
 
+/// Work that is compiled once for each function.
+pub trait PerFunction {
+    /// The function is `Function::ALL[F]`.
+    fn run<const F: usize>(self);
+}
+
 macro_rules! functions {
     ($($(#[$doc:meta])* $variant:ident {
         name: $name:literal, aliases: $aliases:expr, formula: $formula:literal,
@@ -43,6 +49,11 @@ macro_rules! functions {
                         transformers: $transformers, gated_name: $gated, kinks: $kinks,
                     }),*
                 }
+            }
+
+            /// Runs `task` compiled for this function alone: the choice is made once, not per element.
+            pub fn specialize<T: PerFunction>(self, task: T) {
+                match self { $(Function::$variant => task.run::<{ Function::$variant as usize }>()),* }
             }
 
             /// f(x), element by element.

@@ -5,7 +5,7 @@ use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
 use crate::input_error;
 use crate::model::{Gpt, Params, param_specs};
-use crate::settings::Settings;
+use crate::settings::{Ops, Settings};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -101,14 +101,14 @@ fn read_json(path: &Path) -> Result<Value> {
 }
 
 /// Reads the model of a checkpoint directory.
-pub fn load_model(directory: &Path, device: &Device) -> Result<Gpt> {
+pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
     let path = directory.join("config.json");
     let config =
         parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
     let expected: Vec<_> = param_specs(&config).into_iter().map(|spec| (spec.name, spec.shape)).collect();
     let tensors = read_tensors(&directory.join("model.safetensors"), &expected, device)?;
     let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
-    Ok(Gpt::new(config, params, device)?)
+    Ok(Gpt::new(config, params, device, ops)?)
 }
 
 /// Reads the tokenizer of a checkpoint directory.

@@ -8,7 +8,7 @@ use crate::data::{Corpus, Tokens, check_ids};
 use crate::failure::escape_controls;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
-use crate::settings::DeviceKind;
+use crate::settings::{DeviceKind, Ops};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -44,7 +44,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,
     };
-    let model = load_model(&checkpoint, &args.device.open()?)?;
+    let model = load_model(&checkpoint, &args.device.open()?, Ops::Fused)?;
     let tokenizer = load_tokenizer(&checkpoint)?;
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);

@@ -6,7 +6,7 @@ use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::DeviceKind;
+use crate::settings::{DeviceKind, Ops};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -111,7 +111,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         }
     };
     let device = args.device.open()?;
-    let model = load_model(&checkpoint, &device)?;
+    let model = load_model(&checkpoint, &device, Ops::Fused)?;
     let tokenizer = load_tokenizer(&checkpoint)?;
     let limits = Limits { max_tokens: args.max_tokens, stop: args.stop.clone() };
 

@@ -3,8 +3,8 @@
 use super::linear::Linear;
 use super::params::Params;
 use super::rope::Rope;
-use crate::settings::{Backbone, ModelConfig};
-use candle_core::{D, Result, Tensor};
+use crate::settings::{Backbone, ModelConfig, Ops};
+use candle_core::{Result, Tensor};
 
 /// Keys and values of the tokens read so far, for one layer: (B, K, T, D) each.
 #[derive(Clone, Default)]
@@ -39,10 +39,11 @@ pub struct Attention {
     heads: usize,
     kv_heads: usize,
     head_dim: usize,
+    ops: Ops,
 }
 
 impl Attention {
-    pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Attention> {
+    pub fn new(params: &Params, layer: usize, config: &ModelConfig, ops: Ops) -> Result<Attention> {
         let (query, key, value, output) = match config.backbone {
             Backbone::Llama => {
                 let linear = |name| Linear::llama(params, &format!("model.layers.{layer}.self_attn.{name}"));
@@ -56,7 +57,7 @@ impl Attention {
             }
         };
         let (heads, kv_heads, head_dim) = (config.heads, config.kv_heads, config.head_dim());
-        Ok(Attention { query, key, value, output, heads, kv_heads, head_dim })
+        Ok(Attention { query, key, value, output, heads, kv_heads, head_dim, ops })
     }
 
     /// (B T, C) -> (B T, C). `mask` is (T, S), 0 where token t may see token s, else -infinity.
@@ -84,12 +85,9 @@ impl Attention {
             (k, v) = cache.extend(k, v)?;
         }
         let (k, v) = (self.repeat_kv(&k)?, self.repeat_kv(&v)?); // (B, H, S, D)
-        let scores = (q.matmul(&k.t()?)? * (self.head_dim as f64).powf(-0.5))?; // (B, H, T, S)
-        let scores = match mask {
-            Some(mask) => scores.broadcast_add(mask)?,
-            None => scores,
-        };
-        let mixed = softmax(&scores)?.matmul(&v)?; // (B, H, T, D)
+        let scores = q.matmul(&k.t()?)?; // (B, H, T, S)
+        let weights = self.ops.causal_softmax(&scores, (self.head_dim as f64).powf(-0.5), mask)?;
+        let mixed = weights.matmul(&v)?; // (B, H, T, D)
         let mixed = mixed.transpose(1, 2)?.reshape((batch * tokens, self.heads * self.head_dim))?;
         self.output.forward(&mixed)
     }
@@ -103,10 +101,4 @@ impl Attention {
         let groups = self.heads / self.kv_heads;
         x.unsqueeze(2)?.expand((b, k, groups, s, d))?.reshape((b, k * groups, s, d))
     }
-}
-
-/// Softmax over the last dimension. The maximum is a constant to autograd: it cancels.
-fn softmax(x: &Tensor) -> Result<Tensor> {
-    let powers = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
-    powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)
 }

@@ -3,8 +3,8 @@
 use super::gpt::{Pass, Site};
 use super::linear::Linear;
 use super::params::Params;
-use crate::activation::{Activation, Element};
-use crate::settings::{Backbone, ModelConfig};
+use crate::activation::Activation;
+use crate::settings::{Backbone, ModelConfig, Ops};
 use candle_core::{Result, Tensor};
 
 pub struct Ffn {
@@ -12,10 +12,11 @@ pub struct Ffn {
     gate: Option<Linear>,
     up: Linear,
     down: Linear,
+    ops: Ops,
 }
 
 impl Ffn {
-    pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Ffn> {
+    pub fn new(params: &Params, layer: usize, config: &ModelConfig, ops: Ops) -> Result<Ffn> {
         let linear = |llama: &str, gpt2: &str| match config.backbone {
             Backbone::Llama => Linear::llama(params, &format!("model.layers.{layer}.mlp.{llama}")),
             Backbone::Gpt2 => Linear::gpt2(params, &format!("transformer.h.{layer}.mlp.{gpt2}")),
@@ -26,6 +27,7 @@ impl Ffn {
             gate,
             up: linear("up_proj", "c_fc")?,
             down: linear("down_proj", "c_proj")?,
+            ops,
         })
     }
 
@@ -37,8 +39,7 @@ impl Ffn {
             None => up.clone(),
         };
         pass.observe(Site::PreActivation, layer, &before);
-        let activated = self.act.function.value(Element::new(&before)).into_tensor()?;
-        let hidden = if self.gate.is_some() { (activated * up)? } else { activated };
+        let hidden = self.ops.activate(self.act, &before, &up)?;
         pass.observe(Site::FfnHidden, layer, &hidden);
         let output = self.down.forward(&hidden)?; // (N, C)
         pass.observe(Site::FfnOutput, layer, &output);

@@ -6,8 +6,8 @@ use super::ffn::Ffn;
 use super::norm::Norm;
 use super::params::Params;
 use super::rope::Rope;
-use crate::settings::{Backbone, ModelConfig};
-use candle_core::{D, Device, Result, Tensor};
+use crate::settings::{Backbone, ModelConfig, Ops};
+use candle_core::{Device, Result, Tensor};
 
 /// A place in the forward pass that an observer can look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,16 +96,19 @@ pub struct Gpt {
     head: Tensor,
     /// (context, context): 0 on and below the diagonal, -infinity above it.
     causal: Tensor,
+    ops: Ops,
 }
 
 impl Gpt {
     /// The model over these parameters, computing in their number format.
-    pub fn new(config: ModelConfig, params: Params, device: &Device) -> Result<Gpt> {
+    pub fn new(config: ModelConfig, params: Params, device: &Device, ops: Ops) -> Result<Gpt> {
         let dtype = params.vars[0].dtype();
         let (embedding, positions, rope) = match config.backbone {
-            Backbone::Llama => {
-                (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, dtype, device)?))
-            }
+            Backbone::Llama => (
+                params.get("model.embed_tokens.weight")?,
+                None,
+                Some(Rope::new(&config, dtype, device, ops)?),
+            ),
             Backbone::Gpt2 => {
                 (params.get("transformer.wte.weight")?, Some(params.get("transformer.wpe.weight")?), None)
             }
@@ -117,15 +120,15 @@ impl Gpt {
                 (Backbone::Gpt2, Some(layer)) => format!("transformer.h.{layer}.{gpt2}"),
                 (Backbone::Gpt2, None) => format!("transformer.{gpt2}"),
             };
-            Norm::new(&params, &name, &config)
+            Norm::new(&params, &name, &config, ops)
         };
         let blocks = (0..config.layers)
             .map(|layer| {
                 Ok(Block {
                     attention_norm: norm(Some(layer), "input_layernorm", "ln_1")?,
-                    attention: Attention::new(&params, layer, &config)?,
+                    attention: Attention::new(&params, layer, &config, ops)?,
                     ffn_norm: norm(Some(layer), "post_attention_layernorm", "ln_2")?,
-                    ffn: Ffn::new(&params, layer, &config)?,
+                    ffn: Ffn::new(&params, layer, &config, ops)?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -136,6 +139,7 @@ impl Gpt {
             norm: norm(None, "norm", "ln_f")?,
             head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
             causal: Tensor::from_vec(causal, (config.context, config.context), device)?.to_dtype(dtype)?,
+            ops,
             embedding,
             positions,
             rope,
@@ -180,9 +184,7 @@ impl Gpt {
     /// Negative log-likelihood of each target in nats: ids and targets (B, T) -> (B T).
     pub fn token_losses(&self, ids: &Tensor, targets: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let logits = self.forward(ids, pass)?;
-        let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
-        let chosen = shifted.gather(&targets.flatten_all()?.unsqueeze(1)?, 1)?.squeeze(1)?; // (B T)
-        shifted.exp()?.sum(D::Minus1)?.log()? - chosen
+        self.ops.token_losses(&logits, &targets.flatten_all()?)
     }
 
     /// (T, S), or none where a single token may see everything before it.

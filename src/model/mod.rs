@@ -1,15 +1,17 @@
 //! The model: a decoder-only transformer as a composition of candle operations over named tensors.
 //!
-//! Read it bottom-up: `norm`, `rope`, `attention`, `ffn`, `gpt`. Shapes use the field's
+//! Read it bottom-up: `ops`, `attention`, `ffn`, `gpt`. Shapes use the field's
 //! letters: B sequences, T tokens, C width, H heads, K key/value heads, D head size, F FFN hidden
 //! size, V vocabulary. Between layers, activations are (B T, C): one row per token.
 
 mod attention;
 mod dropout;
 mod ffn;
+mod fused;
 mod gpt;
 mod linear;
 mod norm;
+mod ops;
 mod params;
 mod rope;
 mod size;

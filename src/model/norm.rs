@@ -1,37 +1,28 @@
-//! Normalisation of each row. candle's own norms have no backward pass; this composition has.
+//! Normalisation of each row.
 
 use super::params::Params;
-use crate::settings::{Backbone, ModelConfig};
-use candle_core::{D, Result, Tensor};
+use crate::settings::{Backbone, ModelConfig, Ops};
+use candle_core::{Result, Tensor};
 
-/// RMSNorm (Zhang & Sennrich 2019) without a bias, LayerNorm (Ba et al. 2016) with one.
+/// RMSNorm on the llama backbone, LayerNorm on gpt2's.
 pub struct Norm {
     weight: Tensor,
     bias: Option<Tensor>,
     eps: f64,
+    ops: Ops,
 }
 
 impl Norm {
-    pub fn new(params: &Params, name: &str, config: &ModelConfig) -> Result<Norm> {
+    pub fn new(params: &Params, name: &str, config: &ModelConfig, ops: Ops) -> Result<Norm> {
         let bias = match config.backbone {
             Backbone::Llama => None,
             Backbone::Gpt2 => Some(params.get(&format!("{name}.bias"))?),
         };
-        Ok(Norm { weight: params.get(&format!("{name}.weight"))?, bias, eps: config.norm_eps })
+        Ok(Norm { weight: params.get(&format!("{name}.weight"))?, bias, eps: config.norm_eps, ops })
     }
 
     /// (N, C) -> (N, C)
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let scaled = |x: &Tensor| {
-            let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?; // (N, 1)
-            x.broadcast_div(&(mean_square + self.eps)?.sqrt()?)?.broadcast_mul(&self.weight)
-        };
-        match &self.bias {
-            None => scaled(x),
-            Some(bias) => {
-                let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-                scaled(&centred)?.broadcast_add(bias)
-            }
-        }
+        self.ops.norm(x, &self.weight, self.bias.as_ref(), self.eps)
     }
 }

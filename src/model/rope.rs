@@ -1,17 +1,17 @@
-//! Rotary position embedding (Su et al. 2021), in the half-split layout of Llama on Hugging Face:
-//! element i is rotated together with element i + D/2.
+//! Rotary positions: the angles by which queries and keys are rotated.
 
-use crate::settings::ModelConfig;
-use candle_core::{D, DType, Device, Result, Tensor};
+use crate::settings::{ModelConfig, Ops};
+use candle_core::{DType, Device, Result, Tensor};
 
 /// Cosines and sines of every position's angles, (context, D).
 pub struct Rope {
     cos: Tensor,
     sin: Tensor,
+    ops: Ops,
 }
 
 impl Rope {
-    pub fn new(config: &ModelConfig, dtype: DType, device: &Device) -> Result<Rope> {
+    pub fn new(config: &ModelConfig, dtype: DType, device: &Device, ops: Ops) -> Result<Rope> {
         let head_dim = config.head_dim();
         let angles: Vec<f64> = (0..config.context)
             .flat_map(|position| {
@@ -27,17 +27,12 @@ impl Rope {
                 .to_dtype(dtype)?
                 .to_device(device)
         };
-        Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
+        Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)?, ops })
     }
 
     /// (B, H, T, D) -> (B, H, T, D), the T tokens standing at `start`, `start + 1`, ...
     pub fn forward(&self, x: &Tensor, start: usize) -> Result<Tensor> {
-        let (_, _, tokens, head_dim) = x.dims4()?;
-        let first = x.narrow(D::Minus1, 0, head_dim / 2)?;
-        let second = x.narrow(D::Minus1, head_dim / 2, head_dim / 2)?;
-        let turned = Tensor::cat(&[&second.neg()?, &first], D::Minus1)?;
-        let cos = self.cos.narrow(0, start, tokens)?; // (T, D)
-        let sin = self.sin.narrow(0, start, tokens)?;
-        x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
+        let tokens = x.dims()[2];
+        self.ops.rotate(x, &self.cos.narrow(0, start, tokens)?, &self.sin.narrow(0, start, tokens)?)
     }
 }

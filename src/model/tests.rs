@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::activation::Activation;
-use crate::settings::{Backbone, ModelConfig};
+use crate::settings::{Backbone, ModelConfig, Ops};
 use candle_core::{DType, Device, Tensor};
 
 fn config(backbone: Backbone, act: &str) -> ModelConfig {
@@ -25,10 +25,14 @@ fn config(backbone: Backbone, act: &str) -> ModelConfig {
 }
 
 fn model(config: &ModelConfig, dtype: DType) -> Gpt {
+    model_with(config, dtype, Ops::Plain)
+}
+
+fn model_with(config: &ModelConfig, dtype: DType, ops: Ops) -> Gpt {
     let params = Params::fill(config, |spec| {
         Tensor::from_vec(spec.initial_values(1), spec.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)
     });
-    Gpt::new(config.clone(), params.unwrap(), &Device::Cpu).unwrap()
+    Gpt::new(config.clone(), params.unwrap(), &Device::Cpu, ops).unwrap()
 }
 
 /// (2, 6) inputs and targets.
@@ -66,7 +70,7 @@ fn logits_equal_transformers() {
                 (0..spec.elements()).map(|k| base + 0.3 * (0.37 * k as f64 + phase).sin()).collect();
             Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
         });
-        let model = Gpt::new(config, params.unwrap(), &Device::Cpu).unwrap();
+        let model = Gpt::new(config, params.unwrap(), &Device::Cpu, Ops::Plain).unwrap();
         let ids = Tensor::new(&[[3u32, 1, 4, 1, 5, 9]], &Device::Cpu).unwrap();
         let logits = model.forward(&ids, &mut Pass::default()).unwrap();
         let last: Vec<f64> = logits.get(5).unwrap().to_vec1().unwrap();
@@ -235,4 +239,55 @@ fn parameters_are_counted_as_gpt2_counts_them() {
     let size = ModelSize::new(&config);
     assert_eq!(size.total, 124_439_808); // GPT2LMHeadModel("gpt2").num_parameters()
     assert_eq!(size.ffn, 12 * (8 * 768 * 768 + 5 * 768));
+}
+
+/// Losses and all gradients of the kernels in f32 against the composition in f64, for every
+/// activation and backbone, grouped key/value heads, dropout, and odd sizes.
+#[test]
+fn kernels_compute_what_the_composition_computes() {
+    for backbone in BACKBONES {
+        for act in Activation::named() {
+            let config = ModelConfig { ffn_dim: 23, ..config(backbone, &act.name()) };
+            let (plain, fused) =
+                (model_with(&config, DType::F64, Ops::Plain), model_with(&config, DType::F32, Ops::Fused));
+            let dropout = Some(Dropout { rate: 0.0, seed: 1, step: 0, micro_step: 0 });
+            let pass = || Pass { dropout, ..Pass::default() };
+            let (exact, fast) = (loss(&plain, &mut pass()), loss(&fused, &mut pass()));
+            let (a, b) = (exact.to_scalar::<f64>().unwrap(), f64::from(fast.to_scalar::<f32>().unwrap()));
+            assert!((a - b).abs() < 2e-6 * a, "{backbone:?} {act}: {a} and {b}");
+            let (exact, fast) = (exact.backward().unwrap(), fast.backward().unwrap());
+            for (i, spec) in plain.params.specs.iter().enumerate() {
+                let values = |tensor: &Tensor| -> Vec<f64> {
+                    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+                };
+                let want = values(exact.get(&plain.params.vars[i]).unwrap());
+                let got = values(fast.get(&fused.params.vars[i]).unwrap());
+                let scale = want.iter().fold(1e-2f64, |largest, g| largest.max(g.abs()));
+                for (got, want) in got.iter().zip(&want) {
+                    assert!(
+                        (got - want).abs() < 1e-5 * scale,
+                        "{backbone:?} {act} {}: {got}, {want}",
+                        spec.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn kernels_and_cache_agree() {
+    for backbone in BACKBONES {
+        let model = model_with(&config(backbone, "swiglu"), DType::F32, Ops::Fused);
+        let ids = [3, 1, 4, 1, 5, 9, 2, 6];
+        let whole = logits(&model, &ids, None);
+        let mut caches = model.caches();
+        let mut pieces = logits(&model, &ids[..5], Some(&mut caches));
+        for id in &ids[5..] {
+            pieces.extend(logits(&model, &[*id], Some(&mut caches)));
+        }
+        for (a, b) in whole.iter().flatten().zip(pieces.iter().flatten()) {
+            assert!((a - b).abs() < 1e-4, "{backbone:?}: {a} and {b}");
+        }
+    }
 }

@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Ops {
-    /// The composition of candle operations in `src/model/`.
+    /// The composition of candle operations in `src/model/`
     Plain,
+    /// Kernels in place of the composition, where they can compute: f32 on a CPU
+    Fused,
 }
 
 /// Number format of parameters and arithmetic.
@@ -159,7 +161,7 @@ pub struct Settings {
     #[arg(long, value_name = "N", help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// Implementation of the model's arithmetic
+    /// Implementation of the model's arithmetic [default: fused]
     #[arg(long, help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ops: Option<Ops>,

@@ -227,7 +227,7 @@ impl Recipe {
             val_data: settings.val_data.clone(),
             tokenizer: required!(settings.tokenizer),
             device: settings.device.unwrap_or(DeviceKind::Cpu),
-            ops: settings.ops.unwrap_or(Ops::Plain),
+            ops: settings.ops.unwrap_or(Ops::Fused),
             threads: settings.threads,
             settings,
         })

@@ -48,7 +48,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>> {
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
         let params = Params::init(&config, recipe.training.seed, device)?;
-        let model = Gpt::new(config, params, device)?;
+        let model = Gpt::new(config, params, device, recipe.ops)?;
         let steps = steps(recipe, dataset)?;
         let state = TrainerState {
             // Resuming must not depend on how the text's length translates into steps.
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
                 dataset.name
             );
         }
-        let model = checkpoint::load_model(&directory, device)?;
+        let model = checkpoint::load_model(&directory, device, recipe.ops)?;
         let steps = steps(recipe, dataset)?;
         let state = TrainerState { settings: recipe.settings().clone(), steps, ..saved };
         let mut session = Session::new(recipe, dataset, run, model, state)?;
