@@ -40,11 +40,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(1, Failure::exit_code)
 }
 
-/// `, did you mean 'gelu'?` where a known name is near enough, else nothing.
+/// ` (did you mean 'gelu'?)` where a known name is near enough, else nothing.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let distance = |name: &str| strsim::damerau_levenshtein(word, name);
     match known.into_iter().min_by_key(|name| distance(name)) {
-        Some(name) if distance(name) <= 1 + word.chars().count() / 4 => format!(", did you mean '{name}'?"),
+        Some(name) if distance(name) <= 1 + word.chars().count() / 4 => format!(" (did you mean '{name}'?)"),
         _ => String::new(),
     }
 }
@@ -64,7 +64,7 @@ pub fn one_line(error: &anyhow::Error) -> String {
     escape_controls(&line.replace('\n', " "))
 }
 
-/// Replaces control characters other than newline and tab by `\x1b`-style escapes, so that text
+/// Replaces control characters other than newline and tab by escapes such as `\u{1b}`, so that text
 /// from a file or a model cannot drive the terminal.
 pub fn escape_controls(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_near_name_is_proposed_and_a_far_one_is_not() {
         let known = ["relu", "gelu", "swiglu"];
-        assert_eq!(did_you_mean("gleu", known), ", did you mean 'gelu'?");
+        assert_eq!(did_you_mean("gleu", known), " (did you mean 'gelu'?)");
         assert_eq!(did_you_mean("transformer", known), "");
     }
 

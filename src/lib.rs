@@ -4,6 +4,8 @@
 //! Modules are listed bottom-up: each uses only those above it.
 
 #[macro_use]
+mod output;
+#[macro_use]
 mod serde_by_name;
 pub mod failure;
 pub mod random;

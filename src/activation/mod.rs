@@ -106,7 +106,7 @@ impl FromStr for Activation {
                 let names: Vec<String> = Activation::named().map(Activation::name).collect();
                 let hint = did_you_mean(&lower, names.iter().map(String::as_str));
                 bail_input!(
-                    "unknown activation '{text}'{hint}; known: {}, glu:<any of them>",
+                    "unknown activation '{text}'{hint}; known: {}, glu:<any that is not gated>",
                     names.join(", ")
                 )
             }

@@ -91,7 +91,10 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
     let size = |key: &str| {
         json[key].as_u64().map(|n| n as usize).with_context(|| format!("'{key}' is missing or no number"))
     };
-    let number = |key: &str, default: f64| json[key].as_f64().unwrap_or(default);
+    let number = |key: &str, default: f64| match &json[key] {
+        Value::Null => Ok(default),
+        value => value.as_f64().with_context(|| format!("'{key}' is no number")),
+    };
     let model_type = text("model_type")?;
     let (backbone, gated) = match model_type {
         "llama" => (Backbone::Llama, Some(true)),
@@ -135,11 +138,11 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
                 context: size("max_position_embeddings")?,
                 vocab_size: size("vocab_size")?,
                 tied: tied.unwrap_or(false),
-                init_std: number("initializer_range", 0.02),
-                norm_eps: number("rms_norm_eps", 1e-6),
+                init_std: number("initializer_range", 0.02)?,
+                norm_eps: number("rms_norm_eps", 1e-6)?,
                 rope_theta: json["rope_parameters"]["rope_theta"]
                     .as_f64()
-                    .unwrap_or(number("rope_theta", 10_000.0)),
+                    .unwrap_or(number("rope_theta", 10_000.0)?),
             }
         }
         Backbone::Gpt2 => {
@@ -155,8 +158,8 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
                 context: size("n_positions")?,
                 vocab_size: size("vocab_size")?,
                 tied: tied.unwrap_or(true),
-                init_std: number("initializer_range", 0.02),
-                norm_eps: number("layer_norm_epsilon", 1e-5),
+                init_std: number("initializer_range", 0.02)?,
+                norm_eps: number("layer_norm_epsilon", 1e-5)?,
                 rope_theta: 10_000.0,
             }
         }
@@ -178,6 +181,9 @@ fn refuse_other_arithmetic(json: &Value) -> Result<()> {
         if !json[key].is_null() {
             bail_input!("'{key}' is set; that is not supported");
         }
+    }
+    if json["rope_parameters"]["partial_rotary_factor"].as_f64().is_some_and(|factor| factor != 1.0) {
+        bail_input!("'partial_rotary_factor' is not 1; that is not supported");
     }
     match json["rope_parameters"]["rope_type"].as_str() {
         None | Some("default") => Ok(()),

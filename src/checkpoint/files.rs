@@ -41,11 +41,14 @@ pub struct Checkpoint<'a> {
     pub moments: BTreeMap<String, Tensor>,
 }
 
+/// What the name of a checkpoint begins with while it is written.
+pub const SAVING: &str = ".saving-";
+
 /// Writes a checkpoint directory: complete under its name, or not there.
 pub fn save(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let failed = || format!("cannot save the checkpoint {}", directory.display());
     let parent = directory.parent().unwrap_or(Path::new("."));
-    let beside = tempfile::Builder::new().prefix(".saving-").tempdir_in(parent).with_context(failed)?;
+    let beside = tempfile::Builder::new().prefix(SAVING).tempdir_in(parent).with_context(failed)?;
     write_files(beside.path(), checkpoint).with_context(failed)?;
     // `tempdir` makes the directory private; a checkpoint is as readable as its neighbours.
     if let Ok(metadata) = fs::metadata(parent) {
@@ -86,9 +89,13 @@ fn write_json(directory: &Path, name: &str, value: &Value) -> Result<()> {
     Ok(fs::write(directory.join(name), serde_json::to_string_pretty(value)? + "\n")?)
 }
 
-/// Waits until a file or directory is on disk. Windows cannot open a directory for that.
+/// Waits until a file or directory is on disk. Windows flushes what is open for writing only, and
+/// no directories.
 fn sync(path: &Path) -> Result<()> {
-    if cfg!(windows) && path.is_dir() {
+    if path.is_file() {
+        return Ok(fs::OpenOptions::new().write(true).open(path)?.sync_all()?);
+    }
+    if cfg!(windows) {
         return Ok(());
     }
     Ok(fs::File::open(path)?.sync_all()?)

@@ -3,9 +3,10 @@
 use super::text::{grouped, table};
 use crate::activation::{Activation, Function};
 use crate::checkpoint::{llama_cpp_graph, loads_in};
+use crate::input_error;
 use crate::report::{Curve, Panel, grid};
 use crate::settings::Backbone;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -30,11 +31,11 @@ pub fn run(args: &ActsArgs) -> Result<()> {
     }
     if let Some(path) = &args.plot {
         plot(path)?;
-        eprintln!("wrote {}", path.display());
+        note!("wrote {}", path.display());
     }
     if args.json {
         let acts: Vec<Value> = Activation::named().map(|act| describe(act, args.dim)).collect();
-        println!("{}", json!({ "dim": args.dim, "activations": acts }));
+        say!("{}", json!({ "dim": args.dim, "activations": acts }))?;
         return Ok(());
     }
     let ffn = format!("FFN parameters at d = {}", args.dim);
@@ -53,12 +54,12 @@ pub fn run(args: &ActsArgs) -> Result<()> {
             act.formula(),
         ]);
     }
-    println!("{table}");
-    println!("Gated: f(Vx) * (Wx); `glu:NAME` gates any function. The derivative is f's, on [-20, 20].");
-    println!(
+    say!("{table}")?;
+    say!("Gated: f(Vx) * (Wx); `glu:NAME` gates any function. The derivative is f's, on [-20, 20].")?;
+    say!(
         "transformers: the class a checkpoint of the llama backbone loads in; gpt2's loads in GPT2LMHeadModel"
-    );
-    println!("wherever ungated and known there. llama.cpp: the graph that computes the same.");
+    )?;
+    say!("wherever ungated and known there. llama.cpp: the graph that computes the same.")?;
     Ok(())
 }
 
@@ -104,5 +105,5 @@ fn plot(path: &Path) -> Result<()> {
         })
         .collect();
     std::fs::write(path, grid("Activations and their derivatives", &panels, 4))
-        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(|error| input_error!("cannot write {}: {error}", path.display()))
 }

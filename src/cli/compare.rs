@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::bail_input;
 use crate::compare::{Arm, Grid, Run};
 use crate::data::Dataset;
+use crate::failure::Failure;
 use crate::run::signals;
 use crate::settings::{Recipe, Settings};
 use anyhow::Result;
@@ -42,6 +43,8 @@ pub struct CompareArgs {
     json: bool,
 }
 
+const MOST_SEEDS: u64 = 1000;
+
 impl CompareArgs {
     fn baseline(&self) -> Result<Activation> {
         let relu = "relu".parse()?;
@@ -61,17 +64,17 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if args.settings.act.is_some() {
         bail_input!("compare takes --acts, a list, instead of --act");
     }
-    if args.seeds == 0 {
-        bail_input!("--seeds is 0; it must be at least 1");
+    if !(1..=MOST_SEEDS).contains(&args.seeds) {
+        bail_input!("--seeds is {}; it must be between 1 and {MOST_SEEDS}", args.seeds);
     }
     let baseline = args.baseline()?;
     let recipe = Recipe::new(args.settings.over(&Settings::preset(&args.model)?))?;
-    super::set_threads(recipe.threads);
+    super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
     signals::listen()?;
     let mut grid = Grid::open(&args.out, &recipe, &dataset, args.force)?;
-    let seeds: Vec<u64> = (0..args.seeds).map(|i| recipe.training.seed + i).collect();
+    let seeds: Vec<u64> = (0..args.seeds).map(|i| recipe.training.seed.wrapping_add(i)).collect();
     let mut acts = Vec::new();
     for act in &args.acts {
         if !acts.contains(act) {
@@ -84,22 +87,31 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     for (i, run) in runs.iter().enumerate() {
         if !grid.is_done(*run) {
             let label = format!("[{}/{}] {} seed {}", i + 1, runs.len(), run.act, run.seed);
-            grid.train(*run, &dataset, &device, &mut Progress::labelled(&label))?;
+            grid.train(*run, &dataset, &device, &mut Progress::labelled(&label)).inspect_err(|error| {
+                if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) {
+                    note!("the same command goes on where this one stopped");
+                }
+            })?;
         }
     }
     let arms = grid.arms(&acts, &seeds, baseline)?;
     if args.json {
-        println!(
+        say!(
             "{}",
-            json!({ "baseline": baseline, "results": arms.iter().map(describe).collect::<Vec<_>>() })
-        );
+            json!({ "baseline": baseline, "results": arms.iter().map(describe).collect::<Vec<_>>(), "diverged": grid.diverged().map(|(run, why)| json!({ "act": run.act, "seed": run.seed, "why": why })).collect::<Vec<_>>() })
+        )?;
     } else {
-        print(&arms, baseline, &dataset);
+        print(&arms, baseline, &dataset)?;
     }
-    Ok(())
+    let diverged: Vec<String> =
+        grid.diverged().map(|(run, why)| format!("{} with seed {}: {why}", run.act, run.seed)).collect();
+    match diverged.as_slice() {
+        [] => Ok(()),
+        _ => Err(Failure::Diverged(diverged.join("; ")).into()),
+    }
 }
 
-fn print(arms: &[Arm], baseline: Activation, dataset: &Dataset) {
+fn print(arms: &[Arm], baseline: Activation, dataset: &Dataset) -> Result<()> {
     let difference = format!("loss - {baseline}'s [95 %]");
     let titles = ["act", "params", "FFN", "perplexity", "std", "bits/byte", &difference, "tokens/s"];
     let mut table = table(&titles);
@@ -122,16 +134,17 @@ fn print(arms: &[Arm], baseline: Activation, dataset: &Dataset) {
             grouped(arm.tokens_per_second as usize),
         ]);
     }
-    println!("{table}");
+    say!("{table}")?;
     let seeds = arms.first().map_or(0, |arm| arm.loss.n);
     if let Some(floor) = arms.first().and_then(|arm| arm.floor) {
         let above = |arm: &Arm| format!("{} {:.4}", arm.act, arm.loss.mean - floor);
-        println!(
+        say!(
             "Above the floor of {floor:.4} nats per token: {}.",
             arms.iter().map(above).collect::<Vec<_>>().join(", ")
-        );
+        )?;
     }
-    println!("Validation text of {}, {seeds} seeds, differences paired by seed.", dataset.name);
+    say!("Validation text of {}, {seeds} seeds, differences paired by seed.", dataset.name)?;
+    Ok(())
 }
 
 fn describe(arm: &Arm) -> Value {

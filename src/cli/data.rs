@@ -38,7 +38,7 @@ pub fn run(args: &DataArgs) -> Result<()> {
     }
     if args.stats {
         let (characters, bytes) = (written.text.chars().count(), written.text.len());
-        eprintln!(
+        note!(
             "{} tales, {characters} characters, {bytes} bytes; {:.4} nats per character, {:.4} per byte, {:.4} bits per byte",
             written.text.lines().count(),
             written.nats / characters as f64,

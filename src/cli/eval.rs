@@ -5,7 +5,7 @@ use super::text::grouped;
 use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::{Corpus, Tokens, check_ids};
-use crate::failure::escape_controls;
+use crate::failure::{Failure, escape_controls};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
 use crate::settings::{DeviceKind, Ops};
@@ -39,7 +39,7 @@ pub struct EvalArgs {
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
-    super::set_threads(args.threads);
+    super::set_threads(args.threads)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,
@@ -53,7 +53,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     }
     let corpus = Corpus::validation(&args.data.parse()?)?;
     for note in &corpus.notes {
-        eprintln!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
+        note!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
     }
     let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
     check_ids(&tokens, model.config.vocab_size)?;
@@ -62,27 +62,34 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     }
     let separator = tokenizer.end_of_text().map(|(id, _)| id);
     let score = score(&model, &tokens, corpus.val.text().len(), stride, separator)?;
+    if !score.loss().is_finite() {
+        return Err(Failure::Diverged(format!(
+            "{} predicts no numbers: its training diverged",
+            checkpoint.display()
+        ))
+        .into());
+    }
     let floor = corpus.floor.map(|nats| nats / score.tokens as f64);
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
                 "tokens": score.tokens, "bytes": score.bytes, "stride": stride, "floor": floor, "checkpoint": checkpoint,
             })
-        );
+        )?;
     } else {
-        println!("checkpoint     {}", checkpoint.display());
-        println!("loss           {:.4} nats per token", score.loss());
-        println!("perplexity     {:.3}", score.perplexity());
-        println!("bits per byte  {:.4}", score.bits_per_byte());
+        say!("checkpoint     {}", checkpoint.display())?;
+        say!("loss           {:.4} nats per token", score.loss())?;
+        say!("perplexity     {:.3}", score.perplexity())?;
+        say!("bits per byte  {:.4}", score.bits_per_byte())?;
         if let Some(floor) = floor {
-            println!("floor          {floor:.4} nats per token, {:.4} below the loss", score.loss() - floor);
+            say!("floor          {floor:.4} nats per token, {:.4} below the loss", score.loss() - floor)?;
         }
-        println!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(score.bytes));
+        say!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(score.bytes))?;
     }
     if let Some(warning) = floor.and_then(|floor| below_floor(&score, floor)) {
-        eprintln!("{warning}");
+        note!("{warning}");
     }
     Ok(())
 }

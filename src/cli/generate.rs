@@ -23,7 +23,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
     /// Text to go on from [default: a line end]
-    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "prompt_file")]
     prompt: Option<String>,
     /// File that holds the text to go on from
     #[arg(long, value_name = "FILE")]
@@ -32,19 +32,19 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 256)]
     max_tokens: usize,
     /// Higher is more surprising; 0 always takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    #[arg(long, value_name = "T", default_value_t = 0.8, allow_negative_numbers = true)]
     temperature: f64,
     /// Choose among the k likeliest tokens; 0: all
     #[arg(long, value_name = "K", default_value_t = 40)]
     top_k: usize,
     /// Choose among the likeliest tokens that make up this probability; 1: all
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    #[arg(long, value_name = "P", default_value_t = 0.95, allow_negative_numbers = true)]
     top_p: f64,
     /// Leave out tokens less than this times as likely as the likeliest; 0: none
-    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    #[arg(long, value_name = "P", default_value_t = 0.05, allow_negative_numbers = true)]
     min_p: f64,
     /// Make the last 64 tokens less likely; 1: off
-    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    #[arg(long, value_name = "R", default_value_t = 1.0, allow_negative_numbers = true)]
     repeat_penalty: f64,
     /// The same seed writes the same text
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -74,6 +74,9 @@ impl GenerateArgs {
             }
             Ok(())
         };
+        if self.num_samples == 0 {
+            bail_input!("--num-samples is 0; it must be at least 1");
+        }
         within("--temperature", self.temperature, 0.0, 100.0)?;
         within("--top-p", self.top_p, 0.0, 1.0)?;
         within("--min-p", self.min_p, 0.0, 1.0)?;
@@ -100,13 +103,13 @@ impl GenerateArgs {
 }
 
 pub fn run(args: &GenerateArgs) -> Result<()> {
-    super::set_threads(args.threads);
+    super::set_threads(args.threads)?;
     let (sampling, prompt) = (args.sampling()?, args.prompt()?);
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => {
             let newest = newest_checkpoint()?;
-            eprintln!("using {}", newest.display());
+            note!("using {}", newest.display());
             newest
         }
     };
@@ -135,13 +138,13 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         let generated = generate(&model, &tokenizer, &prompt, &mut sampler, &limits, &mut show)?;
         let tokens_per_second = generated.tokens as f64 / began.elapsed().as_secs_f64();
         if args.json {
-            println!(
+            say!(
                 "{}",
                 json!({ "text": generated.text, "tokens": generated.tokens, "tokens_per_second": tokens_per_second })
-            );
+            )?;
         } else {
             show("\n")?;
-            eprintln!("{} tokens, {tokens_per_second:.0} tokens/s", generated.tokens);
+            note!("{} tokens, {tokens_per_second:.0} tokens/s", generated.tokens);
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ mod runs;
 mod text;
 mod train;
 
+use crate::bail_input;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -64,12 +65,18 @@ pub fn run() -> Result<()> {
     }
 }
 
+/// More than any machine that this runs on has.
+const MOST_THREADS: usize = 1024;
+
 /// Makes candle, gemm and rayon compute with `threads` threads; all cores where `None`.
 /// To be called before anything computes.
-fn set_threads(threads: Option<usize>) {
-    if let Some(threads) = threads {
-        // SAFETY: commands call this first thing, while the process has one thread, so that no
-        // other can be reading the environment. The variable is the only way to tell candle.
-        unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+fn set_threads(threads: Option<usize>) -> Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    if !(1..=MOST_THREADS).contains(&threads) {
+        bail_input!("--threads is {threads}; it must be between 1 and {MOST_THREADS}");
     }
+    // SAFETY: commands call this first thing, while the process has one thread, so that no other
+    // can be reading the environment. The variable is the only way to tell candle.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+    Ok(())
 }

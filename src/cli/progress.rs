@@ -38,7 +38,7 @@ impl Progress {
 
     fn line(&self, text: &str) {
         let text = format!("{}{text}", self.label);
-        if self.bar.is_hidden() { eprintln!("{text}") } else { self.bar.println(text) }
+        if self.bar.is_hidden() { note!("{text}") } else { self.bar.println(text) }
     }
 
     fn planned(&mut self, plan: &Plan) {
@@ -109,8 +109,9 @@ pub fn above_floor(score: &Score, floor: f64) -> String {
 
 /// How far a model's total may fall below the surprisal of the distribution that wrote the text.
 /// The chance that any model does so by k nats is at most e^-k (the "no hypercompression"
-/// inequality, Grünwald 2007, section 3.3): for 10 nats, one in 22,000.
-const MARGIN: f64 = 10.0;
+/// inequality, Grünwald 2007, section 3.3): for 10 nats, one in 22,000. The other 10 are more than
+/// the surprisal of a tale's first token, which the floor counts and the score does not.
+const MARGIN: f64 = 10.0 + 10.0;
 
 /// The warning that a loss is too good to be true.
 pub fn below_floor(score: &Score, floor: f64) -> Option<String> {
@@ -143,7 +144,7 @@ impl Drop for Progress {
 /// Prints what will run.
 pub fn show_plan(plan: &Plan) {
     for line in plan_lines(plan) {
-        eprintln!("{line}");
+        note!("{line}");
     }
 }
 

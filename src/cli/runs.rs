@@ -1,6 +1,7 @@
 //! `tinygpt runs`
 
 use super::text::{duration, grouped, table};
+use crate::bail_input;
 use crate::checkpoint::load_trainer;
 use crate::failure::escape_controls;
 use crate::run::{LAST, RunDir, runs};
@@ -22,14 +23,17 @@ pub struct RunsArgs {
 }
 
 pub fn run(args: &RunsArgs) -> Result<()> {
+    if !args.folder.is_dir() {
+        bail_input!("there is no directory {}", args.folder.display());
+    }
     let found: Vec<Value> =
         runs(&args.folder).iter().filter_map(|(saved, run)| describe(*saved, run).ok()).collect();
     if args.json {
-        println!("{}", json!({ "runs": found }));
+        say!("{}", json!({ "runs": found }))?;
         return Ok(());
     }
     if found.is_empty() {
-        println!("no runs in {}", args.folder.display());
+        say!("no runs in {}", args.folder.display())?;
         return Ok(());
     }
     let mut table = table(&["run", "act", "params", "step", "loss", "validation", "age"]);
@@ -47,7 +51,7 @@ pub fn run(args: &RunsArgs) -> Result<()> {
             duration(run["age"].as_f64().unwrap_or_default()),
         ]);
     }
-    println!("{table}");
+    say!("{table}")?;
     Ok(())
 }
 

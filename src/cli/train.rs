@@ -1,15 +1,16 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
 use super::progress::{Progress, show_plan};
-use super::text::shell_word;
+use super::text::{scaled, shell_word};
+use crate::bail_input;
 use crate::checkpoint::{load_tokenizer, load_trainer};
 use crate::data::{Dataset, Source, Tales, questions};
-use crate::failure::escape_controls;
+use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::model::{Gpt, training_bytes};
 use crate::run::{LAST, RunDir, signals};
 use crate::settings::{Recipe, Settings};
 use crate::train::{Outcome, Session};
-use crate::{bail_input, model::Gpt};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -53,10 +54,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 fn start(args: &TrainArgs) -> Result<()> {
     let preset = Settings::preset(args.model.as_deref().unwrap_or("default"))?;
     let recipe = Recipe::new(args.settings.over(&preset))?;
-    super::set_threads(recipe.threads);
+    super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
     show_notes(&dataset);
+    check_memory(&recipe, &dataset)?;
     if args.dry_run {
         let nowhere = tempfile::tempdir()?;
         let run = RunDir::create(nowhere.path(), false)?;
@@ -74,13 +76,21 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
         bail_input!("{} holds no checkpoint", path.display())
     };
     let saved = load_trainer(&checkpoint)?;
+    if path.join("config.json").is_file() && path.canonicalize().ok() != checkpoint.canonicalize().ok() {
+        bail_input!(
+            "{} is not the last checkpoint of its run, {} is: a run goes on from its last one",
+            path.display(),
+            checkpoint.display()
+        );
+    }
     refuse_changes(&args.settings, &saved.settings)?;
     let recipe = Recipe::new(args.settings.over(&saved.settings))?;
-    super::set_threads(recipe.threads);
+    super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load_with(&recipe, load_tokenizer(&checkpoint)?)?;
     show_notes(&dataset);
-    eprintln!("resuming {} at step {}", run.path().display(), saved.step);
+    note!("resuming {} at step {}", run.path().display(), saved.step);
+    let run = if args.dry_run { run } else { run.locked()? };
     let session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
     if args.dry_run {
         show_plan(&session.plan()?);
@@ -90,12 +100,14 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
 }
 
 fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
-    let saved = saved.to_map();
-    for (name, now) in flags.to_map() {
-        let before = saved.get(&name);
-        if before != Some(&now) && !MAY_CHANGE.contains(&name.as_str()) {
-            let before = before.map_or("not set".to_string(), ToString::to_string);
-            bail_input!("--{name} is {now}, but the run began with {before}; resuming cannot change it");
+    let before = Recipe::new(saved.clone())?;
+    let said = saved.to_map();
+    for (name, value) in flags.to_map() {
+        let flag = serde_json::Map::from_iter([(name.clone(), value.clone())]);
+        let after = Recipe::new(serde_json::from_value::<Settings>(flag.into())?.over(saved))?;
+        if !MAY_CHANGE.contains(&name.as_str()) && !after.trains_like(&before) {
+            let before = said.get(&name).map_or("its default".to_string(), ToString::to_string);
+            bail_input!("--{name} is {value}, but the run began with {before}; resuming cannot change it");
         }
     }
     Ok(())
@@ -104,29 +116,53 @@ fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
 fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
     signals::listen()?;
     session.samples = !args.json;
-    let outcome = session.train(&mut Progress::new())?;
+    let outcome = session.train(&mut Progress::new()).inspect_err(|error| {
+        if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) && run.checkpoint(LAST).is_some() {
+            note!("go on with: tinygpt train --resume {}", shell_word(&run.path().display().to_string()));
+        }
+    })?;
     if args.json {
-        println!("{}", serde_json::to_string(&outcome)?);
+        say!("{}", serde_json::to_string(&outcome)?)?;
         return Ok(());
     }
-    summarize(&outcome, run);
+    summarize(&outcome, run)?;
     sample(session.model(), dataset)?;
     if let Ok(Source::Tales(tales)) = dataset.name.parse() {
         quiz(session.model(), dataset, &tales)?;
     }
-    println!("\nnext: tinygpt generate --checkpoint {}", shell_word(&run.path().display().to_string()));
+    say!("\nnext: tinygpt generate --checkpoint {}", shell_word(&run.path().display().to_string()))?;
     Ok(())
+}
+
+/// Refuses a run that cannot fit, before it takes the memory.
+fn check_memory(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
+    let needed = training_bytes(&recipe.model(dataset.tokenizer.vocab_size())?, recipe.training.batch_size);
+    match available_memory() {
+        Some(available) if needed > 1.5 * available => bail_input!(
+            "this needs about {}B of memory, and {}B are free: try a smaller --batch-size, --context, --dim or --layers",
+            scaled(needed),
+            scaled(available)
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that can be had without swapping, where the system says.
+fn available_memory() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0)
 }
 
 /// How the text was read, where that is not plain.
 fn show_notes(dataset: &Dataset) {
     for note in &dataset.notes {
-        eprintln!("{}: {}", escape_controls(&dataset.name), escape_controls(note));
+        note!("{}: {}", escape_controls(&dataset.name), escape_controls(note));
     }
 }
 
-fn summarize(outcome: &Outcome, run: &RunDir) {
-    println!(
+fn summarize(outcome: &Outcome, run: &RunDir) -> Result<()> {
+    say!(
         "{}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte after {} steps at {:.0} tokens/s",
         outcome.act,
         outcome.val_loss,
@@ -134,17 +170,18 @@ fn summarize(outcome: &Outcome, run: &RunDir) {
         outcome.bits_per_byte,
         outcome.steps,
         outcome.tokens_per_second
-    );
-    println!("saved {} (its best/ and last/ load in transformers too)", run.path().display());
+    )?;
+    say!("saved {} (its best/ and last/ load in transformers too)", run.path().display())?;
+    Ok(())
 }
 
 /// A short text from the model that was just trained.
 fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
     let limits = Limits { max_tokens: 240, stop: Vec::new() };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
-    println!("\na sample:");
+    say!("\na sample:")?;
     let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-    println!("{}", escape_controls(sample.text.trim_matches('\n')));
+    say!("{}", escape_controls(sample.text.trim_matches('\n')))?;
     Ok(())
 }
 
@@ -152,7 +189,7 @@ fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
 fn quiz(model: &Gpt, dataset: &Dataset, tales: &Tales) -> Result<()> {
     let grammar = tales.grammar()?;
     let limits = Limits { max_tokens: 24, stop: [".", "。", "\n"].map(String::from).to_vec() };
-    println!("\nwhat it knows of the tales:");
+    say!("\nwhat it knows of the tales:")?;
     for question in questions(&grammar, 1, 3) {
         let prompt = format!("\n{}{}", question.opening, question.prompt);
         let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
@@ -160,7 +197,7 @@ fn quiz(model: &Gpt, dataset: &Dataset, tales: &Tales) -> Result<()> {
         let answer = escape_controls(answer.trim());
         let right = answer.starts_with(&question.answer);
         let mark = if right { "right".to_string() } else { format!("wrong: {}", question.answer) };
-        println!("  {} ... {answer}  ({mark})", question.prompt);
+        say!("  {} ... {answer}  ({mark})", question.prompt)?;
     }
     Ok(())
 }

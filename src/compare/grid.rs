@@ -3,7 +3,8 @@
 use super::statistics::{Interval, Summary, paired_difference, summarize};
 use crate::activation::Activation;
 use crate::data::Dataset;
-use crate::run::{LAST, RunDir};
+use crate::failure::Failure;
+use crate::run::{LAST, RunDir, append_line, lock};
 use crate::settings::{Recipe, Settings};
 use crate::train::{Outcome, Session, Watcher};
 use crate::{bail_input, input_error};
@@ -11,7 +12,6 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const RESULTS: &str = "results.jsonl";
@@ -29,7 +29,9 @@ pub struct Run {
 struct Line {
     act: Activation,
     seed: u64,
-    outcome: Outcome,
+    outcome: Option<Outcome>,
+    /// Why there is no outcome.
+    diverged: Option<String>,
 }
 
 /// An activation's runs, summed up.
@@ -55,6 +57,7 @@ pub struct Grid {
     path: PathBuf,
     recipe: Recipe,
     lines: Vec<Line>,
+    _lock: fs::File,
 }
 
 impl Grid {
@@ -63,7 +66,13 @@ impl Grid {
     pub fn open(path: &Path, recipe: &Recipe, dataset: &Dataset, force: bool) -> Result<Grid> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
-        let mut grid = Grid { path: path.to_path_buf(), recipe: recipe.clone(), lines: Vec::new() };
+        let is_empty = path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        if !is_empty && !path.join(SETTINGS).exists() {
+            bail_input!("{shown} is not empty and holds no comparison; name another --out");
+        }
+        let (path, recipe) = (path.to_path_buf(), recipe.clone());
+        let mut grid = Grid { _lock: lock(&path)?, path, recipe, lines: Vec::new() };
+        let path = &grid.path;
         let asked = grid.identity(dataset);
         let saved = fs::read_to_string(path.join(SETTINGS)).ok();
         match saved.map(|text| serde_json::from_str::<serde_json::Value>(&text)) {
@@ -71,15 +80,14 @@ impl Grid {
             Some(_) if !force => bail_input!(
                 "{shown} holds a comparison with other settings or another text: name another --out, or replace it by --force"
             ),
-            None if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) => {
-                bail_input!("{shown} is not empty and holds no comparison; name another --out")
-            }
             _ => {
                 let _ = fs::remove_file(path.join(RESULTS));
                 for entry in fs::read_dir(path)?.flatten() {
-                    // Runs of another comparison must not be resumed.
-                    if let Ok(run) = RunDir::open(&entry.path()) {
-                        RunDir::create(run.path(), true)?;
+                    // Runs of the comparison that is replaced must not be resumed. A link is not ours.
+                    let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                    let holds_run = entry.path().join(LAST).symlink_metadata().is_ok();
+                    if is_directory && holds_run && is_run_name(&entry.file_name()) {
+                        RunDir::create(&entry.path(), true)?;
                     }
                 }
                 fs::write(path.join(SETTINGS), serde_json::to_string_pretty(&asked)? + "\n")?;
@@ -130,58 +138,82 @@ impl Grid {
     ) -> Result<()> {
         let own = Settings { act: Some(run.act), seed: Some(run.seed), ..Settings::default() };
         let recipe = self.recipe.with(&own)?;
-        let path = self.path.join(format!("{}-seed{}", run.act.name().replace(':', "-"), run.seed));
-        let begun =
-            RunDir::open(&path).ok().filter(|begun| begun.path() == path && begun.checkpoint(LAST).is_some());
-        let mut session = match begun {
-            Some(directory) => Session::resume(&recipe, dataset, directory, device)?,
-            None => {
-                // What a run left that was killed before its first checkpoint.
-                let _ = fs::remove_dir_all(&path);
-                Session::start(&recipe, dataset, RunDir::create(&path, false)?, device)?
-            }
+        let path = self.path.join(run_name(run));
+        let has_checkpoint = path.join(LAST).symlink_metadata().is_ok();
+        let mut session = if has_checkpoint {
+            Session::resume(&recipe, dataset, RunDir::open(&path)?.locked()?, device)?
+        } else {
+            Session::start(&recipe, dataset, RunDir::create(&path, false)?, device)?
         };
-        let line = Line { act: run.act, seed: run.seed, outcome: session.train(watcher)? };
-        let path = self.path.join(RESULTS);
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
-        writeln!(file, "{}", serde_json::to_string(&line)?)
-            .and_then(|()| file.sync_all())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let (outcome, diverged) = match session.train(watcher) {
+            Ok(outcome) => (Some(outcome), None),
+            Err(error) => match error.downcast_ref() {
+                // A result, too: the others go on.
+                Some(Failure::Diverged(message)) => (None, Some(message.clone())),
+                _ => return Err(error),
+            },
+        };
+        let line = Line { act: run.act, seed: run.seed, outcome, diverged };
+        append_line(&self.path.join(RESULTS), &serde_json::to_value(&line)?)?;
         self.lines.push(line);
         Ok(())
     }
 
-    /// The arms, the lowest mean validation loss first. Every run of them must be done.
+    /// The runs that diverged, and what they said.
+    pub fn diverged(&self) -> impl Iterator<Item = (Run, &str)> {
+        self.lines
+            .iter()
+            .filter_map(|line| Some((Run { act: line.act, seed: line.seed }, line.diverged.as_deref()?)))
+    }
+
+    /// The arms, the lowest mean validation loss first. Every run of them must be done; arms of which
+    /// a run diverged are left out.
     pub fn arms(&self, acts: &[Activation], seeds: &[u64], baseline: Activation) -> Result<Vec<Arm>> {
         let base = self.outcomes(baseline, seeds)?;
         let mut arms = Vec::new();
         for &act in acts {
-            let outcomes = self.outcomes(act, seeds)?;
+            let Some(outcomes) = self.outcomes(act, seeds)? else { continue };
             let of = |f: fn(&Outcome) -> f64| outcomes.iter().map(|outcome| f(outcome)).collect::<Vec<f64>>();
+            let base = base.iter().flatten();
             let differences: Vec<f64> =
-                outcomes.iter().zip(&base).map(|(a, b)| a.val_loss - b.val_loss).collect();
+                outcomes.iter().zip(base).map(|(a, b)| a.val_loss - b.val_loss).collect();
             arms.push(Arm {
                 act,
                 params: outcomes[0].params,
                 ffn_dim: outcomes[0].ffn_dim,
                 loss: summarize(&of(|outcome| outcome.val_loss)),
-                perplexity: summarize(&of(|outcome| outcome.val_perplexity)),
+                perplexity: summarize(&of(|outcome| outcome.val_loss.exp())),
                 bits_per_byte: summarize(&of(|outcome| outcome.bits_per_byte)).mean,
                 floor: outcomes[0].floor,
                 tokens_per_second: summarize(&of(|outcome| outcome.tokens_per_second)).mean,
-                difference: (act != baseline).then(|| paired_difference(&differences)),
+                difference: (act != baseline && !differences.is_empty())
+                    .then(|| paired_difference(&differences)),
             });
         }
         arms.sort_by(|a, b| a.loss.mean.total_cmp(&b.loss.mean));
         Ok(arms)
     }
 
-    /// An activation's outcomes, in the order of the seeds.
-    fn outcomes(&self, act: Activation, seeds: &[u64]) -> Result<Vec<&Outcome>> {
+    /// An activation's outcomes in the order of the seeds; none if one of its runs diverged.
+    fn outcomes(&self, act: Activation, seeds: &[u64]) -> Result<Option<Vec<&Outcome>>> {
         let find = |seed: &u64| {
             let line = self.lines.iter().find(|line| line.act == act && line.seed == *seed);
-            line.map(|line| &line.outcome).with_context(|| format!("{act} with seed {seed} has not run"))
+            line.with_context(|| format!("{act} with seed {seed} has not run"))
         };
-        seeds.iter().map(find).collect()
+        let lines = seeds.iter().map(find).collect::<Result<Vec<_>>>()?;
+        Ok(lines.into_iter().map(|line| line.outcome.as_ref()).collect())
     }
+}
+
+/// The directory of a run.
+fn run_name(run: Run) -> String {
+    format!("{}-seed{}", run.act.name().replace(':', "-"), run.seed)
+}
+
+/// Whether [`run_name`] gives such names.
+fn is_run_name(name: &std::ffi::OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.rsplit_once("-seed"));
+    parts.is_some_and(|(act, seed)| {
+        act.replacen('-', ":", 1).parse::<Activation>().is_ok() && seed.parse::<u64>().is_ok()
+    })
 }

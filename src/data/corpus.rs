@@ -81,15 +81,13 @@ impl Part {
         self.ends.len()
     }
 
-    /// Cuts after a document where there are several, after a line where there is one.
+    /// Cuts after a document where one ends near `share` of the text, else after a line.
     fn split(self, share: f64) -> (Part, Part) {
         let text = self.text();
         let target = (text.len() as f64 * share) as usize;
-        let between = self.ends[..self.ends.len() - 1].iter().copied();
-        let cut = match between.clone().find(|end| *end >= target).or(between.last()) {
-            Some(end) => end,
-            None => line_end(text, target),
-        };
+        let near = |end: &usize| end.abs_diff(target) * 2 <= text.len() - target && *end < text.len();
+        let between = self.ends.iter().copied().filter(near).min_by_key(|end| end.abs_diff(target));
+        let cut = between.unwrap_or_else(|| line_end(text, target));
         let before = self.ends.iter().copied().filter(|end| *end < cut).chain([cut]).collect();
         let after = self.ends.iter().copied().filter(|end| *end > cut).collect();
         let first = Part { body: Arc::clone(&self.body), range: 0..cut, ends: before };
@@ -192,8 +190,9 @@ mod tests {
         let (train, val) = part(&["aaaa\naaaa", "bbbb", "c\nc"]).split(0.5);
         assert_eq!(train.documents().collect::<Vec<_>>(), ["aaaa\naaaa"]);
         assert_eq!(val.documents().collect::<Vec<_>>(), ["bbbb", "c\nc"]);
-        // The last document is kept for validation even where it is most of the text.
-        let (train, val) = part(&["a", "b", "cccccccc"]).split(0.9);
-        assert_eq!((train.count(), val.text()), (2, "cccccccc"));
+        // A last document that is most of the text is cut in two.
+        let (train, val) = part(&["a", "b", &"zeile\n".repeat(100)]).split(0.9);
+        assert_eq!((train.count(), val.count()), (3, 1));
+        assert!(train.text().len() > 8 * val.text().len() && train.text().ends_with('\n'));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
-use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8};
 use memmap2::Mmap;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -29,6 +29,9 @@ impl Text {
 
     /// A file of plain UTF-8 as it lies on disk, one document; none if it must be gathered.
     pub fn plain(path: &Path) -> Result<Option<Text>> {
+        if !path.is_file() {
+            return Ok(None);
+        }
         let map = map_file(path, path)?;
         let is_lines = path.extension().is_some_and(|extension| extension == "jsonl");
         if is_lines || Encoding::for_bom(&map).is_some() || std::str::from_utf8(&map).is_err() {
@@ -79,6 +82,11 @@ impl Gather {
     /// Adds a file on disk whose kind is that of `named`: one document, or one per line of a `.jsonl`.
     pub fn add_file(&mut self, path: &Path, named: &Path) -> Result<()> {
         let shown = named.display().to_string();
+        if !path.is_file() {
+            // A pipe, for example: it can be read once, and not mapped.
+            let bytes = std::fs::read(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+            return self.add(&shown, named, &bytes);
+        }
         let map = map_file(path, named)?;
         self.add(&shown, named, &map)
     }
@@ -108,15 +116,17 @@ impl Gather {
         if named.extension().is_none_or(|extension| extension != "jsonl") {
             return self.document(text);
         }
+        // All of a file is read before any of it is taken.
+        let mut documents = Vec::new();
         for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let value: Value = serde_json::from_str(line)
+            let mut value: Value = serde_json::from_str(line)
                 .map_err(|error| input_error!("{shown}, line {}: {error}", i + 1))?;
-            match value["text"].as_str() {
-                Some(text) => self.document(text)?,
-                None => bail_input!("{shown}, line {}: there is no string called \"text\"", i + 1),
+            match value["text"].take() {
+                Value::String(text) => documents.push(text),
+                _ => bail_input!("{shown}, line {}: there is no string called \"text\"", i + 1),
             }
         }
-        Ok(())
+        documents.iter().try_for_each(|text| self.document(text))
     }
 
     fn document(&mut self, text: &str) -> Result<()> {
@@ -145,6 +155,12 @@ impl Gather {
     }
 }
 
+/// Whether a file can be a text in an encoding known here.
+pub fn is_text(bytes: &[u8]) -> bool {
+    let has_mark = Encoding::for_bom(bytes).is_some();
+    !bytes.is_empty() && (has_mark || !bytes.contains(&0)) && detect("", bytes).is_ok()
+}
+
 /// The encoding of a text and its bytes without a byte order mark: UTF-8, else UTF-16 by its mark,
 /// else the Japanese encoding that a detector made for the web takes it for.
 fn detect<'a>(shown: &str, bytes: &'a [u8]) -> Result<(&'static Encoding, &'a [u8])> {
@@ -155,8 +171,8 @@ fn detect<'a>(shown: &str, bytes: &'a [u8]) -> Result<(&'static Encoding, &'a [u
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Allow);
     detector.feed(bytes, true);
     let guess = detector.guess(Some(b"jp"), chardetng::Utf8Detection::Deny);
-    let known = [guess, SHIFT_JIS, EUC_JP].into_iter().find(|encoding| {
-        [SHIFT_JIS, EUC_JP, ISO_2022_JP, UTF_16LE, UTF_16BE].contains(encoding)
+    let known = Some(guess).filter(|encoding| {
+        [SHIFT_JIS, EUC_JP, ISO_2022_JP].contains(encoding)
             && encoding.decode_without_bom_handling_and_without_replacement(bytes).is_some()
     });
     match known {

@@ -81,20 +81,16 @@ fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<Pa
         .with_progress(std::io::stderr().is_terminal())
         .with_retries(2)
         .build()
-        .map_err(failed)?
-        .repo(repository);
-    // What the server says becomes part of a path below: it must not climb out of the cache.
-    let client = hf_hub::api::sync::ApiBuilder::from_env()
-        .with_token(std::env::var("HF_TOKEN").ok())
-        .build()
         .map_err(failed)?;
-    let metadata = client.metadata(&api.url(file)).map_err(failed)?;
+    let remote = api.repo(repository);
+    // What the server says becomes part of a path below: it must not climb out of the cache.
+    let metadata = api.metadata(&remote.url(file)).map_err(failed)?;
     for part in [metadata.commit_hash(), metadata.etag()] {
         if part.is_empty() || !part.chars().all(|c| c.is_ascii_alphanumeric() || "-_\"".contains(c)) {
             bail_input!("cannot fetch {shown}: the server names it '{part}', which is no file name");
         }
     }
-    let path = api.get(file).map_err(failed)?;
+    let path = remote.get(file).map_err(failed)?;
     if !path.starts_with(cache.path()) {
         bail_input!("cannot fetch {shown}: the server put it outside the cache");
     }

@@ -28,10 +28,10 @@ fn cut(text: &str) -> usize {
     }
     let bytes = text.as_bytes();
     let window = &bytes[..bytes.len().min(LONG)];
+    // A line end or space (one byte each) at `at` that has no other white space beside it.
     let alone = |at: usize| {
-        let before = at.checked_sub(1).map(|i| window[i]);
-        let after = window.get(at + 1);
-        before.is_some_and(|b| !b.is_ascii_whitespace()) && after.is_some_and(|b| !b.is_ascii_whitespace())
+        let visible = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
+        visible(text[..at].chars().next_back()) && visible(text[at + 1..].chars().next())
     };
     let line_end = (SHORT..window.len()).find(|&at| window[at] == b'\n' && alone(at)).map(|at| at + 1);
     // A token may begin with the space before its word, never end with the one behind it.

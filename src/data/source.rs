@@ -1,6 +1,6 @@
 //! Where a text comes from: what `--data` may name.
 
-use super::gather::{Gather, Text};
+use super::gather::{Gather, Text, is_text};
 use super::hub::HubFile;
 use super::tales::Tales;
 use crate::{bail_input, input_error};
@@ -76,6 +76,9 @@ impl Source {
 }
 
 fn read_files(pattern: &str) -> Result<Text> {
+    if pattern.is_empty() {
+        bail_input!("--data is empty; name a text");
+    }
     let path = Path::new(pattern);
     if path.is_dir() {
         return read_many(pattern, &walk(path)?);
@@ -116,9 +119,9 @@ fn read_many(name: &str, files: &[PathBuf]) -> Result<Text> {
             file.read_to_end(&mut bytes).map(|_| bytes)
         });
         let bytes = bytes.map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
-        let utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
-        let is_text = !bytes.is_empty() && (utf16 || !bytes.contains(&0));
-        if !is_text || gather.add(&path.display().to_string(), path, &bytes).is_err() {
+        if is_text(&bytes) {
+            gather.add(&path.display().to_string(), path, &bytes)?;
+        } else {
             passed_over += 1;
         }
     }
@@ -132,6 +135,7 @@ fn read_many(name: &str, files: &[PathBuf]) -> Result<Text> {
 fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
     let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let entries = walkdir::WalkDir::new(directory)
+        .follow_links(true)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name()));

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::OnceLock;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer as HfTokenizer, TokenizerBuilder};
@@ -29,6 +30,8 @@ const TRIAL: usize = 64 << 10;
 /// Text to token ids and back.
 pub struct Tokenizer {
     inner: HfTokenizer,
+    /// Whether pieces of a text encode to the same ids as the whole; tried on the first long text.
+    cuttable: OnceLock<bool>,
 }
 
 impl Tokenizer {
@@ -46,7 +49,7 @@ impl Tokenizer {
         let mut inner: HfTokenizer = text.parse().map_err(|error| anyhow!("not a tokenizer: {error}"))?;
         // Text that spells a special token is text: it must come back as it went in.
         inner.set_encode_special_tokens(true);
-        Ok(Tokenizer { inner })
+        Ok(Tokenizer { inner, cuttable: OnceLock::new() })
     }
 
     /// Reads a `tokenizer.json`.
@@ -114,15 +117,20 @@ impl Tokenizer {
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
-    /// Whether the pieces of this text encode to the same ids as the whole: tried on its beginning.
+    /// Whether the pieces of a text encode to the same ids as the whole: tried on the beginning of
+    /// the first text that has more than one piece.
     fn may_cut(&self, text: &str) -> Result<bool> {
+        if let Some(cuttable) = self.cuttable.get() {
+            return Ok(*cuttable);
+        }
         let end = (0..=TRIAL.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         let parts: Vec<&str> = pieces(&text[..end]).collect();
         if parts.len() < 2 {
             return Ok(true);
         }
         let whole = self.encode_all(&[&text[..end]])?;
-        Ok(whole.concat() == self.encode_all(&parts)?.concat())
+        let cuttable = whole.concat() == self.encode_all(&parts)?.concat();
+        Ok(*self.cuttable.get_or_init(|| cuttable))
     }
 
     /// Text of the ids, special tokens left out.
@@ -130,9 +138,9 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| anyhow!("cannot decode tokens: {error}"))
     }
 
-    /// Decodes one token after the other.
-    pub fn decoder(&self) -> Decoder<'_> {
-        Decoder { tokenizer: self, context: Vec::new(), pending: Vec::new() }
+    /// Decodes one token after the other, those that follow `before`.
+    pub fn decoder(&self, before: Option<u32>) -> Decoder<'_> {
+        Decoder { tokenizer: self, context: before.into_iter().collect(), pending: Vec::new() }
     }
 }
 
@@ -291,7 +299,7 @@ mod tests {
     fn a_stream_gives_whole_characters_and_all_of_them() {
         let tokenizer = of("abc\n");
         let text = "a猫b\n🐈c";
-        let mut decoder = tokenizer.decoder();
+        let mut decoder = tokenizer.decoder(None);
         let mut parts = Vec::new();
         for id in tokenizer.encode(text).unwrap() {
             let part = decoder.push(id).unwrap();
@@ -307,7 +315,7 @@ mod tests {
         let tokenizer = of("abc");
         let byte = |byte: u8| tokenizer.inner.token_to_id(&format!("<0x{byte:02X}>")).unwrap();
         let ids = [byte(0xE7), byte(0x8C), byte(0xAB), byte(0xA9), byte(0xA9), byte(0xA9), byte(0xA9)];
-        let mut decoder = tokenizer.decoder();
+        let mut decoder = tokenizer.decoder(None);
         let mut shown = String::new();
         for id in ids {
             shown += &decoder.push(id).unwrap();

@@ -77,7 +77,7 @@ impl Tokens {
 
 /// A bar on a terminal, one line elsewhere.
 fn progress(bytes: u64) -> ProgressBar {
-    eprintln!("encoding {} MB of text, once", bytes / 1_000_000);
+    note!("encoding {} MB of text, once", bytes / 1_000_000);
     let style = ProgressStyle::with_template("{bar:24} {percent} %  {eta} left").expect("a valid template");
     ProgressBar::new(bytes).with_style(style)
 }

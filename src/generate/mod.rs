@@ -4,6 +4,7 @@ mod sampler;
 
 pub use sampler::{Sampler, Sampling};
 
+use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::model::{Cache, Gpt, Pass};
 use anyhow::Result;
@@ -40,13 +41,15 @@ impl<'a> Reader<'a> {
         Reader { model, caches: model.caches(), history: prompt, read: 0 }
     }
 
-    /// Logits (V) of the token after `history`. When the context is full the older half of it is
-    /// dropped and the rest read again, so that positions stay within the context.
+    /// Logits (V) of the token after `history`, of which a prompt's last context is read. When the
+    /// context is full the older half of it is dropped and the rest read again, so that positions
+    /// stay within the context.
     fn next_logits(&mut self) -> Result<Vec<f32>> {
         let context = self.model.config.context;
         if self.caches[0].len() + self.history.len() - self.read > context {
+            let kept = if self.caches[0].is_empty() { context } else { (context / 2).max(1) };
             self.caches = self.model.caches();
-            self.read = self.history.len() - (context / 2).max(1);
+            self.read = self.history.len() - kept;
         }
         let ids = Tensor::new(&self.history[self.read..], self.model.device())?.unsqueeze(0)?;
         let mut pass = Pass { caches: Some(&mut self.caches), ..Pass::default() };
@@ -68,16 +71,19 @@ pub fn generate(
 ) -> Result<Generated> {
     let prompt = tokenizer.encode(prompt)?;
     crate::data::check_ids(&prompt, model.config.vocab_size)?;
+    if prompt.is_empty() {
+        bail_input!("the tokenizer makes no token of the prompt; give a longer --prompt");
+    }
     let end = tokenizer.end_of_text().map(|(id, _)| id);
     let mut reader = Reader::new(model, prompt);
-    let mut decoder = tokenizer.decoder();
+    let mut decoder = tokenizer.decoder(reader.history.last().copied());
     let mut text = String::new();
     let mut shown = 0;
     let mut tokens = 0;
     let mut stopped = false;
     while tokens < limits.max_tokens && !stopped {
         let logits = reader.next_logits()?;
-        let id = sampler.choose(&logits, &reader.history);
+        let id = sampler.choose(&logits, &reader.history)?;
         if Some(id) == end {
             break;
         }

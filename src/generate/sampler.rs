@@ -1,6 +1,8 @@
 //! Choosing the next token: llama.cpp's chain, with its names and in its order.
 
+use crate::failure::Failure;
 use crate::random::{self, Stream};
+use anyhow::Result;
 use std::collections::HashSet;
 
 /// How to choose. The order of application is the order of the fields.
@@ -49,7 +51,16 @@ impl Sampler {
     }
 
     /// The token to follow `history`, whose logits are `logits`.
-    pub fn choose(&mut self, logits: &[f32], history: &[u32]) -> u32 {
+    ///
+    /// # Errors
+    /// If a logit is not a finite number.
+    pub fn choose(&mut self, logits: &[f32], history: &[u32]) -> Result<u32> {
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return Err(Failure::Diverged(
+                "the model's predictions are no numbers: its training diverged".into(),
+            )
+            .into());
+        }
         let sampling = &self.sampling;
         let lately: HashSet<u32> = history.iter().rev().take(PENALTY_WINDOW).copied().collect();
         let mut candidates: Vec<Candidate> = (0..)
@@ -66,7 +77,7 @@ impl Sampler {
         // Ties go to the smaller id, so that the order is the same everywhere.
         candidates.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
         if sampling.temperature == 0.0 {
-            return candidates[0].id;
+            return Ok(candidates[0].id);
         }
         if sampling.top_k > 0 {
             candidates.truncate(sampling.top_k);
@@ -82,7 +93,7 @@ impl Sampler {
         candidates.truncate(wanted);
         let floor = candidates[0].logit + sampling.min_p.ln();
         candidates.retain(|candidate| candidate.logit >= floor);
-        self.draw(&candidates)
+        Ok(self.draw(&candidates))
     }
 
     fn draw(&mut self, candidates: &[Candidate]) -> u32 {
@@ -122,7 +133,7 @@ mod tests {
         let draws = 20_000;
         let mut counts = vec![0.0; 4];
         for _ in 0..draws {
-            counts[sampler.choose(&logits(), history) as usize] += 1.0 / f64::from(draws);
+            counts[sampler.choose(&logits(), history).unwrap() as usize] += 1.0 / f64::from(draws);
         }
         counts
     }
@@ -142,7 +153,7 @@ mod tests {
     #[test]
     fn temperature_zero_takes_the_likeliest() {
         let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..OFF }, 0);
-        assert!((0..100).all(|_| sampler.choose(&logits(), &[]) == 0));
+        assert!((0..100).all(|_| sampler.choose(&logits(), &[]).unwrap() == 0));
     }
 
     #[test]
@@ -170,7 +181,7 @@ mod tests {
     fn the_same_seed_draws_the_same_tokens() {
         let draw = |seed| {
             let mut sampler = Sampler::new(Sampling { seed, ..OFF }, 0);
-            (0..50).map(|_| sampler.choose(&logits(), &[])).collect::<Vec<u32>>()
+            (0..50).map(|_| sampler.choose(&logits(), &[]).unwrap()).collect::<Vec<u32>>()
         };
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));

@@ -20,11 +20,12 @@ impl Cache {
         self.0.is_none()
     }
 
-    /// Appends, and returns everything held.
-    fn extend(&mut self, keys: Tensor, values: Tensor) -> Result<(Tensor, Tensor)> {
+    /// Appends, and returns everything held. Nothing is learned through a cache, so that no graph is
+    /// kept with it.
+    fn extend(&mut self, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         let all = match self.0.take() {
-            None => (keys, values),
-            Some((k, v)) => (Tensor::cat(&[&k, &keys], 2)?, Tensor::cat(&[&v, &values], 2)?),
+            None => (keys.detach(), values.detach()),
+            Some((k, v)) => (Tensor::cat(&[&k, keys], 2)?.detach(), Tensor::cat(&[&v, values], 2)?.detach()),
         };
         self.0 = Some(all.clone());
         Ok(all)
@@ -82,7 +83,7 @@ impl Attention {
             k = rope.forward(&k, start)?;
         }
         if let Some(cache) = cache {
-            (k, v) = cache.extend(k, v)?;
+            (k, v) = cache.extend(&k, &v)?;
         }
         let (k, v) = (self.repeat_kv(&k)?, self.repeat_kv(&v)?); // (B, H, S, D)
         let scores = q.matmul(&k.t()?)?; // (B, H, T, S)

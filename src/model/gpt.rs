@@ -28,7 +28,9 @@ pub type Observer<'a> = &'a mut dyn FnMut(Site, usize, &Tensor);
 pub struct Pass<'a> {
     /// One cache per layer: the tokens given are the ones after those held.
     pub caches: Option<&'a mut [Cache]>,
-    /// Set while training.
+    /// Keep what a backward pass needs.
+    pub learning: bool,
+    /// Used while training.
     pub dropout: Option<Dropout>,
     pub observer: Option<Observer<'a>>,
 }
@@ -63,13 +65,12 @@ impl Block {
         layer: usize,
         model: &Gpt,
         shape: Shape,
+        mask: Option<&Tensor>,
         pass: &mut Pass,
     ) -> Result<Tensor> {
         let cache = pass.caches.as_mut().map(|caches| &mut caches[layer]);
-        let mask = model.mask(shape)?;
         let normed = self.attention_norm.forward(x)?;
-        let attended =
-            self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask.as_ref(), cache)?;
+        let attended = self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask, cache)?;
         let x = (x + pass.drop(attended, layer, "attention")?)?;
         let transformed = self.ffn.forward(&self.ffn_norm.forward(&x)?, layer, pass)?;
         x + pass.drop(transformed, layer, "ffn")?
@@ -94,8 +95,6 @@ pub struct Gpt {
     blocks: Vec<Block>,
     norm: Norm,
     head: Tensor,
-    /// (context, context): 0 on and below the diagonal, -infinity above it.
-    causal: Tensor,
     ops: Ops,
 }
 
@@ -132,13 +131,9 @@ impl Gpt {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        let causal: Vec<f32> = (0..config.context)
-            .flat_map(|t| (0..config.context).map(move |s| if s <= t { 0.0 } else { f32::NEG_INFINITY }))
-            .collect();
         Ok(Gpt {
             norm: norm(None, "norm", "ln_f")?,
             head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
-            causal: Tensor::from_vec(causal, (config.context, config.context), device)?.to_dtype(dtype)?,
             ops,
             embedding,
             positions,
@@ -175,8 +170,12 @@ impl Gpt {
             x = x.reshape((batch, tokens, self.config.dim))?.broadcast_add(&here)?.flatten_to(1)?;
         }
         x = pass.drop(x, 0, "embedding")?;
+        let mask = self.mask(shape)?;
         for (layer, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, layer, self, shape, pass)?;
+            x = block.forward(&x, layer, self, shape, mask.as_ref(), pass)?;
+            if !pass.learning {
+                x = x.detach();
+            }
         }
         self.norm.forward(&x)?.matmul(&self.head.t()?)
     }
@@ -187,12 +186,17 @@ impl Gpt {
         self.ops.token_losses(&logits, &targets.flatten_all()?)
     }
 
-    /// (T, S), or none where a single token may see everything before it.
+    /// (T, S): 0 where token t may see token s, else -infinity; none where a single token may see
+    /// everything before it.
     fn mask(&self, shape: Shape) -> Result<Option<Tensor>> {
         if shape.tokens == 1 {
             return Ok(None);
         }
-        let rows = self.causal.narrow(0, shape.start, shape.tokens)?;
-        rows.narrow(1, 0, shape.start + shape.tokens).map(Some)
+        let keys = shape.start + shape.tokens;
+        let row = |t: usize| (0..keys).map(move |s| if s <= t { 0.0 } else { f32::NEG_INFINITY });
+        let mask: Vec<f32> = (shape.start..keys).flat_map(row).collect();
+        Tensor::from_vec(mask, (shape.tokens, keys), self.device())?
+            .to_dtype(self.embedding.dtype())
+            .map(Some)
     }
 }

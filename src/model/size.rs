@@ -10,8 +10,6 @@ pub struct ModelSize {
     pub embedding: usize,
     pub attention: usize,
     pub ffn: usize,
-    /// Those of an ungated FFN of hidden size 4 dim, biases aside.
-    pub ffn_at_4d: usize,
 }
 
 impl ModelSize {
@@ -25,7 +23,6 @@ impl ModelSize {
             embedding: count(&|part| matches!(part, Part::Embedding | Part::Position | Part::Head)),
             attention: count(&|part| part == Part::Attention),
             ffn: count(&|part| part == Part::Ffn),
-            ffn_at_4d: 8 * config.dim * config.dim * config.layers,
         }
     }
 

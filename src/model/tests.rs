@@ -35,6 +35,10 @@ fn model_with(config: &ModelConfig, dtype: DType, ops: Ops) -> Gpt {
     Gpt::new(config.clone(), params.unwrap(), &Device::Cpu, ops).unwrap()
 }
 
+fn learning<'a>() -> Pass<'a> {
+    Pass { learning: true, ..Pass::default() }
+}
+
 /// (2, 6) inputs and targets.
 fn batch() -> (Tensor, Tensor) {
     let ids: Vec<u32> = vec![3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8];
@@ -87,7 +91,7 @@ fn every_parameter_learns_but_gpt2s_key_bias() {
         for tied in [true, false] {
             let config = ModelConfig { tied, ..config(backbone, "gelu") };
             let model = model(&config, DType::F64);
-            let gradients = loss(&model, &mut Pass::default()).backward().unwrap();
+            let gradients = loss(&model, &mut learning()).backward().unwrap();
             for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
                 let gradient = gradients.get(var).unwrap_or_else(|| panic!("{} has no gradient", spec.name));
                 let gradient: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
@@ -111,7 +115,7 @@ fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
     for backbone in BACKBONES {
         for act in Activation::named() {
             let model = model(&config(backbone, &act.name()), DType::F64);
-            let gradients = loss(&model, &mut Pass::default()).backward().unwrap();
+            let gradients = loss(&model, &mut learning()).backward().unwrap();
             for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
                 let gradient: Vec<f64> =
                     gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
@@ -251,7 +255,7 @@ fn kernels_compute_what_the_composition_computes() {
             let (plain, fused) =
                 (model_with(&config, DType::F64, Ops::Plain), model_with(&config, DType::F32, Ops::Fused));
             let dropout = Some(Dropout { rate: 0.0, seed: 1, step: 0, micro_step: 0 });
-            let pass = || Pass { dropout, ..Pass::default() };
+            let pass = || Pass { dropout, ..learning() };
             let (exact, fast) = (loss(&plain, &mut pass()), loss(&fused, &mut pass()));
             let (a, b) = (exact.to_scalar::<f64>().unwrap(), f64::from(fast.to_scalar::<f32>().unwrap()));
             assert!((a - b).abs() < 2e-6 * a, "{backbone:?} {act}: {a} and {b}");

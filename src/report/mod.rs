@@ -1,4 +1,4 @@
-//! Pictures: what `acts`, `compare` and `inspect` draw.
+//! Pictures.
 
 mod chart;
 

@@ -14,12 +14,14 @@ mod tensorboard;
 
 pub use tensorboard::TensorBoard;
 
+use crate::checkpoint::SAVING;
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The newest checkpoint.
@@ -27,45 +29,59 @@ pub const LAST: &str = "last";
 /// The checkpoint with the lowest validation loss.
 pub const BEST: &str = "best";
 const METRICS: &str = "metrics.jsonl";
+const LOCK: &str = "lock";
 
 /// The directory of one run.
 #[derive(Clone, Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// Held open by the one process that writes.
+    _lock: Option<Arc<fs::File>>,
 }
 
 impl RunDir {
-    /// A directory for a new run. One that holds a run is refused, or emptied with `force`.
+    /// A run to be read.
+    fn at(path: &Path) -> RunDir {
+        RunDir { path: path.to_path_buf(), _lock: None }
+    }
+
+    /// A directory for a new run, locked. One that holds a run is refused, or emptied with `force`;
+    /// what an unfinished run left that has no checkpoint yet is removed.
     pub fn create(path: &Path, force: bool) -> Result<RunDir> {
-        let run = RunDir { path: path.to_path_buf() };
-        if run.exists() {
-            if !force {
-                bail_input!(
-                    "{0} holds a run already: go on with it by --resume {0}, replace it by --force, or name another --out",
-                    path.display()
-                );
-            }
-            run.clear()?;
-        } else if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            bail_input!("{} is not empty and holds no run; name another --out", path.display());
+        let shown = path.display();
+        fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
+        let foreign = entries(path).find(|name| !is_own(name));
+        if let Some(name) = foreign.filter(|_| !RunDir::at(path).exists()) {
+            bail_input!("{shown} holds no run but other files, such as {name}; name another --out");
         }
-        fs::create_dir_all(path)
-            .map_err(|error| input_error!("cannot create {}: {error}", path.display()))?;
+        let run = RunDir::at(path).locked()?;
+        if !run.steps().is_empty() && !force {
+            bail_input!(
+                "{shown} holds a run already: go on with it by --resume {shown}, replace it by --force, or name another --out"
+            );
+        }
+        run.clear()?;
         Ok(run)
     }
 
     /// The directory of an existing run: `path` itself, or the run whose checkpoint it is.
     pub fn open(path: &Path) -> Result<RunDir> {
-        let run = RunDir { path: path.to_path_buf() };
+        let run = RunDir::at(path);
         if run.exists() {
             return Ok(run);
         }
         let real =
             path.canonicalize().map_err(|error| input_error!("cannot open {}: {error}", path.display()))?;
-        match real.parent().map(|parent| RunDir { path: parent.to_path_buf() }) {
+        match real.parent().map(RunDir::at) {
             Some(run) if run.exists() => Ok(run),
             _ => bail_input!("{} holds no run: there is no checkpoint in it", path.display()),
         }
+    }
+
+    /// The same directory, to be written by this process alone until it ends.
+    pub fn locked(self) -> Result<RunDir> {
+        let _lock = Some(Arc::new(lock(&self.path)?));
+        Ok(RunDir { _lock, ..self })
     }
 
     /// A directory below `runs` that is free: `runs/NAME`, `runs/NAME-2`, ...
@@ -86,35 +102,32 @@ impl RunDir {
         self.checkpoint(LAST).is_some()
     }
 
+    /// Removes everything a run writes, and nothing else.
     fn clear(&self) -> Result<()> {
-        for link in [LAST, BEST, METRICS] {
-            let path = self.path.join(link);
-            if path.symlink_metadata().is_ok() {
-                fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-            }
+        for name in entries(&self.path).filter(|name| is_own(name) && name != LOCK) {
+            let path = self.path.join(&name);
+            let is_directory = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            let removed = if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        for entry in fs::read_dir(&self.path)?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with("events.out.tfevents.") {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        for step in self.steps() {
-            let path = self.step_dir(step);
-            fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        Ok(())
+    }
+
+    /// Removes what a process left that was killed while it saved.
+    pub fn remove_unfinished(&self) -> Result<()> {
+        for name in entries(&self.path).filter(|name| name.starts_with(SAVING)) {
+            fs::remove_dir_all(self.path.join(name))?;
         }
         Ok(())
     }
 
     pub fn step_dir(&self, step: usize) -> PathBuf {
-        self.path.join(format!("step-{step:06}"))
+        self.path.join(step_name(step))
     }
 
     /// Steps that have a checkpoint, in order.
     fn steps(&self) -> Vec<usize> {
-        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let mut steps: Vec<usize> = entries
-            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok())
-            .collect();
+        let mut steps: Vec<usize> = entries(&self.path).filter_map(|name| step_of(&name)).collect();
         steps.sort_unstable();
         steps
     }
@@ -163,14 +176,13 @@ impl RunDir {
 
     /// Adds a line to `metrics.jsonl`.
     pub fn log(&self, line: &Value) -> Result<()> {
-        let path = self.path.join(METRICS);
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
-        writeln!(file, "{line}").with_context(|| format!("cannot write {}", path.display()))
+        append_line(&self.path.join(METRICS), line)
     }
 
-    /// The lines of `metrics.jsonl`.
+    /// The lines of `metrics.jsonl`; what a kill left of one is passed over.
     pub fn metrics(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path.join(METRICS)).unwrap_or_default();
+        let bytes = fs::read(self.path.join(METRICS)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
@@ -179,8 +191,61 @@ impl RunDir {
         let path = self.path.join(METRICS);
         let kept = self.metrics().into_iter().filter(|line| line["step"].as_u64() <= Some(step as u64));
         let kept: String = kept.map(|line| format!("{line}\n")).collect();
-        fs::write(&path, kept).with_context(|| format!("cannot write {}", path.display()))
+        let mut beside = tempfile::NamedTempFile::with_prefix_in(SAVING, &self.path)?;
+        beside.write_all(kept.as_bytes())?;
+        beside.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(())
     }
+}
+
+/// Appends a line in one write, so that a kill leaves it whole or cut, never mixed.
+pub fn append_line(path: &Path, line: &Value) -> Result<()> {
+    let append = |line: String| {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(line.as_bytes())
+    };
+    append(format!("{line}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Locks a directory against other processes that would write in it.
+pub fn lock(directory: &Path) -> Result<fs::File> {
+    let path = directory.join(LOCK);
+    let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+    let file = file.map_err(|error| input_error!("cannot write in {}: {error}", directory.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            bail_input!(
+                "another process is writing in {}; wait for it, or name another --out",
+                directory.display()
+            )
+        }
+        // Some network file systems have no locks; the run is as safe there as its user is careful.
+        Err(fs::TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// The names in a directory.
+fn entries(directory: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
+fn step_name(step: usize) -> String {
+    format!("step-{step:06}")
+}
+
+/// The step of a checkpoint called `name`.
+fn step_of(name: &str) -> Option<usize> {
+    let step = name.strip_prefix("step-")?.parse().ok()?;
+    (step_name(step) == name).then_some(step)
+}
+
+/// Whether a run writes a file or directory of this name.
+fn is_own(name: &str) -> bool {
+    let fixed = [LAST, BEST, METRICS, LOCK];
+    let begins = [SAVING, ".last-", ".best-", "events.out.tfevents."];
+    fixed.contains(&name) || begins.iter().any(|begin| name.starts_with(begin)) || step_of(name).is_some()
 }
 
 /// The checkpoint directory that a user means: a checkpoint, or a run, whose best or last it is.
@@ -191,7 +256,7 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         bail_input!("there is no checkpoint {}: no such directory", path.display());
     }
-    let run = RunDir { path: path.to_path_buf() };
+    let run = RunDir::at(path);
     match run.checkpoint(BEST).or_else(|| run.checkpoint(LAST)) {
         Some(checkpoint) => Ok(checkpoint),
         None => bail_input!("{} holds no checkpoint: neither config.json nor best or last", path.display()),
@@ -202,7 +267,7 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf> {
 pub fn runs(folder: &Path) -> Vec<(SystemTime, RunDir)> {
     let entries = walkdir::WalkDir::new(folder).max_depth(3).into_iter().flatten();
     let run = |entry: walkdir::DirEntry| {
-        let run = RunDir { path: entry.into_path() };
+        let run = RunDir::at(entry.path());
         let saved = fs::metadata(run.checkpoint(LAST)?.join("config.json")).ok()?.modified().ok()?;
         Some((saved, run))
     };
@@ -226,7 +291,7 @@ mod tests {
 
     fn run_with(steps: &[usize]) -> (tempfile::TempDir, RunDir) {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDir { path: folder.path().to_path_buf() };
+        let run = RunDir::at(folder.path());
         for step in steps {
             fs::create_dir(run.step_dir(*step)).unwrap();
             fs::write(run.step_dir(*step).join("config.json"), "{}").unwrap();

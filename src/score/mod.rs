@@ -6,8 +6,9 @@ use anyhow::Result;
 use candle_core::Tensor;
 use std::ops::Range;
 
-/// Tokens scored in one forward pass, about.
+/// Tokens scored in one forward pass, about, and the most logits that they may have.
 const TOKENS_PER_PASS: usize = 4096;
+const LOGITS_PER_PASS: usize = 1 << 25;
 
 /// The negative log-likelihood of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -73,7 +74,8 @@ pub fn score(
 ) -> Result<Score> {
     let windows = windows(tokens.len(), model.config.context, stride);
     let mut score = Score { nats: 0.0, tokens: 0, bytes };
-    let together = (TOKENS_PER_PASS / model.config.context).max(1);
+    let tokens_per_pass = TOKENS_PER_PASS.min(LOGITS_PER_PASS / model.config.vocab_size);
+    let together = (tokens_per_pass / model.config.context).max(1);
     // Windows of one pass have one length: only the last ones are shorter.
     for group in windows.chunk_by(|a, b| a.inputs.len() == b.inputs.len()) {
         for pass in group.chunks(together) {

@@ -16,8 +16,10 @@ pub enum Backbone {
     Gpt2,
 }
 
-/// Largest value of any dimension, far above what a CPU can train, far below overflow.
-const LARGEST: usize = 1 << 24;
+/// Largest dimensions: far above what can be trained here, far below overflow of their products.
+const LARGEST: usize = 1 << 20;
+const MOST_LAYERS: usize = 1 << 10;
+const LARGEST_VOCABULARY: usize = 1 << 24;
 
 /// Everything that determines a model's parameters and arithmetic.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,17 +49,17 @@ impl ModelConfig {
     /// Refuses shapes that no model can have, naming the flag to change.
     pub fn validated(self) -> Result<Self> {
         let sizes = [
-            ("--layers", self.layers),
-            ("--heads", self.heads),
-            ("--kv-heads", self.kv_heads),
-            ("--dim", self.dim),
-            ("--ffn-dim", self.ffn_dim),
-            ("--context", self.context),
-            ("the vocabulary size", self.vocab_size),
+            ("--layers", self.layers, MOST_LAYERS),
+            ("--heads", self.heads, LARGEST),
+            ("--kv-heads", self.kv_heads, LARGEST),
+            ("--dim", self.dim, LARGEST),
+            ("--ffn-dim", self.ffn_dim, LARGEST),
+            ("--context", self.context, LARGEST),
+            ("the vocabulary size", self.vocab_size, LARGEST_VOCABULARY),
         ];
-        for (name, size) in sizes {
-            if size == 0 || size > LARGEST {
-                bail_input!("{name} is {size}; it must be between 1 and {LARGEST}");
+        for (name, size, largest) in sizes {
+            if size == 0 || size > largest {
+                bail_input!("{name} is {size}; it must be between 1 and {largest}");
             }
         }
         let (dim, heads, kv_heads) = (self.dim, self.heads, self.kv_heads);

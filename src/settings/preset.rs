@@ -24,11 +24,6 @@ macro_rules! presets {
 presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2");
 
 impl Preset {
-    /// What it is for: its opening comment line.
-    pub fn purpose(&self) -> &'static str {
-        self.text.lines().next().unwrap_or_default().trim_start_matches('#').trim()
-    }
-
     pub fn settings(&self) -> Result<Settings> {
         parse(self.text, self.name)
     }
@@ -54,10 +49,18 @@ impl Settings {
 }
 
 fn parse(text: &str, name: &str) -> Result<Settings> {
-    toml::from_str(text).map_err(|error| {
+    let settings: Settings = toml::from_str(text).map_err(|error| {
         let line = 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count());
         input_error!("preset {name}, line {line}: {}", error.message())
-    })
+    })?;
+    if settings.steps.is_some() && settings.epochs.is_some() {
+        bail_input!("preset {name} sets both steps and epochs; keep one");
+    }
+    // JSON, in which settings are kept, has no other numbers than finite ones.
+    if let Some((key, _)) = settings.to_map().iter().find(|(_, value)| value.is_null()) {
+        bail_input!("preset {name}: {key} is not a finite number");
+    }
+    Ok(settings)
 }
 
 #[cfg(test)]

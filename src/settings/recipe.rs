@@ -217,9 +217,6 @@ impl Recipe {
             keep: required!(settings.keep),
         };
         training.check()?;
-        if settings.threads == Some(0) {
-            bail_input!("--threads is 0; it must be at least 1");
-        }
         Ok(Recipe {
             model: model.validated()?,
             training,
@@ -236,6 +233,21 @@ impl Recipe {
     /// The settings it was made from.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Whether both compute the same steps: they may differ in how many, where and how often they
+    /// look at themselves.
+    pub fn trains_like(&self, other: &Recipe) -> bool {
+        let common = |training: &Training| Training {
+            length: Length::Steps(1),
+            eval_every: 0,
+            save_every: 0,
+            keep: 0,
+            ..training.clone()
+        };
+        self.model == other.model
+            && common(&self.training) == common(&other.training)
+            && self.tokenizer == other.tokenizer
     }
 
     /// The same recipe with other settings over it.
@@ -261,6 +273,23 @@ impl Training {
     fn check(&self) -> Result<()> {
         if self.batch_size == 0 || self.grad_accum == 0 {
             bail_input!("--batch-size and --grad-accum must be at least 1");
+        }
+        let largest = 1_000_000_000;
+        let counts = [
+            ("--batch-size", self.batch_size),
+            ("--grad-accum", self.grad_accum),
+            ("--warmup", self.warmup.unwrap_or(0)),
+            ("--eval-every", self.eval_every),
+            ("--save-every", self.save_every),
+        ];
+        let steps = match self.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(_) => 0,
+        };
+        for (name, count) in counts.into_iter().chain([("--steps", steps)]) {
+            if count > largest {
+                bail_input!("{name} is {count}; it must be at most {largest}");
+            }
         }
         match self.length {
             Length::Steps(0) => bail_input!("--steps is 0; it must be at least 1"),

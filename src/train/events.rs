@@ -84,6 +84,8 @@ pub struct Outcome {
     /// Mean loss of the last step's batch.
     pub train_loss: f64,
     pub val_loss: f64,
+    /// exp(val_loss): not read back, since JSON has no number for it where it overflows.
+    #[serde(skip_deserializing)]
     pub val_perplexity: f64,
     pub bits_per_byte: f64,
     /// The loss of the distribution that the text was drawn from, where known: nats per token.

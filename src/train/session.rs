@@ -85,15 +85,23 @@ impl<'a> Session<'a> {
             );
         }
         let model = checkpoint::load_model(&directory, device, recipe.ops)?;
+        if recipe.model(model.config.vocab_size)? != model.config {
+            bail_input!("trainer.json and config.json of {} describe different models", directory.display());
+        }
         let steps = steps(recipe, dataset)?;
+        if steps < saved.step {
+            bail_input!("{shown} has done {} steps already; --steps {steps} is less", saved.step);
+        }
         let state = TrainerState { settings: recipe.settings().clone(), steps, ..saved };
         let mut session = Session::new(recipe, dataset, run, model, state)?;
         let shapes = AdamW::moment_shapes(&session.model.params);
         let moments = checkpoint::read_tensors(&directory.join("optimizer.safetensors"), &shapes, device)?;
         session.optimizer.restore(&session.model.params, moments)?;
-        session.run.truncate_log(session.state.step)?;
+        let step = session.state.step as u64;
         let metrics = session.run.metrics();
-        let numbers = |key: &'static str| metrics.iter().filter_map(move |line| line[key].as_f64());
+        let done = |line: &&Value| line["step"].as_u64() <= Some(step);
+        let numbers =
+            |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());
         session.best = numbers("val_loss").min_by(f64::total_cmp);
         session.step_seconds = numbers("seconds").collect();
         Ok(session)
@@ -142,6 +150,8 @@ impl<'a> Session<'a> {
         let mut batches =
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
         watcher.notice(Event::Planned(&self.plan()?));
+        self.run.remove_unfinished()?;
+        self.run.truncate_log(self.state.step)?;
         self.board = Some(TensorBoard::create(self.run.path(), self.state.step)?);
         let steps = self.state.steps;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
@@ -169,6 +179,7 @@ impl<'a> Session<'a> {
             let stop = signals::asked();
             if owed || stop || is_due(report.step, training.save_every) {
                 watcher.notice(Event::Saved(&self.save()?));
+                self.run.prune(training.keep)?;
             }
             if stop && report.step < steps {
                 return Err(self.interrupted());
@@ -292,10 +303,7 @@ impl<'a> Session<'a> {
     }
 
     fn interrupted(&self) -> anyhow::Error {
-        let path = self.run.path().display();
-        let step = self.state.step;
-        Failure::Interrupted(format!("stopped after step {step}; go on with: tinygpt train --resume {path}"))
-            .into()
+        Failure::Interrupted(format!("stopped after step {}, which is saved", self.state.step)).into()
     }
 
     /// What the model writes now, from the start of a line.
@@ -324,6 +332,9 @@ impl<'a> Session<'a> {
     /// of the text is scored every time, so that losses can be compared.
     fn evaluate(&mut self) -> Result<Evaluation> {
         let score = self.score(EVAL_TOKENS)?;
+        if !score.loss().is_finite() {
+            return Err(self.diverged(score.loss(), f64::NAN));
+        }
         let best = self.best.is_none_or(|best| score.loss() < best);
         if best {
             self.best = Some(score.loss());

@@ -154,3 +154,93 @@ fn sampling_flags_out_of_range_are_refused() {
     );
     assert!(error.contains("--stride is 17"), "{error}");
 }
+
+#[test]
+fn values_out_of_reason_are_refused_before_anything_is_built() {
+    let folder = folder();
+    let cases: &[(&[&str], &str)] = &[
+        (&["--grad-accum", "4611686018427387904"], "--grad-accum is"),
+        (&["--steps", "18446744073709551615"], "--steps is"),
+        (&["--warmup", "18446744073709551615"], "--warmup is"),
+        (&["--layers", "16777216"], "--layers is"),
+        (&["--threads", "99999"], "--threads is"),
+        (&["--dim", "65536", "--batch-size", "1000"], "of memory"),
+        (&["--batch-size", "900000000"], "of memory"),
+    ];
+    for (flags, expected) in cases {
+        let error = fail(tinygpt(&folder).args(small_but(flags)).args(["--out", "run", "--dry-run"]), 2);
+        assert!(error.contains(expected), "{flags:?}: {error}");
+    }
+}
+
+/// Only what a run or a comparison wrote may be removed, whatever is forced.
+#[test]
+fn nothing_is_deleted_that_is_not_ours() {
+    let folder = folder();
+    let compare = |flags: &[&str]| {
+        let mut command = tinygpt(&folder);
+        command
+            .arg("compare")
+            .args(small_but(&["--acts", "relu", "--seeds", "1", "--out", "cmp"]))
+            .args(flags);
+        command
+    };
+    succeed(&mut compare(&[]));
+    train(&folder, &["--out", "cmp/mine"]);
+    train(&folder, &["--out", "elsewhere"]);
+    std::os::unix::fs::symlink("../elsewhere", folder.path().join("cmp/linked")).unwrap();
+    std::fs::create_dir(folder.path().join("cmp/gelu-seed1")).unwrap();
+    write(&folder, "cmp/gelu-seed1/thesis.tex", "years of work");
+
+    succeed(&mut compare(&["--beta2", "0.9", "--force"]));
+    assert!(exists(&folder, "cmp/mine/last/model.safetensors"));
+    assert!(exists(&folder, "elsewhere/last/model.safetensors"));
+    let mut command = tinygpt(&folder);
+    command.args(["compare", "--out", "cmp"]).args(small_but(&[
+        "--acts",
+        "relu,gelu",
+        "--seeds",
+        "1",
+        "--beta2",
+        "0.9",
+    ]));
+    let error = fail(&mut command, 2);
+    assert!(error.contains("thesis.tex"), "{error}");
+    assert!(exists(&folder, "cmp/gelu-seed1/thesis.tex"));
+}
+
+#[test]
+fn an_unfinished_run_without_a_checkpoint_is_no_obstacle() {
+    let folder = folder();
+    // Decay by a factor of 1 - 10 * 10 per step: the weights overflow before the first checkpoint.
+    let flags = ["--lr", "10", "--warmup", "0", "--min-lr", "10", "--weight-decay", "10"];
+    let length = ["--steps", "400", "--eval-every", "0", "--out", "run"];
+    let diverging = small_but(&[flags.as_slice(), &length].concat());
+    fail(tinygpt(&folder).args(&diverging), 3);
+    train(&folder, &["--out", "run"]);
+    assert!(exists(&folder, "run/last/model.safetensors"));
+}
+
+#[test]
+fn a_directory_has_one_writer() {
+    let folder = folder();
+    let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+        .current_dir(folder.path())
+        .args(small_but(&["--steps", "1000000", "--eval-every", "0", "--save-every", "5", "--out", "run"]))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !exists(&folder, "run/last") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    for flags in [
+        vec!["--resume", "run"],
+        small_but(&["--out", "run", "--force"]).iter().map(String::as_str).collect(),
+    ] {
+        let error = fail(tinygpt(&folder).arg("train").args(flags), 2);
+        assert!(error.contains("another process"), "{error}");
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "100000", "--dry-run"]));
+}

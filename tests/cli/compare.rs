@@ -86,3 +86,22 @@ fn the_table_is_markdown() {
         succeed(tinygpt(&folder).arg("compare").args(SMALL).args(["--acts", "relu,gelu", "--seeds", "1"]));
     assert!(table.contains("| act ") && table.contains("| gelu ") && table.contains("baseline"), "{table}");
 }
+
+/// Decay by a factor of 1 - 10 * 10 per step overflows every arm's weights: the second still runs.
+#[test]
+fn a_run_that_diverges_is_reported_and_the_others_go_on() {
+    let folder = folder();
+    let rates = ["--lr", "10", "--warmup", "0", "--min-lr", "10", "--weight-decay", "10", "--steps", "400"];
+    let arms = ["--acts", "relu,gelu", "--seeds", "1", "--eval-every", "0", "--out", "cmp"];
+    let mut command = tinygpt(&folder);
+    command.arg("compare").args(small_but(&[rates.as_slice(), &arms].concat())).arg("--json");
+    // The second time nothing is left to run.
+    for _ in 0..2 {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        let report = last_line(&String::from_utf8(output.stdout).unwrap());
+        let diverged: Vec<&Value> =
+            report["diverged"].as_array().unwrap().iter().map(|run| &run["act"]).collect();
+        assert_eq!(diverged, ["relu", "gelu"]);
+    }
+}

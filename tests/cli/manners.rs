@@ -69,3 +69,33 @@ fn a_closed_pipe_is_not_an_error() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+#[test]
+fn training_goes_on_when_nobody_reads_along() {
+    let folder = folder();
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+        .current_dir(folder.path())
+        .args(small_but(&["--out", "run"]))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stderr.take());
+    process.wait_with_output().unwrap();
+    let state: Value = serde_json::from_slice(&read(&folder, "run/last/trainer.json")).unwrap();
+    assert_eq!(number(&state, "step"), 12.0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_and_no_panic() {
+    let folder = folder();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+        .current_dir(folder.path())
+        .args(["acts", "--json"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -78,3 +78,24 @@ fn what_was_done_already_cannot_be_changed_by_resuming() {
     assert!(error.contains("text.txt"), "{error}");
     assert_eq!(read(&folder, "run/last/model.safetensors"), before);
 }
+
+#[test]
+fn a_dry_resume_and_a_torn_log_lose_nothing() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let mut log = read(&folder, "run/metrics.jsonl");
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20", "--dry-run"]));
+    assert!(read(&folder, "run/metrics.jsonl") == log);
+    log.extend([0xFF, 0xFE]);
+    std::fs::write(folder.path().join("run/metrics.jsonl"), &log).unwrap();
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]));
+    let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
+    let steps = metrics.lines().filter(|line| line.contains("\"loss\"")).count();
+    assert_eq!(steps, 20);
+    for (path, steps, expected) in
+        [("run", "5", "20 steps already"), ("run/step-000015", "30", "not the last")]
+    {
+        let error = fail(tinygpt(&folder).args(["train", "--resume", path, "--steps", steps]), 2);
+        assert!(error.contains(expected), "{error}");
+    }
+}
