@@ -104,3 +104,30 @@ fn a_signal_saves_and_ends_the_run() {
         assert_eq!(number(&last_line(&resumed), "steps"), step + 3.0);
     }
 }
+
+/// A second signal does not wait for the step at hand, which takes seconds here: nothing is saved.
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let folder = folder();
+    let large = ["--dim", "256", "--heads", "4", "--layers", "8", "--context", "128", "--batch-size", "64"];
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+        .current_dir(folder.path())
+        .args(small_but(
+            &[large.as_slice(), &["--steps", "1000", "--eval-every", "0", "--out", "run"]].concat(),
+        ))
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !exists(&folder, "run/metrics.jsonl") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for _ in 0..2 {
+        let sent = std::process::Command::new("kill").args(["-s", "INT", &process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    assert!(!exists(&folder, "run/last"));
+}

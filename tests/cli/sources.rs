@@ -103,3 +103,31 @@ fn a_large_text_is_encoded_once() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("encoding"), "{output:?}");
     assert!(model(&folder) == first);
 }
+
+/// The text is 30 MB, its ids 120 MB, and encodings of all of it at once a gigabyte.
+#[cfg(target_os = "linux")]
+#[test]
+fn preparing_a_large_text_takes_little_memory() {
+    let folder = folder();
+    write(&folder, "large.txt", &text(1_500_000));
+    let flags = small_but(&["--data", "large.txt", "--val-data", "text.txt", "--steps", "1", "--out", "run"]);
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+        .current_dir(folder.path())
+        .env("TINYGPT_CACHE", folder.path().join("cache"))
+        .args(flags)
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    while process.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes =
+            anonymous.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        most = most.max(kilobytes.unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(exists(&folder, "run/last"));
+    assert!((1_000..200_000).contains(&most), "{most} kB");
+}
