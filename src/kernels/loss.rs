@@ -5,7 +5,7 @@ use super::{max, shard_rows, sum};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-/// losses[n] = ln(sum(e^logits[n])) - logits[n][targets[n]]; targets must be below the row's length.
+/// `losses[n] = ln(sum(e^logits[n])) - logits[n][targets[n]]`; targets must be below the row's length.
 pub fn forward(logits: &[f32], targets: &[u32], losses: &mut [f32]) {
     let vocab = logits.len() / targets.len();
     let rows = shard_rows(vocab);
