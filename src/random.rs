@@ -26,6 +26,11 @@ pub fn uniform(rng: &mut Stream) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// Goes to where a fresh stream is after `count` calls of [`uniform`].
+pub fn skip_uniforms(rng: &mut Stream, count: usize) {
+    rng.set_word_pos(2 * count as u128);
+}
+
 /// Uniform in 0..n, without modulo bias (Lemire 2019). `n` must not be zero.
 pub fn below(rng: &mut Stream, n: u64) -> u64 {
     let threshold = n.wrapping_neg() % n;

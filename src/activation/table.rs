@@ -57,11 +57,14 @@ macro_rules! functions {
             }
 
             /// f(x), element by element.
+            // Always inlined: a call per element would keep the kernels' loops from becoming SIMD.
+            #[inline(always)]
             pub fn value<N: Number>(self, x: N) -> N {
                 match self { $(Function::$variant => { let $x = x; $value })* }
             }
 
             /// f'(x), element by element; at a kink, the value PyTorch takes.
+            #[inline(always)]
             pub fn derivative<N: Number>(self, x: N) -> N {
                 match self { $(Function::$variant => { let $dx = x; $derivative })* }
             }

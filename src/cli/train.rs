@@ -91,7 +91,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     show_notes(&dataset);
     note!("resuming {} at step {}", run.path().display(), saved.step);
     let run = if args.dry_run { run } else { run.locked()? };
-    let session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
+    let mut session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
     if args.dry_run {
         show_plan(&session.plan()?);
         return Ok(());

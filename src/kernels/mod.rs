@@ -1,23 +1,21 @@
-//! Fast arithmetic on slices: SIMD by plain loops, threads by ranges of rows, no candle types.
+//! Fast arithmetic on slices: SIMD by plain loops, no candle types, no threads of its own.
 //!
 //! Each loop is compiled for several instruction sets and the best one the processor has is taken
-//! when it runs. Sums are kept in a fixed number of lanes and shards depend on shapes alone, so that
-//! the same input gives the same bits with any number of threads.
+//! when it runs. A kernel works on the rows it is given, on the thread that calls it; who calls it
+//! cuts the rows by shape alone. Sums are kept in a fixed number of lanes. So the same input gives the
+//! same bits with any number of threads.
 
 pub mod activate;
+pub mod adamw;
+pub mod attention;
 pub mod lane;
 pub mod loss;
+pub mod matmul;
 pub mod norm;
 pub mod rope;
-pub mod softmax;
+pub mod scratch;
 
-/// Elements that one task works on, about: enough to be worth a task, little enough for the cache.
-const SHARD: usize = 16 * 1024;
-
-/// Rows of `width` elements in a shard.
-fn shard_rows(width: usize) -> usize {
-    (SHARD / width.max(1)).max(1)
-}
+use multiversion::multiversion;
 
 /// Partial sums of a reduction: as many lanes as the widest registers hold.
 const LANES: usize = 16;
@@ -48,4 +46,26 @@ fn max(values: &[f32]) -> f32 {
         }
     }
     lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// total += part
+#[multiversion(targets = "simd")]
+pub fn add(total: &mut [f32], part: &[f32]) {
+    for (total, part) in total.iter_mut().zip(part) {
+        *total += part;
+    }
+}
+
+/// Adds `row` to every row of `rows`.
+pub fn add_to_rows(rows: &mut [f32], row: &[f32]) {
+    for each in rows.chunks_exact_mut(row.len()) {
+        add(each, row);
+    }
+}
+
+/// Adds each column's sum to `totals`.
+pub fn add_columns(rows: matmul::Matrix, totals: &mut [f32]) {
+    for row in 0..rows.rows() {
+        add(totals, rows.row(row));
+    }
 }

@@ -1,41 +1,51 @@
 //! Rotary position embedding, half-split: element i is rotated together with element i + D/2.
 
-use super::shard_rows;
 use multiversion::multiversion;
-use rayon::prelude::*;
 
-/// Rotates rows of (..., T, D) by their position's angles, whose cosines and sines are (T, D). With
-/// `back` the other way round, which is the gradient of rotating.
-pub fn rotate(x: &[f32], cos: &[f32], sin: &[f32], head_dim: usize, back: bool, out: &mut [f32]) {
-    let rows = shard_rows(head_dim);
-    let shard = rows * head_dim;
-    let sign = if back { -1.0 } else { 1.0 };
-    out.par_chunks_mut(shard)
-        .zip(x.par_chunks(shard))
-        .enumerate()
-        .for_each(|(i, (out, x))| rotate_shard(x, cos, sin, head_dim, i * rows, sign, out));
+/// Cosines and sines of the angles of positions 0, 1, ...: (context, D / 2) each.
+pub struct Angles {
+    pub cos: Vec<f32>,
+    pub sin: Vec<f32>,
+    half: usize,
+}
+
+/// Which way to turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Forward,
+    /// The gradient of turning forward.
+    Back,
+}
+
+impl Angles {
+    /// Angles of `position * theta^(-2 i / D)` (Su et al. 2021, section 3.2.2).
+    pub fn new(context: usize, head_dim: usize, theta: f64) -> Angles {
+        let half = head_dim / 2;
+        let angle =
+            |position: usize, pair: usize| position as f64 * theta.powf(-2.0 * pair as f64 / head_dim as f64);
+        let table = |f: fn(f64) -> f64| -> Vec<f32> {
+            let pairs = |position| (0..half).map(move |pair| f(angle(position, pair)) as f32);
+            (0..context).flat_map(pairs).collect()
+        };
+        Angles { cos: table(f64::cos), sin: table(f64::sin), half }
+    }
+
+    /// Turns rows (T, D) that stand at `start`, `start + 1`, ... in place.
+    pub fn turn(&self, rows: &mut [f32], start: usize, turn: Turn) {
+        let from = start * self.half;
+        let sign = if turn == Turn::Forward { 1.0 } else { -1.0 };
+        turn_rows(rows, &self.cos[from..], &self.sin[from..], self.half, sign);
+    }
 }
 
 #[multiversion(targets = "simd")]
-fn rotate_shard(
-    x: &[f32],
-    cos: &[f32],
-    sin: &[f32],
-    head_dim: usize,
-    first_row: usize,
-    sign: f32,
-    out: &mut [f32],
-) {
-    let (positions, half) = (cos.len() / head_dim, head_dim / 2);
-    for (row, (x, out)) in x.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim)).enumerate() {
-        let angle = (first_row + row) % positions * head_dim;
-        let (cos, sin) = (&cos[angle..angle + half], &sin[angle..angle + half]);
-        let (x1, x2) = x.split_at(half);
-        let (out1, out2) = out.split_at_mut(half);
-        for i in 0..half {
-            let s = sign * sin[i];
-            out1[i] = x1[i] * cos[i] - x2[i] * s;
-            out2[i] = x2[i] * cos[i] + x1[i] * s;
+fn turn_rows(rows: &mut [f32], cos: &[f32], sin: &[f32], half: usize, sign: f32) {
+    let angles = cos.chunks_exact(half).zip(sin.chunks_exact(half));
+    for (row, (cos, sin)) in rows.chunks_exact_mut(2 * half).zip(angles) {
+        let (first, second) = row.split_at_mut(half);
+        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            let sin = sign * sin;
+            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Causal self-attention, with grouped key/value heads and a cache for decoding.
 
 use super::linear::Linear;
+use super::ops;
 use super::params::Params;
 use super::rope::Rope;
-use crate::settings::{Backbone, ModelConfig, Ops};
+use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
 
 /// Keys and values of the tokens read so far, for one layer: (B, K, T, D) each.
@@ -40,11 +41,10 @@ pub struct Attention {
     heads: usize,
     kv_heads: usize,
     head_dim: usize,
-    ops: Ops,
 }
 
 impl Attention {
-    pub fn new(params: &Params, layer: usize, config: &ModelConfig, ops: Ops) -> Result<Attention> {
+    pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Attention> {
         let (query, key, value, output) = match config.backbone {
             Backbone::Llama => {
                 let linear = |name| Linear::llama(params, &format!("model.layers.{layer}.self_attn.{name}"));
@@ -58,7 +58,7 @@ impl Attention {
             }
         };
         let (heads, kv_heads, head_dim) = (config.heads, config.kv_heads, config.head_dim());
-        Ok(Attention { query, key, value, output, heads, kv_heads, head_dim, ops })
+        Ok(Attention { query, key, value, output, heads, kv_heads, head_dim })
     }
 
     /// (B T, C) -> (B T, C). `mask` is (T, S), 0 where token t may see token s, else -infinity.
@@ -87,7 +87,7 @@ impl Attention {
         }
         let (k, v) = (self.repeat_kv(&k)?, self.repeat_kv(&v)?); // (B, H, S, D)
         let scores = q.matmul(&k.t()?)?; // (B, H, T, S)
-        let weights = self.ops.causal_softmax(&scores, (self.head_dim as f64).powf(-0.5), mask)?;
+        let weights = ops::causal_softmax(&scores, (self.head_dim as f64).powf(-0.5), mask)?;
         let mixed = weights.matmul(&v)?; // (B, H, T, D)
         let mixed = mixed.transpose(1, 2)?.reshape((batch * tokens, self.heads * self.head_dim))?;
         self.output.forward(&mixed)

@@ -19,12 +19,22 @@ impl Dropout {
         if self.rate == 0.0 {
             return Ok(x.clone());
         }
+        let mut mask = vec![1.0; x.elem_count()];
+        self.apply(&mut mask, 0, layer, site);
+        x * Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?
+    }
+
+    /// The same in place, on values whose first is value `first` of x.
+    pub fn apply(&self, values: &mut [f32], first: usize, layer: usize, site: &str) {
+        if self.rate == 0.0 {
+            return;
+        }
         let label = format!("dropout {} {} {layer} {site}", self.step, self.micro_step);
         let mut rng = random::stream(self.seed, &label);
+        random::skip_uniforms(&mut rng, first);
         let kept = 1.0 / (1.0 - self.rate) as f32;
-        let mask: Vec<f32> = (0..x.elem_count())
-            .map(|_| if random::uniform(&mut rng) < self.rate { 0.0 } else { kept })
-            .collect();
-        x * Tensor::from_vec(mask, x.shape(), x.device())?
+        for value in values {
+            *value *= if random::uniform(&mut rng) < self.rate { 0.0 } else { kept };
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::gpt::{Pass, Site};
 use super::linear::Linear;
+use super::ops;
 use super::params::Params;
 use crate::activation::Activation;
-use crate::settings::{Backbone, ModelConfig, Ops};
+use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
 
 pub struct Ffn {
@@ -12,11 +13,10 @@ pub struct Ffn {
     gate: Option<Linear>,
     up: Linear,
     down: Linear,
-    ops: Ops,
 }
 
 impl Ffn {
-    pub fn new(params: &Params, layer: usize, config: &ModelConfig, ops: Ops) -> Result<Ffn> {
+    pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Ffn> {
         let linear = |llama: &str, gpt2: &str| match config.backbone {
             Backbone::Llama => Linear::llama(params, &format!("model.layers.{layer}.mlp.{llama}")),
             Backbone::Gpt2 => Linear::gpt2(params, &format!("transformer.h.{layer}.mlp.{gpt2}")),
@@ -27,7 +27,6 @@ impl Ffn {
             gate,
             up: linear("up_proj", "c_fc")?,
             down: linear("down_proj", "c_proj")?,
-            ops,
         })
     }
 
@@ -39,7 +38,7 @@ impl Ffn {
             None => up.clone(),
         };
         pass.observe(Site::PreActivation, layer, &before);
-        let hidden = self.ops.activate(self.act, &before, &up)?;
+        let hidden = ops::activate(self.act, &before, &up)?;
         pass.observe(Site::FfnHidden, layer, &hidden);
         let output = self.down.forward(&hidden)?; // (N, C)
         pass.observe(Site::FfnOutput, layer, &output);

@@ -3,11 +3,13 @@
 use super::attention::{Attention, Cache};
 use super::dropout::Dropout;
 use super::ffn::Ffn;
+use super::fused::Fused;
 use super::norm::Norm;
+use super::ops;
 use super::params::Params;
 use super::rope::Rope;
 use crate::settings::{Backbone, ModelConfig, Ops};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 /// A place in the forward pass that an observer can look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,19 +97,18 @@ pub struct Gpt {
     blocks: Vec<Block>,
     norm: Norm,
     head: Tensor,
-    ops: Ops,
+    fused: Option<Fused>,
 }
 
 impl Gpt {
     /// The model over these parameters, computing in their number format.
     pub fn new(config: ModelConfig, params: Params, device: &Device, ops: Ops) -> Result<Gpt> {
         let dtype = params.vars[0].dtype();
+        let fused = ops == Ops::Fused && dtype == DType::F32 && device.is_cpu();
         let (embedding, positions, rope) = match config.backbone {
-            Backbone::Llama => (
-                params.get("model.embed_tokens.weight")?,
-                None,
-                Some(Rope::new(&config, dtype, device, ops)?),
-            ),
+            Backbone::Llama => {
+                (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, dtype, device)?))
+            }
             Backbone::Gpt2 => {
                 (params.get("transformer.wte.weight")?, Some(params.get("transformer.wpe.weight")?), None)
             }
@@ -119,22 +120,22 @@ impl Gpt {
                 (Backbone::Gpt2, Some(layer)) => format!("transformer.h.{layer}.{gpt2}"),
                 (Backbone::Gpt2, None) => format!("transformer.{gpt2}"),
             };
-            Norm::new(&params, &name, &config, ops)
+            Norm::new(&params, &name, &config)
         };
         let blocks = (0..config.layers)
             .map(|layer| {
                 Ok(Block {
                     attention_norm: norm(Some(layer), "input_layernorm", "ln_1")?,
-                    attention: Attention::new(&params, layer, &config, ops)?,
+                    attention: Attention::new(&params, layer, &config)?,
                     ffn_norm: norm(Some(layer), "post_attention_layernorm", "ln_2")?,
-                    ffn: Ffn::new(&params, layer, &config, ops)?,
+                    ffn: Ffn::new(&params, layer, &config)?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Gpt {
             norm: norm(None, "norm", "ln_f")?,
             head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
-            ops,
+            fused: fused.then(|| Fused::new(&config)),
             embedding,
             positions,
             rope,
@@ -151,6 +152,22 @@ impl Gpt {
     /// Empty caches, one per layer.
     pub fn caches(&self) -> Vec<Cache> {
         vec![Cache::default(); self.config.layers]
+    }
+
+    /// The kernels that compute the same, where `--ops fused` asks for them and they can.
+    pub fn fused(&self) -> Option<&Fused> {
+        self.fused.as_ref()
+    }
+
+    /// Negative log-likelihood of each target in nats, by the kernels or by the composition: ids and
+    /// targets are sequences of `tokens` tokens, one after the other.
+    pub fn losses(&self, ids: &[u32], targets: &[u32], tokens: usize) -> Result<Vec<f32>> {
+        if let Some(fused) = &self.fused {
+            return fused.losses(&self.params, ids, targets, tokens);
+        }
+        let shape = (ids.len() / tokens, tokens);
+        let tensor = |ids| Tensor::from_slice(ids, shape, self.device());
+        self.token_losses(&tensor(ids)?, &tensor(targets)?, &mut Pass::default())?.to_vec1()
     }
 
     /// Token ids (B, T) -> logits (B T, V).
@@ -183,7 +200,7 @@ impl Gpt {
     /// Negative log-likelihood of each target in nats: ids and targets (B, T) -> (B T).
     pub fn token_losses(&self, ids: &Tensor, targets: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let logits = self.forward(ids, pass)?;
-        self.ops.token_losses(&logits, &targets.flatten_all()?)
+        ops::token_losses(&logits, &targets.flatten_all()?)
     }
 
     /// (T, S): 0 where token t may see token s, else -infinity; none where a single token may see

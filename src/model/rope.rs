@@ -1,17 +1,17 @@
 //! Rotary positions: the angles by which queries and keys are rotated.
 
-use crate::settings::{ModelConfig, Ops};
+use super::ops;
+use crate::settings::ModelConfig;
 use candle_core::{DType, Device, Result, Tensor};
 
 /// Cosines and sines of every position's angles, (context, D).
 pub struct Rope {
     cos: Tensor,
     sin: Tensor,
-    ops: Ops,
 }
 
 impl Rope {
-    pub fn new(config: &ModelConfig, dtype: DType, device: &Device, ops: Ops) -> Result<Rope> {
+    pub fn new(config: &ModelConfig, dtype: DType, device: &Device) -> Result<Rope> {
         let head_dim = config.head_dim();
         let angles: Vec<f64> = (0..config.context)
             .flat_map(|position| {
@@ -27,12 +27,12 @@ impl Rope {
                 .to_dtype(dtype)?
                 .to_device(device)
         };
-        Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)?, ops })
+        Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
     }
 
     /// (B, H, T, D) -> (B, H, T, D), the T tokens standing at `start`, `start + 1`, ...
     pub fn forward(&self, x: &Tensor, start: usize) -> Result<Tensor> {
         let tokens = x.dims()[2];
-        self.ops.rotate(x, &self.cos.narrow(0, start, tokens)?, &self.sin.narrow(0, start, tokens)?)
+        ops::rotate(x, &self.cos.narrow(0, start, tokens)?, &self.sin.narrow(0, start, tokens)?)
     }
 }

@@ -245,53 +245,116 @@ fn parameters_are_counted_as_gpt2_counts_them() {
     assert_eq!(size.ffn, 12 * (8 * 768 * 768 + 5 * 768));
 }
 
-/// Losses and all gradients of the kernels in f32 against the composition in f64, for every
-/// activation and backbone, grouped key/value heads, dropout, and odd sizes.
-#[test]
-fn kernels_compute_what_the_composition_computes() {
-    for backbone in BACKBONES {
-        for act in Activation::named() {
-            let config = ModelConfig { ffn_dim: 23, ..config(backbone, &act.name()) };
-            let (plain, fused) =
-                (model_with(&config, DType::F64, Ops::Plain), model_with(&config, DType::F32, Ops::Fused));
-            let dropout = Some(Dropout { rate: 0.0, seed: 1, step: 0, micro_step: 0 });
-            let pass = || Pass { dropout, ..learning() };
-            let (exact, fast) = (loss(&plain, &mut pass()), loss(&fused, &mut pass()));
-            let (a, b) = (exact.to_scalar::<f64>().unwrap(), f64::from(fast.to_scalar::<f32>().unwrap()));
-            assert!((a - b).abs() < 2e-6 * a, "{backbone:?} {act}: {a} and {b}");
-            let (exact, fast) = (exact.backward().unwrap(), fast.backward().unwrap());
-            for (i, spec) in plain.params.specs.iter().enumerate() {
-                let values = |tensor: &Tensor| -> Vec<f64> {
-                    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-                };
-                let want = values(exact.get(&plain.params.vars[i]).unwrap());
-                let got = values(fast.get(&fused.params.vars[i]).unwrap());
-                let scale = want.iter().fold(1e-2f64, |largest, g| largest.max(g.abs()));
-                for (got, want) in got.iter().zip(&want) {
-                    assert!(
-                        (got - want).abs() < 1e-5 * scale,
-                        "{backbone:?} {act} {}: {got}, {want}",
-                        spec.name
-                    );
-                }
-            }
+/// What the kernels are given: sequences of `tokens` tokens, ids and targets.
+fn sequences(count: usize, tokens: usize) -> (Vec<u32>, Vec<u32>) {
+    let id = |i: usize| (i * i * 7 + i * 3 + i / 5) as u32 % 11;
+    ((0..count * tokens).map(id).collect(), (1..=count * tokens).map(id).collect())
+}
+
+/// Losses and all gradients of the kernels in f32 against the composition in f64.
+fn assert_kernels_agree(config: &ModelConfig, count: usize, tokens: usize, dropout: Option<Dropout>) {
+    let case = format!("{:?} {} {count} x {tokens}", config.backbone, config.act);
+    let (plain, fast) =
+        (model_with(config, DType::F64, Ops::Plain), model_with(config, DType::F32, Ops::Fused));
+    let (ids, targets) = sequences(count, tokens);
+    let tensor = |ids: &[u32]| Tensor::from_slice(ids, (count, tokens), &Device::Cpu).unwrap();
+    let mut pass = Pass { dropout, ..learning() };
+    let losses = plain.token_losses(&tensor(&ids), &tensor(&targets), &mut pass).unwrap();
+    if dropout.is_none() {
+        let got = fast.losses(&ids, &targets, tokens).unwrap();
+        for (got, want) in got.iter().zip(losses.to_vec1::<f64>().unwrap()) {
+            assert!((f64::from(*got) - want).abs() < 1e-5 * want.max(1.0), "{case}: loss {got}, {want}");
+        }
+    }
+    let loss = losses.mean_all().unwrap();
+    let exact = loss.backward().unwrap();
+    let mut sums: Vec<Vec<f32>> = fast.params.specs.iter().map(|spec| vec![0.0; spec.elements()]).collect();
+    let kernels = fast.fused().unwrap();
+    let mut add =
+        || kernels.add_gradients(&fast.params, (&ids, &targets), tokens, dropout, &mut sums).unwrap();
+    let got = add();
+    // Gradients are added to what is there.
+    assert_eq!(add(), got);
+    let want = loss.to_scalar::<f64>().unwrap();
+    assert!((got - want).abs() < 2e-6 * want.max(1.0), "{case}: mean loss {got}, {want}");
+    for (i, spec) in plain.params.specs.iter().enumerate() {
+        let want = match exact.get(&plain.params.vars[i]) {
+            Some(gradient) => gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap(),
+            None => vec![0.0; spec.elements()],
+        };
+        let scale = want.iter().fold(1e-2f64, |largest, g| largest.max(g.abs()));
+        for (sum, want) in sums[i].iter().zip(&want) {
+            let got = f64::from(*sum) / 2.0;
+            assert!((got - want).abs() < 1e-5 * scale, "{case} {}: {got}, {want}", spec.name);
         }
     }
 }
 
 #[test]
-fn kernels_and_cache_agree() {
+fn kernels_compute_what_the_composition_computes_with_every_activation() {
     for backbone in BACKBONES {
-        let model = model_with(&config(backbone, "swiglu"), DType::F32, Ops::Fused);
-        let ids = [3, 1, 4, 1, 5, 9, 2, 6];
-        let whole = logits(&model, &ids, None);
-        let mut caches = model.caches();
-        let mut pieces = logits(&model, &ids[..5], Some(&mut caches));
-        for id in &ids[5..] {
-            pieces.extend(logits(&model, &[*id], Some(&mut caches)));
-        }
-        for (a, b) in whole.iter().flatten().zip(pieces.iter().flatten()) {
-            assert!((a - b).abs() < 1e-4, "{backbone:?}: {a} and {b}");
+        for act in Activation::named() {
+            let config = ModelConfig { ffn_dim: 23, ..config(backbone, &act.name()) };
+            assert_kernels_agree(&config, 2, 6, None);
         }
     }
+}
+
+/// One row; odd sizes; several tiles of rows and of queries; more tokens than go through together.
+#[test]
+fn kernels_compute_what_the_composition_computes_at_every_size() {
+    for backbone in BACKBONES {
+        for (act, tied) in [("gelu", true), ("swiglu", false)] {
+            let small = ModelConfig { tied, ..config(backbone, act) };
+            for (count, tokens) in [(1, 1), (1, 2), (3, 7), (41, 5), (300, 8)] {
+                assert_kernels_agree(&small, count, tokens, None);
+            }
+            let long = ModelConfig { context: 150, layers: 1, ..small.clone() };
+            assert_kernels_agree(&long, 2, 150, None);
+            let odd = ModelConfig {
+                dim: 12,
+                heads: 2,
+                kv_heads: if tied { 2 } else { small.kv_heads / 2 },
+                ..small
+            };
+            let odd = ModelConfig { kv_heads: if backbone == Backbone::Gpt2 { 2 } else { 1 }, ..odd };
+            assert_kernels_agree(&odd, 3, 5, None);
+        }
+    }
+}
+
+#[test]
+fn kernels_drop_what_the_composition_drops() {
+    let dropout = Some(Dropout { rate: 0.3, seed: 1, step: 2, micro_step: 1 });
+    for backbone in BACKBONES {
+        assert_kernels_agree(&config(backbone, "swiglu"), 2, 6, dropout);
+        assert_kernels_agree(&config(backbone, "gelu"), 300, 8, dropout);
+    }
+}
+
+#[test]
+fn kernels_give_the_same_bits_with_any_number_of_threads() {
+    let config = ModelConfig { dim: 64, ffn_dim: 176, context: 96, ..config(Backbone::Llama, "swiglu") };
+    let model = model_with(&config, DType::F32, Ops::Fused);
+    let (ids, targets) = sequences(7, 96);
+    let gradients = |threads: usize| {
+        let mut sums: Vec<Vec<f32>> =
+            model.params.specs.iter().map(|spec| vec![0.0; spec.elements()]).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let kernels = model.fused().unwrap();
+        pool.install(|| kernels.add_gradients(&model.params, (&ids, &targets), 96, None, &mut sums)).unwrap();
+        sums
+    };
+    let one = gradients(1);
+    assert!(one.iter().flatten().any(|gradient| *gradient != 0.0));
+    for threads in [2, 3, 5] {
+        assert!(gradients(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn kernels_refuse_tokens_beyond_the_vocabulary() {
+    let model = model_with(&config(Backbone::Llama, "relu"), DType::F32, Ops::Fused);
+    let error = model.losses(&[1, 11], &[1, 1], 2).unwrap_err().to_string();
+    assert!(error.contains("token 11 is not below the vocabulary of 11"), "{error}");
 }

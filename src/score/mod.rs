@@ -1,9 +1,8 @@
 //! How well a model predicts a text: loss, perplexity, bits per byte.
 
-use crate::model::{Gpt, Pass};
+use crate::model::Gpt;
 use crate::run::signals;
 use anyhow::Result;
-use candle_core::Tensor;
 use std::ops::Range;
 
 /// Tokens scored in one forward pass, about, and the most logits that they may have.
@@ -93,18 +92,13 @@ fn score_pass(
     separator: Option<u32>,
     score: &mut Score,
 ) -> Result<()> {
-    let (rows, length) = (windows.len(), windows[0].inputs.len());
-    let gather = |shift: usize| {
-        let ids: Vec<u32> = windows
-            .iter()
-            .flat_map(|window| &tokens[window.inputs.start + shift..window.inputs.end + shift])
-            .copied()
-            .collect();
-        Tensor::from_vec(ids, (rows, length), model.device())
+    let length = windows[0].inputs.len();
+    let gather = |shift: usize| -> Vec<u32> {
+        let part = |window: &Window| &tokens[window.inputs.start + shift..window.inputs.end + shift];
+        windows.iter().flat_map(part).copied().collect()
     };
-    let losses = model.token_losses(&gather(0)?, &gather(1)?, &mut Pass::default())?.detach();
-    let losses: Vec<Vec<f32>> = losses.reshape((rows, length))?.to_vec2()?;
-    for (window, losses) in windows.iter().zip(&losses) {
+    let losses = model.losses(&gather(0), &gather(1), length)?;
+    for (window, losses) in windows.iter().zip(losses.chunks_exact(length)) {
         // losses[i] belongs to token inputs.start + i + 1
         let first = window.inputs.start + 1;
         for target in window.scored_from..=window.inputs.end {

@@ -1,9 +1,9 @@
 //! A training run from its first step to its last checkpoint.
 
 use super::events::{Evaluation, Event, Outcome, Plan, StepReport, Watcher};
-use super::optimizer::{AdamW, clip_scale};
+use super::learner::{Learner, clip_scale, learner};
+use super::moments::Moments;
 use super::schedule::Schedule;
-use super::step;
 use crate::checkpoint::{self, Checkpoint, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub struct Session<'a> {
     dataset: &'a Dataset,
     run: RunDir,
     model: Gpt,
-    optimizer: AdamW,
+    learner: Box<dyn Learner>,
     state: TrainerState,
     schedule: Schedule,
     best: Option<f64>,
@@ -94,9 +94,9 @@ impl<'a> Session<'a> {
         }
         let state = TrainerState { settings: recipe.settings().clone(), steps, ..saved };
         let mut session = Session::new(recipe, dataset, run, model, state)?;
-        let shapes = AdamW::moment_shapes(&session.model.params);
+        let shapes = Moments::shapes(&session.model.params);
         let moments = checkpoint::read_tensors(&directory.join("optimizer.safetensors"), &shapes, device)?;
-        session.optimizer.restore(&session.model.params, moments)?;
+        session.learner.restore(&session.model.params, moments)?;
         let step = session.state.step as u64;
         let metrics = session.run.metrics();
         let done = |line: &&Value| line["step"].as_u64() <= Some(step);
@@ -121,13 +121,13 @@ impl<'a> Session<'a> {
             warmup: training.warmup.unwrap_or((state.steps / 20).min(100)),
             steps: state.steps,
         };
-        let optimizer = AdamW::new(&model.params, training)?;
+        let learner = learner(&model, training)?;
         Ok(Session {
             recipe,
             dataset,
             run,
             model,
-            optimizer,
+            learner,
             state,
             schedule,
             best: None,
@@ -149,7 +149,8 @@ impl<'a> Session<'a> {
         let training = &self.recipe.training;
         let mut batches =
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
-        watcher.notice(Event::Planned(&self.plan()?));
+        let plan = self.plan()?;
+        watcher.notice(Event::Planned(&plan));
         self.run.remove_unfinished()?;
         self.run.truncate_log(self.state.step)?;
         self.board = Some(TensorBoard::create(self.run.path(), self.state.step)?);
@@ -193,14 +194,15 @@ impl<'a> Session<'a> {
     }
 
     /// Counts, and times one step that changes nothing.
-    pub fn plan(&self) -> Result<Plan> {
+    pub fn plan(&mut self) -> Result<Plan> {
         let (training, config) = (&self.recipe.training, &self.model.config);
         let mut batches =
             Batches::new(&self.dataset.train, config.context, training.batch_size, training.seed)?;
         let tokens_per_step = training.batch_size * config.context * training.grad_accum;
         let batch = batches.get(0);
         let began = Instant::now();
-        step::gradients(&self.model, &batch, None)?;
+        self.learner.accumulate(&self.model, &batch, None)?;
+        self.learner.clear();
         let seconds = began.elapsed().as_secs_f64() * training.grad_accum as f64;
         let steps = self.state.steps;
         let tokens = (steps * tokens_per_step) as f64;
@@ -239,24 +241,19 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let training = &self.recipe.training;
         let (step, parts) = (self.state.step, training.grad_accum);
-        let pass = |part: usize, batches: &mut Batches| {
+        let mut loss = 0.0;
+        for part in 0..parts {
             let dropout = Dropout { rate: training.dropout, seed: training.seed, step, micro_step: part };
-            step::gradients(&self.model, &batches.get(step * parts + part), Some(dropout))
-        };
-        let (mut loss, mut gradients) = pass(0, batches)?;
-        for part in 1..parts {
-            let (more, others) = pass(part, batches)?;
-            loss += more;
-            gradients.add(&others)?;
+            let batch = batches.get(step * parts + part);
+            loss += self.learner.accumulate(&self.model, &batch, Some(dropout))? / parts as f64;
         }
-        loss /= parts as f64;
-        let grad_norm = gradients.norm()? / parts as f64;
+        let grad_norm = self.learner.norm()? / parts as f64;
         if !(loss.is_finite() && grad_norm.is_finite()) {
             return Err(self.diverged(loss, grad_norm));
         }
         let clip = clip_scale(grad_norm, training.grad_clip);
         let lr = self.schedule.lr(step);
-        self.optimizer.update(&self.model.params, &gradients, clip / parts as f64, lr, step)?;
+        self.learner.update(&self.model.params, clip / parts as f64, lr, step)?;
 
         let tokens = training.batch_size * self.model.config.context * parts;
         self.state.step += 1;
@@ -321,7 +318,7 @@ impl<'a> Session<'a> {
             model: &self.model,
             tokenizer: &self.dataset.tokenizer,
             trainer: &self.state,
-            moments: self.optimizer.moments(&self.model.params),
+            moments: self.learner.moments(&self.model.params),
         };
         checkpoint::save(&path, &contents)?;
         self.run.point(LAST, self.state.step)?;

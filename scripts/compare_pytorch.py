@@ -1,0 +1,224 @@
+"""tinygpt and PyTorch side by side: the same work in turns, each run a process of its own.
+
+    pip install torch transformers
+    cargo build --release && python scripts/compare_pytorch.py
+    python scripts/compare_pytorch.py --work generate --llama2c path/to/llama2.c/run
+
+Prints a Markdown table with the median and range over the turns. Ratios are to the fastest of the others
+at the same work. Meant for an otherwise idle machine: threads that wait for each other at every operation
+become many times slower when another program takes a core. So each run waits until the processors are
+idle, at most --wait seconds, and the table says how many did not see that.
+"""
+
+import argparse
+import array
+import json
+import os
+import pathlib
+import random
+import re
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PEER = pathlib.Path(__file__).with_name("peer.py")
+SMALL = {"layers": 4, "dim": 128, "heads": 4, "context": 64, "batch": 12, "vocab": 65}
+LARGE = {"layers": 6, "dim": 384, "heads": 6, "context": 256, "batch": 16, "vocab": 65}
+STORIES = {"layers": 6, "dim": 288, "heads": 6, "ffn_dim": 768, "context": 256, "vocab": 32000}
+# (group, backbone, activation, shape)
+WORK = [
+    (group, backbone, act, shape)
+    for group, shape in [("small", SMALL), ("large", LARGE)]
+    for backbone, act in [("gpt2", "gelu"), ("llama", "swiglu")]
+] + [("generate", "llama", "swiglu", STORIES)]
+
+
+def flags(shape, **renamed):
+    return [part for key, value in shape.items()
+            for part in ("--" + renamed.get(key, key).replace("_", "-"), str(value))]
+
+
+def programs(args, work, scratch):
+    """The command of each program for one work, and what reads its figures."""
+    group, backbone, act, shape = work
+    kind = "generate" if group == "generate" else "train"
+    model = ["--backbone", backbone, "--act", act]
+    threads = ["--threads", str(args.threads)]
+    bench = [args.tinygpt, "bench", *model, *flags(shape, batch="batch-size"), *threads, "--json"]
+    yield "tinygpt", [*bench, "--only", kind], lambda run: read_json(run, f"{kind}_tokens_per_second")
+    peer = [args.python, str(PEER), kind, *flags(shape), *threads]
+    read = lambda run: read_json(run, "tokens_per_second")  # noqa: E731
+    if kind == "train":
+        peer += [*model, "--steps", str(args.steps or (100 if group == "small" else 10)),
+                 "--warmup-steps", "10" if group == "small" else "3"]
+        yield "PyTorch eager", [*peer, "--mode", "eager"], read
+        yield "PyTorch compile", [*peer, "--mode", "compile"], read
+        return
+    yield "transformers", peer, read
+    if args.llama2c:
+        weights, vocabulary = write_llama2c(pathlib.Path(scratch), shape)
+        length = str(shape["context"])
+        yield "llama2.c", [args.llama2c, weights, "-z", vocabulary, "-t", "0", "-n", length], read_llama2c
+
+
+def read_json(run, rate):
+    figures = json.loads(run.stdout.strip().splitlines()[-1] if rate == "tokens_per_second" else run.stdout)
+    return {"tokens_per_second": figures[rate], "peak_rss_mb": figures["peak_rss_mb"], "raw": figures}
+
+
+def read_llama2c(run):
+    rate = re.search(r"achieved tok/s: ([\d.]+)", run.stderr)
+    return {"tokens_per_second": float(rate[1]), "peak_rss_mb": run.peak_rss_mb, "raw": None}
+
+
+def write_llama2c(directory, shape):
+    """Random weights and a vocabulary in the formats that llama2.c reads."""
+    dim, ffn, layers, vocab, context = (shape[k] for k in ("dim", "ffn_dim", "layers", "vocab", "context"))
+    draw = random.Random(1)
+    block = array.array("f", (draw.gauss(0, 0.03) for _ in range(65521)))  # repeated: only its size matters
+
+    def write(file, elements):
+        while elements > 0:
+            block[:elements].tofile(file)
+            elements -= len(block)
+
+    weights, vocabulary = directory / "model.bin", directory / "tokenizer.bin"
+    with open(weights, "wb") as file:
+        file.write(struct.pack("7i", dim, ffn, layers, shape["heads"], shape["heads"], vocab, context))
+        write(file, dim)
+        # Token 1 begins a text, and ends the run when it comes again: zeros are never the largest logit.
+        file.write(bytes(4 * dim))
+        write(file, (vocab - 2) * dim)
+        ones = array.array("f", [1.0] * dim)
+        (ones * layers).tofile(file)  # norms before attention
+        write(file, 4 * layers * dim * dim)  # query, key, value, output
+        (ones * layers).tofile(file)  # norms before the FFN
+        write(file, 3 * layers * dim * ffn)  # gate, down, up
+        ones.tofile(file)
+        write(file, context * dim // shape["heads"])  # tables that are no longer read
+    with open(vocabulary, "wb") as file:
+        file.write(struct.pack("i", 8))
+        for token in range(vocab):
+            piece = f"{token:x}".encode()
+            file.write(struct.pack("fi", 0.0, len(piece)) + piece)
+    return str(weights), str(vocabulary)
+
+
+class Run:
+    """A finished process."""
+
+    def __init__(self, command, env):
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
+            try:
+                _, status, usage = os.wait4(process.pid, 0)
+            except BaseException:
+                process.kill()
+                raise
+            process.returncode = self.code = os.waitstatus_to_exitcode(status)
+            self.peak_rss_mb = round(usage.ru_maxrss / 1024, 1)
+            out.seek(0), err.seek(0)
+            self.stdout, self.stderr = (f.read().decode(errors="replace") for f in (out, err))
+
+
+def busy():
+    """The share of processor time that others take, over half a second; 0 where it cannot be known."""
+    def times():
+        fields = [int(field) for field in open("/proc/stat").readline().split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+
+    try:
+        before = times()
+        time.sleep(0.5)
+        total, idle = (after - then for after, then in zip(times(), before))
+        return 1 - idle / max(total, 1)
+    except OSError:
+        return 0.0
+
+
+def wait_until_idle(seconds):
+    deadline = time.monotonic() + seconds
+    while busy() > 0.05:
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def measure(args, work, scratch):
+    """The figures of every turn, by program."""
+    todo = list(programs(args, work, scratch))
+    found = {name: [] for name, _, _ in todo}
+    env = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+    for turn in range(args.turns):
+        for name, command, read in list(todo):
+            idle = wait_until_idle(args.wait)
+            try:
+                run = Run(command, env)
+                if run.code != 0:
+                    raise RuntimeError(f"exit code {run.code}: {run.stderr.strip()[-300:]}")
+                figures = read(run) | {"idle": idle}
+            except (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
+                print(f"{name} left out: {error!r}\n    {' '.join(command)}", file=sys.stderr)
+                todo = [each for each in todo if each[0] != name]
+                continue
+            found[name].append(figures)
+            print(f"turn {turn + 1}: {name} {figures['tokens_per_second']:,.0f} tokens/s", file=sys.stderr)
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def rows(title, found):
+    def median(runs, key):
+        return statistics.median(run[key] for run in runs)
+
+    others = [name for name in found if name != "tinygpt"]
+    best = max(others, key=lambda name: median(found[name], "tokens_per_second"), default=None)
+    for name, runs in found.items():
+        cells = [title, name]
+        for key in ("tokens_per_second", "peak_rss_mb"):
+            values = [run[key] for run in runs]
+            cells.append(f"{median(runs, key):,.0f} ({min(values):,.0f}–{max(values):,.0f})")
+            cells.append(f"{median(runs, key) / median(found[best], key):.2f}" if best else "")
+        yield "| " + " | ".join(cells) + " |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0],
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--tinygpt", default="target/release/tinygpt")
+    parser.add_argument("--python", default=sys.executable, help="a Python that has torch and transformers")
+    parser.add_argument("--llama2c", help="llama2.c's `run`, to time its generation too")
+    parser.add_argument("--work", default="small,large,generate")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="timed steps of PyTorch; by default 100 small or 10 large")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--wait", type=float, default=60, help="seconds to wait for an idle machine")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the figures of every run")
+    args = parser.parse_args()
+    wanted = args.work.split(",")
+    if unknown := set(wanted) - {work[0] for work in WORK}:
+        parser.error(f"--work {','.join(sorted(unknown))}: known are small, large, generate")
+
+    table, raw = [], {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for work in WORK:
+            if work[0] in wanted:
+                title = f"{work[0]}, {work[1]} {work[2]}"
+                raw[title] = measure(args, work, scratch)
+                table += rows(title, raw[title])
+                if args.json:
+                    args.json.write_text(json.dumps(raw, indent=1) + "\n")
+    print("| work | program | tokens/s | ratio | peak RSS, MB | ratio |\n|---|---|---|---|---|---|")
+    print("\n".join(table))
+    runs = [run for found in raw.values() for each in found.values() for run in each]
+    imports = [run["raw"]["import_rss_mb"] for run in runs if run["raw"] and "import_rss_mb" in run["raw"]]
+    if imports:
+        print(f"\n`import torch` alone takes {statistics.median(imports):,.0f} MB of each PyTorch figure.")
+    if not all(run["idle"] for run in runs):
+        print(f"\n{sum(not run['idle'] for run in runs)} of {len(runs)} runs began on a busy machine.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""PyTorch at the same work, to measure against and to take expected values from.
+
+    pip install torch safetensors transformers
+    python scripts/peer.py train --backbone gpt2 --act gelu --mode eager
+    python scripts/peer.py generate --tokens 255
+    python scripts/peer.py losses runs/swiglu/step-000000 --batch 4
+
+`train` measures training on random tokens, `generate` transformers' greedy generation with random
+weights, for which alone transformers is needed. `losses` trains ten steps from the weights of a tinygpt
+checkpoint and gives the loss before each. All three print one line of JSON.
+
+The tokens of `losses` are a formula that a test can repeat in 64-bit integers: x(0) = 1, x(i + 1) =
+6364136223846793005 x(i) + 1442695040888963407 mod 2^64, token i = (x(i) >> 33) mod vocabulary. Each row
+takes the next context + 1 tokens, row after row, step after step: all but the last are its inputs, all
+but the first its targets. After --batches steps the same batches come again. With one batch the losses
+fall far, and a wrong constant of the optimizer shows in the third decimal.
+"""
+
+import argparse
+import ctypes
+import json
+import math
+import resource
+import statistics
+import time
+from itertools import islice
+
+import torch
+
+
+def peak_rss_mb():
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+IMPORT_RSS_MB = peak_rss_mb()
+
+from peer_model import CLIP, Config, Gpt, adamw, load_checkpoint  # noqa: E402
+
+
+def keep_freed_memory():
+    """Has glibc reuse large buffers: fresh pages cost a fault each, every step."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
+    except (OSError, AttributeError):
+        pass
+
+
+def train_step(model, loss_of, optimizer, inputs, targets):
+    """One update; the loss before it."""
+    loss = loss_of(inputs, targets)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss
+
+
+def report(**figures):
+    figures |= {"peak_rss_mb": peak_rss_mb(), "import_rss_mb": IMPORT_RSS_MB, "torch": torch.__version__}
+    print(json.dumps(figures))
+
+
+def train(args):
+    torch.manual_seed(1)
+    config = Config(args.backbone, args.act, args.layers, args.dim, args.heads, args.ffn_dim, args.context,
+                    args.vocab, kv_heads=args.kv_heads)
+    model = Gpt(config)
+    loss_of = torch.compile(model, dynamic=False) if args.mode == "compile" else model
+    optimizer = adamw(model, lr=1e-3)
+    seconds = []
+    for _ in range(args.warmup_steps + args.steps):
+        rows = torch.randint(args.vocab, (args.batch, args.context + 1))
+        inputs, targets = rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
+        start = time.perf_counter()
+        train_step(model, loss_of, optimizer, inputs, targets)
+        seconds.append(time.perf_counter() - start)
+    step = statistics.median(seconds[args.warmup_steps :])
+    report(tokens_per_second=round(args.batch * args.context / step, 1), step_ms=round(1000 * step, 3),
+           parameters=sum(p.numel() for p in model.parameters()), mode=args.mode)
+
+
+def generate(args):
+    import transformers
+
+    torch.manual_seed(1)
+    config = transformers.LlamaConfig(
+        vocab_size=args.vocab, hidden_size=args.dim, intermediate_size=args.ffn_dim,
+        num_hidden_layers=args.layers, num_attention_heads=args.heads,
+        num_key_value_heads=args.kv_heads or args.heads, max_position_embeddings=args.context,
+        rms_norm_eps=1e-5, tie_word_embeddings=True, bos_token_id=None, eos_token_id=None, pad_token_id=0,
+    )
+    model = transformers.LlamaForCausalLM(config).eval()
+    prompt = torch.tensor([[1]])
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(1 + args.turns):
+            start = time.perf_counter()
+            # Without an end-of-text token every turn has the full length.
+            ids = model.generate(prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
+                                 max_new_tokens=args.tokens, use_cache=True)
+            seconds.append(time.perf_counter() - start)
+            assert ids.shape[1] == 1 + args.tokens
+    report(tokens_per_second=round(args.tokens / statistics.median(seconds[1:]), 1),
+           parameters=model.num_parameters(), transformers=transformers.__version__)
+
+
+def formula_tokens(vocab):
+    x = 1
+    while True:
+        yield (x >> 33) % vocab
+        x = (x * 6364136223846793005 + 1442695040888963407) % 2**64
+
+
+def losses(args):
+    torch.set_default_dtype(getattr(torch, args.dtype))
+    model = load_checkpoint(args.checkpoint)
+    config, optimizer = model.config, adamw(model, args.lr)
+    shape = (args.batches, args.batch, config.context + 1)
+    batches = torch.tensor(list(islice(formula_tokens(config.vocab), math.prod(shape)))).view(shape)
+    found = []
+    for step in range(args.steps):
+        rows = batches[step % args.batches]
+        found.append(train_step(model, model, optimizer, rows[:, :-1], rows[:, 1:]).item())
+    print(json.dumps({"losses": found, "lr": args.lr, "batch": args.batch, "batches": args.batches,
+                      "dtype": args.dtype, "torch": torch.__version__}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True)
+
+    def command(run):
+        added = commands.add_parser(run.__name__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        added.set_defaults(run=run)
+        added.add_argument("--threads", type=int, default=2)
+        return added
+
+    def shape(to, **defaults):
+        for name, default in defaults.items():
+            to.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+        to.add_argument("--kv-heads", type=int, help="default: --heads")
+
+    p = command(train)
+    p.add_argument("--backbone", choices=["gpt2", "llama"], default="gpt2")
+    p.add_argument("--act", default="gelu", help="as tinygpt's --act")
+    p.add_argument("--mode", choices=["eager", "compile"], default="eager")
+    shape(p, layers=4, dim=128, heads=4, context=64, batch=12, vocab=65, steps=50, warmup_steps=10)
+    p.add_argument("--ffn-dim", type=int, help="default: 4 dim, or 8/3 dim to a multiple of 8 when gated")
+
+    p = command(generate)
+    shape(p, layers=6, dim=288, heads=6, ffn_dim=768, context=256, vocab=32000, tokens=255, turns=3)
+
+    p = command(losses)
+    p.add_argument("checkpoint", help="directory of a tinygpt checkpoint")
+    p.add_argument("--batch", type=int, default=4, help="rows of a batch")
+    p.add_argument("--batches", type=int, default=10, help="different batches")
+    p.add_argument("--steps", type=int, default=10)
+    p.add_argument("--lr", type=float, default=1e-3)
+    p.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+
+    args = parser.parse_args()
+    import os
+    if not os.environ.get("NOMALLOPT"): keep_freed_memory()
+    torch.set_num_threads(args.threads)
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()

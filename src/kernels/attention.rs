@@ -1,0 +1,222 @@
+//! Causal self-attention of one sequence and one key/value head, by tiles of queries.
+//!
+//! No matrix of all scores is kept: the forward pass keeps each query's log-sum-exp, from which the
+//! backward pass makes the weights again (Dao et al. 2022). Tiles see keys up to their last query only.
+
+use super::lane::exp;
+use super::matmul::{Into, Matrix, MatrixMut, matmul};
+use super::rope::{Angles, Turn};
+use super::scratch::Scratch;
+use super::{max, sum};
+use multiversion::multiversion;
+
+/// Queries in a tile.
+const TILE: usize = 64;
+
+/// The shape of the attention of one sequence. Its rows are (T, (H + 2 K) D): H query heads, then K
+/// keys, then K values.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub tokens: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+}
+
+impl Shape {
+    /// Values in a row.
+    pub fn width(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+
+    /// Query heads that share a key/value head.
+    pub fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+
+    /// Multiplies the scores.
+    fn scale(&self) -> f32 {
+        (self.head_dim as f64).powf(-0.5) as f32
+    }
+
+    /// The tiles of queries: (first, end).
+    fn tiles(self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.tokens).step_by(TILE).map(move |start| (start, (start + TILE).min(self.tokens)))
+    }
+}
+
+/// A head's columns of the rows, (T, D) in one piece and turned to their positions.
+fn load(shape: Shape, rows: &[f32], width: usize, head: usize, angles: Option<&Angles>) -> Scratch {
+    let d = shape.head_dim;
+    let mut out = Scratch::new(shape.tokens * d);
+    for (out, row) in out.chunks_exact_mut(d).zip(rows.chunks_exact(width)) {
+        out.copy_from_slice(&row[head * d..][..d]);
+    }
+    if let Some(angles) = angles {
+        angles.turn(&mut out, 0, Turn::Forward);
+    }
+    out
+}
+
+/// (T, D) -> (D, T)
+fn transposed(x: &[f32], d: usize) -> Scratch {
+    let tokens = x.len() / d;
+    let mut out = Scratch::new(x.len());
+    transpose(x, d, tokens, &mut out);
+    out
+}
+
+#[multiversion(targets = "simd")]
+fn transpose(x: &[f32], d: usize, tokens: usize, out: &mut [f32]) {
+    for (i, out) in out.chunks_exact_mut(tokens).enumerate() {
+        for (t, out) in out.iter_mut().enumerate() {
+            *out = x[t * d + i];
+        }
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn scale_by(values: &mut [f32], factor: f32) {
+    for value in values {
+        *value *= factor;
+    }
+}
+
+/// `qkv`: the sequence's rows. `kv`: which key/value head. Writes the mixed values (G, T, D) of the
+/// query heads that it serves and their log-sum-exps (G, T).
+pub fn forward(
+    shape: Shape,
+    qkv: &[f32],
+    kv: usize,
+    angles: Option<&Angles>,
+    mixed: &mut [f32],
+    log_sums: &mut [f32],
+) {
+    let Shape { tokens, heads, kv_heads, head_dim: d } = shape;
+    let width = shape.width();
+    let keys = transposed(&load(shape, qkv, width, heads + kv, angles), d);
+    let values = load(shape, qkv, width, heads + kv_heads + kv, None);
+    let mut scores = Scratch::new(TILE.min(tokens) * tokens);
+    let heads = mixed.chunks_exact_mut(tokens * d).zip(log_sums.chunks_exact_mut(tokens));
+    for (g, (mixed, log_sums)) in heads.enumerate() {
+        let mut queries = load(shape, qkv, width, kv * shape.group() + g, angles);
+        scale_by(&mut queries, shape.scale());
+        for (start, end) in shape.tiles() {
+            let scores = &mut scores[..(end - start) * end];
+            let tile = Matrix::new(&queries[start * d..end * d], end - start, d);
+            let keys = Matrix::strided(&keys, d, end, tokens);
+            matmul(tile, keys, MatrixMut::new(scores, end - start, end), Into::Replace);
+            softmax(scores, start, end, &mut log_sums[start..end]);
+            let weights = Matrix::new(scores, end - start, end);
+            let values = Matrix::new(&values[..end * d], end, d);
+            let out = MatrixMut::new(&mut mixed[start * d..end * d], end - start, d);
+            matmul(weights, values, out, Into::Replace);
+        }
+    }
+}
+
+/// Scores (end - start, end) of the queries start..end to weights, in place.
+#[multiversion(targets = "simd")]
+fn softmax(scores: &mut [f32], start: usize, end: usize, log_sums: &mut [f32]) {
+    for (i, (row, log_sum)) in scores.chunks_exact_mut(end).zip(log_sums).enumerate() {
+        let (seen, hidden) = row.split_at_mut(start + i + 1);
+        let largest = max(seen);
+        for score in seen.iter_mut() {
+            *score = exp(*score - largest);
+        }
+        let total = sum(seen.len(), |j| seen[j]);
+        let factor = 1.0 / total;
+        for weight in seen {
+            *weight *= factor;
+        }
+        hidden.fill(0.0);
+        *log_sum = largest + total.ln();
+    }
+}
+
+/// The gradients of [`forward`]: from those of the mixed values, `d_mixed` (T, H D) as rows of the
+/// sequence, into `d_qkv`: (G, T, D) for the queries, then (T, D) for the key and for the value.
+#[expect(clippy::too_many_arguments, reason = "what attention is a function of")]
+pub fn backward(
+    shape: Shape,
+    qkv: &[f32],
+    kv: usize,
+    angles: Option<&Angles>,
+    mixed: &[f32],
+    log_sums: &[f32],
+    d_mixed: &[f32],
+    d_qkv: &mut [f32],
+) {
+    let Shape { tokens, heads, kv_heads, head_dim: d } = shape;
+    let (width, group, head_size) = (shape.width(), shape.group(), tokens * d);
+    let keys = load(shape, qkv, width, heads + kv, angles);
+    let keys_t = transposed(&keys, d);
+    let values_t = transposed(&load(shape, qkv, width, heads + kv_heads + kv, None), d);
+    let tile = TILE.min(tokens) * tokens;
+    let (mut weights, mut d_scores) = (Scratch::new(tile), Scratch::new(tile));
+    let (d_queries, d_kv) = d_qkv.split_at_mut(group * head_size);
+    let (d_keys, d_values) = d_kv.split_at_mut(head_size);
+    d_keys.fill(0.0);
+    d_values.fill(0.0);
+    for g in 0..group {
+        let head = kv * group + g;
+        let mut queries = load(shape, qkv, width, head, angles);
+        scale_by(&mut queries, shape.scale());
+        let d_out = load(shape, d_mixed, heads * d, head, None);
+        let (mixed, log_sums) = (&mixed[g * head_size..][..head_size], &log_sums[g * tokens..][..tokens]);
+        let d_queries = &mut d_queries[g * head_size..][..head_size];
+        for (start, end) in shape.tiles() {
+            let (n, rows) = (end - start, start * d..end * d);
+            let (weights, d_scores) = (&mut weights[..n * end], &mut d_scores[..n * end]);
+            let queries = Matrix::new(&queries[rows.clone()], n, d);
+            let d_tile = Matrix::new(&d_out[rows.clone()], n, d);
+            let keys_t = Matrix::strided(&keys_t, d, end, tokens);
+            let values_t = Matrix::strided(&values_t, d, end, tokens);
+            matmul(queries, keys_t, MatrixMut::new(weights, n, end), Into::Replace);
+            matmul(d_tile, values_t, MatrixMut::new(d_scores, n, end), Into::Replace);
+            let (out, d_out) = (&mixed[rows.clone()], &d_out[rows.clone()]);
+            softmax_backward(weights, d_scores, start, end, &log_sums[start..end], out, d_out);
+            let (weights, d_scores) = (Matrix::new(weights, n, end), Matrix::new(d_scores, n, end));
+            let keys = Matrix::new(&keys[..end * d], end, d);
+            let to = |values, rows| MatrixMut::new(values, rows, d);
+            matmul(d_scores, keys, to(&mut d_queries[rows], n), Into::Replace);
+            matmul(d_scores.t(), queries, to(&mut d_keys[..end * d], end), Into::Add);
+            matmul(weights.t(), d_tile, to(&mut d_values[..end * d], end), Into::Add);
+        }
+        scale_by(d_queries, shape.scale());
+        if let Some(angles) = angles {
+            angles.turn(d_queries, 0, Turn::Back);
+        }
+    }
+    if let Some(angles) = angles {
+        angles.turn(d_keys, 0, Turn::Back);
+    }
+}
+
+/// For the queries start..end: scores to weights p = exp(score - log-sum-exp), and gradients of the
+/// weights dp to gradients of the scores p (dp - out . d_out), in place.
+#[multiversion(targets = "simd")]
+fn softmax_backward(
+    scores: &mut [f32],
+    d_weights: &mut [f32],
+    start: usize,
+    end: usize,
+    log_sums: &[f32],
+    out: &[f32],
+    d_out: &[f32],
+) {
+    let d = out.len() / log_sums.len();
+    let rows = scores.chunks_exact_mut(end).zip(d_weights.chunks_exact_mut(end)).zip(log_sums);
+    for (i, ((row, d_row), log_sum)) in rows.enumerate() {
+        let (out, d_out) = (&out[i * d..][..d], &d_out[i * d..][..d]);
+        let mean = sum(d, |j| out[j] * d_out[j]);
+        let (seen, hidden) = row.split_at_mut(start + i + 1);
+        let (d_seen, d_hidden) = d_row.split_at_mut(start + i + 1);
+        for (p, dp) in seen.iter_mut().zip(d_seen) {
+            *p = exp(*p - log_sum);
+            *dp = *p * (*dp - mean);
+        }
+        hidden.fill(0.0);
+        d_hidden.fill(0.0);
+    }
+}

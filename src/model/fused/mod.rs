@@ -1,0 +1,136 @@
+//! The model by kernels: the same function as the composition, its backward pass written out.
+//!
+//! A pass works on slices of f32. Between attentions everything is a function of one row, so that a
+//! task takes some rows through all of it while they are in its core's cache; attention is a
+//! function of one sequence and head. Tasks are cut by shape, never by the number of threads: the same
+//! input gives the same bits whatever computes it.
+
+mod backward;
+mod forward;
+mod head;
+mod layout;
+mod weight_gradients;
+mod workspace;
+
+use super::dropout::Dropout;
+use super::params::Params;
+use super::values::with_values;
+use crate::kernels::rope::Angles;
+use crate::settings::{Backbone, ModelConfig};
+use candle_core::Result;
+use forward::Context;
+use layout::Layout;
+use std::sync::{Mutex, PoisonError};
+use weight_gradients::Gradients;
+use workspace::{Gradient, Kept, Shape};
+
+/// Tokens that go through the model together. More of them are taken one group of sequences after
+/// the other, so that a large batch needs no more memory.
+const TOKENS_TOGETHER: usize = 2048;
+
+/// A model's shape and the buffers that its passes share.
+pub struct Fused {
+    config: ModelConfig,
+    layout: Layout,
+    angles: Option<Angles>,
+    workspace: Mutex<Workspace>,
+}
+
+#[derive(Default)]
+struct Workspace {
+    scoring: Kept,
+    learning: Kept,
+    gradient: Gradient,
+}
+
+impl Fused {
+    pub fn new(config: &ModelConfig) -> Fused {
+        let angles = match config.backbone {
+            Backbone::Llama => Some(Angles::new(config.context, config.head_dim(), config.rope_theta)),
+            Backbone::Gpt2 => None,
+        };
+        Fused { config: config.clone(), layout: Layout::new(config), angles, workspace: Mutex::default() }
+    }
+
+    /// Negative log-likelihood of each target in nats: ids and targets are sequences of `tokens`
+    /// tokens, one after the other.
+    ///
+    /// # Errors
+    /// If an id is not below the vocabulary.
+    pub fn losses(&self, params: &Params, ids: &[u32], targets: &[u32], tokens: usize) -> Result<Vec<f32>> {
+        self.check_ids(ids)?;
+        self.check_ids(targets)?;
+        let mut losses = vec![0.0; ids.len()];
+        with_values(&params.vars, |weights| {
+            let kept = &mut self.workspace.lock().unwrap_or_else(PoisonError::into_inner).scoring;
+            let group = tokens * (TOKENS_TOGETHER / tokens).max(1);
+            let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
+            for ((ids, targets), losses) in groups {
+                let shape = Shape { sequences: ids.len() / tokens, tokens, first_row: 0 };
+                kept.resize(&self.config, shape.rows(), 1);
+                let context = self.context(weights, shape, None);
+                context.forward(ids, kept);
+                context.losses(&kept.x[self.config.layers % kept.x.len()], targets, losses);
+            }
+        })?;
+        Ok(losses)
+    }
+
+    /// Adds the gradients of the mean loss of a batch to `sums`, which has a slice for each
+    /// parameter, and returns that loss in nats per token.
+    ///
+    /// # Errors
+    /// If an id is not below the vocabulary.
+    pub fn add_gradients(
+        &self,
+        params: &Params,
+        (ids, targets): (&[u32], &[u32]),
+        tokens: usize,
+        dropout: Option<Dropout>,
+        sums: &mut [Vec<f32>],
+    ) -> Result<f64> {
+        self.check_ids(ids)?;
+        self.check_ids(targets)?;
+        let dropout = dropout.filter(|dropout| dropout.rate > 0.0);
+        let total = ids.len() as f32;
+        let mut losses = vec![0.0; ids.len()];
+        with_values(&params.vars, |weights| {
+            let workspace = &mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
+            let Workspace { learning: kept, gradient, .. } = workspace;
+            let sums = &mut Gradients::new(sums);
+            let group = tokens * (TOKENS_TOGETHER / tokens).max(1);
+            let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
+            for (i, ((ids, targets), losses)) in groups.enumerate() {
+                let shape = Shape { sequences: ids.len() / tokens, tokens, first_row: i * group };
+                kept.resize(&self.config, shape.rows(), self.config.layers);
+                gradient.resize(&self.config, shape, dropout.is_some());
+                let context = self.context(weights, shape, dropout);
+                context.forward(ids, kept);
+                let last = &kept.x[self.config.layers];
+                let scale = 1.0 / total;
+                context.losses_and_gradients(last, targets, scale, losses, gradient, sums);
+                context.backward(kept, gradient, sums);
+                context.embed_backward(ids, gradient, sums);
+            }
+        })?;
+        Ok(losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64)
+    }
+
+    fn context<'a>(
+        &'a self,
+        weights: &'a [&'a [f32]],
+        shape: Shape,
+        dropout: Option<Dropout>,
+    ) -> Context<'a> {
+        let Fused { config, layout, angles, .. } = self;
+        Context { config, layout, weights, angles: angles.as_ref(), shape, dropout }
+    }
+
+    fn check_ids(&self, ids: &[u32]) -> Result<()> {
+        let vocab = self.config.vocab_size;
+        match ids.iter().find(|id| **id as usize >= vocab) {
+            Some(id) => candle_core::bail!("token {id} is not below the vocabulary of {vocab}"),
+            None => Ok(()),
+        }
+    }
+}

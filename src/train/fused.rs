@@ -1,0 +1,98 @@
+//! Learning by the kernels: gradients summed in place, AdamW in one pass over them.
+
+use super::learner::Learner;
+use super::moments::Moments;
+use super::{EPS, corrections};
+use crate::data::Batch;
+use crate::kernels::adamw::{self, Update};
+use crate::model::{Dropout, Gpt, Params, with_values_mut};
+use crate::settings::Training;
+use anyhow::{Context, Result};
+use candle_core::Tensor;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+
+/// Elements that one task works on.
+const SHARD: usize = 32 * 1024;
+
+/// The learner for f32 on a CPU.
+pub struct Fused {
+    training: Training,
+    moments: Moments,
+    /// The sum of the gradients, one slice per parameter, in the parameters' order.
+    sums: Vec<Vec<f32>>,
+}
+
+impl Fused {
+    pub fn new(params: &Params, training: &Training) -> Result<Fused> {
+        let sums = params.specs.iter().map(|spec| vec![0.0; spec.elements()]).collect();
+        Ok(Fused { training: training.clone(), moments: Moments::zeros(params)?, sums })
+    }
+
+    /// The sum for each parameter.
+    #[cfg(test)]
+    pub fn sums(&mut self) -> &mut [Vec<f32>] {
+        &mut self.sums
+    }
+}
+
+impl Learner for Fused {
+    fn accumulate(&mut self, model: &Gpt, batch: &Batch, dropout: Option<Dropout>) -> Result<f64> {
+        let kernels = model.fused().context("the model has no kernels")?;
+        let (ids, context) = ((&*batch.inputs, &*batch.targets), model.config.context);
+        Ok(kernels.add_gradients(&model.params, ids, context, dropout, &mut self.sums)?)
+    }
+
+    fn norm(&self) -> Result<f64> {
+        let shards: Vec<&[f32]> = self.sums.iter().flat_map(|sum| sum.chunks(SHARD)).collect();
+        let squares: Vec<f32> = shards.into_par_iter().map(adamw::sum_of_squares).collect();
+        Ok(squares.iter().map(|square| f64::from(*square)).sum::<f64>().sqrt())
+    }
+
+    fn clear(&mut self) {
+        for sum in &mut self.sums {
+            sum.fill(0.0);
+        }
+    }
+
+    fn update(&mut self, params: &Params, scale: f64, lr: f64, step: usize) -> Result<()> {
+        let training = &self.training;
+        let (mean_scale, square_scale) = corrections(training, lr, step);
+        for (i, (var, spec)) in params.vars.iter().zip(&params.specs).enumerate() {
+            let decay = if spec.decays() { lr * training.weight_decay } else { 0.0 };
+            let update = Update {
+                beta1: training.beta1 as f32,
+                beta2: training.beta2 as f32,
+                eps: EPS as f32,
+                gradient_scale: scale as f32,
+                mean_scale: mean_scale as f32,
+                square_scale: square_scale as f32,
+                keep: (1.0 - decay) as f32,
+            };
+            let gradients = &mut self.sums[i];
+            let (mean, square) = (&self.moments.mean[i], &self.moments.square[i]);
+            with_values_mut(var, |values| {
+                with_values_mut(mean, |mean| {
+                    with_values_mut(square, |square| {
+                        let moments = mean.par_chunks_mut(SHARD).zip(square.par_chunks_mut(SHARD));
+                        let shards = values.par_chunks_mut(SHARD).zip(gradients.par_chunks_mut(SHARD));
+                        shards.zip(moments).for_each(|((values, gradients), (mean, square))| {
+                            adamw::update(update, values, gradients, mean, square);
+                        });
+                        Ok(())
+                    })
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    fn moments(&self, params: &Params) -> BTreeMap<String, Tensor> {
+        self.moments.by_name(params)
+    }
+
+    fn restore(&mut self, params: &Params, moments: HashMap<String, Tensor>) -> Result<()> {
+        self.moments = Moments::from_names(params, moments)?;
+        Ok(())
+    }
+}
