@@ -7,7 +7,7 @@
 Prints a Markdown table with the median and range over the turns. Ratios are to the fastest of the others
 at the same work. Meant for an otherwise idle machine: threads that wait for each other at every operation
 become many times slower when another program takes a core. So each run waits until the processors are
-idle, at most --wait seconds, and the table says how many did not see that.
+idle, at most --wait seconds; one that is disturbed all the same counts only if all of its kind were.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 
+DISTURBED = 0.05  # share of the processors
 PEER = pathlib.Path(__file__).with_name("peer.py")
 SMALL = {"layers": 4, "dim": 128, "heads": 4, "context": 64, "batch": 12, "vocab": 65}
 LARGE = {"layers": 6, "dim": 384, "heads": 6, "context": 256, "batch": 16, "vocab": 65}
@@ -50,22 +51,21 @@ def programs(args, work, scratch):
     bench = [args.tinygpt, "bench", *model, *flags(shape, batch="batch-size"), *threads, "--json"]
     yield "tinygpt", [*bench, "--only", kind], lambda run: read_json(run, f"{kind}_tokens_per_second")
     peer = [args.python, str(PEER), kind, *flags(shape), *threads]
-    read = lambda run: read_json(run, "tokens_per_second")  # noqa: E731
     if kind == "train":
         peer += [*model, "--steps", str(args.steps or (100 if group == "small" else 10)),
                  "--warmup-steps", "10" if group == "small" else "3"]
-        yield "PyTorch eager", [*peer, "--mode", "eager"], read
-        yield "PyTorch compile", [*peer, "--mode", "compile"], read
+        yield "PyTorch eager", [*peer, "--mode", "eager"], read_json
+        yield "PyTorch compile", [*peer, "--mode", "compile"], read_json
         return
-    yield "transformers", peer, read
+    yield "transformers", peer, read_json
     if args.llama2c:
         weights, vocabulary = write_llama2c(pathlib.Path(scratch), shape)
         length = str(shape["context"])
         yield "llama2.c", [args.llama2c, weights, "-z", vocabulary, "-t", "0", "-n", length], read_llama2c
 
 
-def read_json(run, rate):
-    figures = json.loads(run.stdout.strip().splitlines()[-1] if rate == "tokens_per_second" else run.stdout)
+def read_json(run, rate="tokens_per_second"):
+    figures = json.loads(run.stdout)
     return {"tokens_per_second": figures[rate], "peak_rss_mb": figures["peak_rss_mb"], "raw": figures}
 
 
@@ -107,10 +107,38 @@ def write_llama2c(directory, shape):
     return str(weights), str(vocabulary)
 
 
+def processor_seconds():
+    """Seconds that all processors together were busy, and idle; zeros where that is not known."""
+    try:
+        line = pathlib.Path("/proc/stat").read_text().split("\n")[0]
+    except OSError:
+        return 0.0, 0.0
+    fields = [int(field) for field in line.split()[1:9]]
+    ticks = os.sysconf("SC_CLK_TCK")
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / ticks, idle / ticks
+
+
+def share_of_others(before, own):
+    """The share of processor time since `before` that went to neither idling nor `own` seconds."""
+    busy, idle = (now - then for now, then in zip(processor_seconds(), before))
+    return max(0.0, busy - own) / max(busy + idle, 0.01)
+
+
+def wait_until_idle(seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        before = processor_seconds()
+        time.sleep(0.5)
+        if share_of_others(before, 0.0) <= DISTURBED:
+            break
+
+
 class Run:
     """A finished process."""
 
     def __init__(self, command, env):
+        before = processor_seconds()
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
             try:
@@ -119,32 +147,10 @@ class Run:
                 process.kill()
                 raise
             process.returncode = self.code = os.waitstatus_to_exitcode(status)
-            self.peak_rss_mb = round(usage.ru_maxrss / 1024, 1)
             out.seek(0), err.seek(0)
             self.stdout, self.stderr = (f.read().decode(errors="replace") for f in (out, err))
-
-
-def busy():
-    """The share of processor time that others take, over half a second; 0 where it cannot be known."""
-    def times():
-        fields = [int(field) for field in open("/proc/stat").readline().split()[1:9]]
-        return sum(fields), fields[3] + fields[4]
-
-    try:
-        before = times()
-        time.sleep(0.5)
-        total, idle = (after - then for after, then in zip(times(), before))
-        return 1 - idle / max(total, 1)
-    except OSError:
-        return 0.0
-
-
-def wait_until_idle(seconds):
-    deadline = time.monotonic() + seconds
-    while busy() > 0.05:
-        if time.monotonic() > deadline:
-            return False
-    return True
+        self.others = share_of_others(before, usage.ru_utime + usage.ru_stime)
+        self.peak_rss_mb = round(usage.ru_maxrss / 1024, 1)
 
 
 def measure(args, work, scratch):
@@ -154,18 +160,19 @@ def measure(args, work, scratch):
     env = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
     for turn in range(args.turns):
         for name, command, read in list(todo):
-            idle = wait_until_idle(args.wait)
+            wait_until_idle(args.wait)
             try:
                 run = Run(command, env)
                 if run.code != 0:
                     raise RuntimeError(f"exit code {run.code}: {run.stderr.strip()[-300:]}")
-                figures = read(run) | {"idle": idle}
+                figures = read(run) | {"others": round(run.others, 3)}
             except (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
                 print(f"{name} left out: {error!r}\n    {' '.join(command)}", file=sys.stderr)
                 todo = [each for each in todo if each[0] != name]
                 continue
             found[name].append(figures)
-            print(f"turn {turn + 1}: {name} {figures['tokens_per_second']:,.0f} tokens/s", file=sys.stderr)
+            print(f"turn {turn + 1}: {name} {figures['tokens_per_second']:,.0f} tokens/s, "
+                  f"{run.others:.0%} of the processors elsewhere", file=sys.stderr)
     return {name: runs for name, runs in found.items() if runs}
 
 
@@ -173,10 +180,13 @@ def rows(title, found):
     def median(runs, key):
         return statistics.median(run[key] for run in runs)
 
+    # Disturbed runs count only where there is nothing else.
+    found = {name: [run for run in runs if run["others"] <= DISTURBED] or runs for name, runs in found.items()}
     others = [name for name in found if name != "tinygpt"]
     best = max(others, key=lambda name: median(found[name], "tokens_per_second"), default=None)
     for name, runs in found.items():
-        cells = [title, name]
+        disturbed = any(run["others"] > DISTURBED for run in runs)
+        cells = [title, name + " (disturbed)" * disturbed]
         for key in ("tokens_per_second", "peak_rss_mb"):
             values = [run[key] for run in runs]
             cells.append(f"{median(runs, key):,.0f} ({min(values):,.0f}–{max(values):,.0f})")
@@ -216,8 +226,9 @@ def main():
     imports = [run["raw"]["import_rss_mb"] for run in runs if run["raw"] and "import_rss_mb" in run["raw"]]
     if imports:
         print(f"\n`import torch` alone takes {statistics.median(imports):,.0f} MB of each PyTorch figure.")
-    if not all(run["idle"] for run in runs):
-        print(f"\n{sum(not run['idle'] for run in runs)} of {len(runs)} runs began on a busy machine.")
+    if disturbed := sum(run["others"] > DISTURBED for run in runs):
+        print(f"\n{disturbed} of {len(runs)} runs shared the processors with other programs and were left out "
+              "where there were better ones.")
 
 
 if __name__ == "__main__":

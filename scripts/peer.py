@@ -3,7 +3,8 @@
     pip install torch safetensors transformers
     python scripts/peer.py train --backbone gpt2 --act gelu --mode eager
     python scripts/peer.py generate --tokens 255
-    python scripts/peer.py losses runs/swiglu/step-000000 --batch 4
+    tinygpt train --data text.txt --steps 1 --warmup 0 --lr 1e-30 --out initial
+    python scripts/peer.py losses initial/last --batches 1
 
 `train` measures training on random tokens, `generate` transformers' greedy generation with random
 weights, for which alone transformers is needed. `losses` trains ten steps from the weights of a tinygpt
@@ -34,7 +35,7 @@ def peak_rss_mb():
 
 IMPORT_RSS_MB = peak_rss_mb()
 
-from peer_model import CLIP, Config, Gpt, adamw, load_checkpoint  # noqa: E402
+from peer_model import CLIP, Config, Gpt, adamw, load_checkpoint
 
 
 def keep_freed_memory():
@@ -42,7 +43,7 @@ def keep_freed_memory():
     try:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
-        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
+        mallopt(-4, 0)  # M_MMAP_MAX
     except (OSError, AttributeError):
         pass
 
@@ -161,8 +162,7 @@ def main():
     p.add_argument("--dtype", choices=["float32", "float64"], default="float32")
 
     args = parser.parse_args()
-    import os
-    if not os.environ.get("NOMALLOPT"): keep_freed_memory()
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     args.run(args)
 

@@ -146,7 +146,7 @@ def load_checkpoint(directory):
     directory = pathlib.Path(directory)
     c = json.loads((directory / "config.json").read_text())
     kind = c.get("backbone", c["model_type"])
-    common = dict(vocab=c["vocab_size"], tied=c["tie_word_embeddings"])
+    common = {"vocab": c["vocab_size"], "tied": c["tie_word_embeddings"]}
     if kind == "gpt2":
         config = Config(
             "gpt2", c["activation_function"], c["n_layer"], c["n_embd"], c["n_head"], c["n_inner"],

@@ -28,6 +28,8 @@ pub mod generate;
 
 pub mod train;
 
+pub mod bench;
+
 pub mod compare;
 
 pub mod report;

@@ -1,6 +1,7 @@
 //! The command line: one file per command, flags and printing only.
 
 mod acts;
+mod bench;
 mod compare;
 mod completions;
 mod data;
@@ -42,6 +43,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// List the activations
     Acts(acts::ActsArgs),
+    /// Time training, generation and the activations on this machine
+    Bench(bench::BenchArgs),
     /// List the runs
     Runs(runs::RunsArgs),
     /// Write the built-in corpus to a file
@@ -59,6 +62,7 @@ pub fn run() -> Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Acts(args) => acts::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -68,15 +72,18 @@ pub fn run() -> Result<()> {
 /// More than any machine that this runs on has.
 const MOST_THREADS: usize = 1024;
 
-/// Makes candle, gemm and rayon compute with `threads` threads; all cores where `None`.
+/// Makes candle and the kernels compute with `threads` threads; all cores where `None`.
 /// To be called before anything computes.
 fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
-    if !(1..=MOST_THREADS).contains(&threads) {
-        bail_input!("--threads is {threads}; it must be between 1 and {MOST_THREADS}");
+    if let Some(threads) = threads {
+        if !(1..=MOST_THREADS).contains(&threads) {
+            bail_input!("--threads is {threads}; it must be between 1 and {MOST_THREADS}");
+        }
+        // SAFETY: commands call this first thing, while the process has one thread, so that no other
+        // can be reading the environment. The variable is the only way to tell candle.
+        unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
     }
-    // SAFETY: commands call this first thing, while the process has one thread, so that no other
-    // can be reading the environment. The variable is the only way to tell candle.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+    // This thread becomes one of them, so that work need not be handed to another and waited for.
+    rayon::ThreadPoolBuilder::new().use_current_thread().build_global()?;
     Ok(())
 }

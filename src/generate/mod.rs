@@ -6,9 +6,8 @@ pub use sampler::{Sampler, Sampling};
 
 use crate::bail_input;
 use crate::data::Tokenizer;
-use crate::model::{Cache, Gpt, Pass};
+use crate::model::{Gpt, Memory};
 use anyhow::Result;
-use candle_core::Tensor;
 
 /// A text made from a prompt.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,16 +28,16 @@ pub struct Limits {
 /// Reads tokens and predicts the next one, keeping at most a context of them in its cache.
 struct Reader<'a> {
     model: &'a Gpt,
-    caches: Vec<Cache>,
+    memory: Memory,
     /// All tokens so far.
     history: Vec<u32>,
-    /// Tokens of `history` that are in the cache or were dropped from it.
+    /// Tokens of `history` that are in memory or were dropped from it.
     read: usize,
 }
 
 impl<'a> Reader<'a> {
     fn new(model: &'a Gpt, prompt: Vec<u32>) -> Reader<'a> {
-        Reader { model, caches: model.caches(), history: prompt, read: 0 }
+        Reader { model, memory: model.memory(), history: prompt, read: 0 }
     }
 
     /// Logits (V) of the token after `history`, of which a prompt's last context is read. When the
@@ -46,16 +45,14 @@ impl<'a> Reader<'a> {
     /// stay within the context.
     fn next_logits(&mut self) -> Result<Vec<f32>> {
         let context = self.model.config.context;
-        if self.caches[0].len() + self.history.len() - self.read > context {
-            let kept = if self.caches[0].is_empty() { context } else { (context / 2).max(1) };
-            self.caches = self.model.caches();
+        if self.memory.len() + self.history.len() - self.read > context {
+            let kept = if self.memory.is_empty() { context } else { (context / 2).max(1) };
+            self.memory = self.model.memory();
             self.read = self.history.len() - kept;
         }
-        let ids = Tensor::new(&self.history[self.read..], self.model.device())?.unsqueeze(0)?;
-        let mut pass = Pass { caches: Some(&mut self.caches), ..Pass::default() };
-        let logits = self.model.forward(&ids, &mut pass)?; // (T, V)
+        let logits = self.model.read(&self.history[self.read..], &mut self.memory)?;
         self.read = self.history.len();
-        Ok(logits.get(logits.dims()[0] - 1)?.to_vec1()?)
+        Ok(logits)
     }
 }
 

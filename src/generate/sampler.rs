@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::random::{self, Stream};
 use anyhow::Result;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 /// How to choose. The order of application is the order of the fields.
@@ -43,6 +44,13 @@ struct Candidate {
     logit: f64,
 }
 
+impl Candidate {
+    /// The likelier one first. Ties go to the smaller id, so that the order is the same everywhere.
+    fn likelier(&self, other: &Candidate) -> Ordering {
+        other.logit.total_cmp(&self.logit).then(self.id.cmp(&other.id))
+    }
+}
+
 impl Sampler {
     /// `sample` numbers the texts that one command generates.
     pub fn new(sampling: Sampling, sample: usize) -> Sampler {
@@ -74,13 +82,15 @@ impl Sampler {
                 }
             })
             .collect();
-        // Ties go to the smaller id, so that the order is the same everywhere.
-        candidates.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
+        // Only those that are kept need an order.
+        let kept = if sampling.temperature == 0.0 { 1 } else { sampling.top_k };
+        if (1..candidates.len()).contains(&kept) {
+            candidates.select_nth_unstable_by(kept - 1, Candidate::likelier);
+            candidates.truncate(kept);
+        }
+        candidates.sort_unstable_by(Candidate::likelier);
         if sampling.temperature == 0.0 {
             return Ok(candidates[0].id);
-        }
-        if sampling.top_k > 0 {
-            candidates.truncate(sampling.top_k);
         }
         let mut mass = 0.0;
         let wanted = probabilities(&candidates, 1.0)

@@ -1,6 +1,6 @@
 //! The activation and its gate: value and gradient in one pass each, compiled once per function.
 
-use super::lane::Lane;
+use super::lane::{Lane, fused};
 use crate::activation::{Activation, Function, PerFunction};
 use multiversion::multiversion;
 
@@ -21,15 +21,17 @@ pub fn forward(act: Activation, before: &[f32], up: &[f32], out: &mut [f32]) {
 
 #[multiversion(targets = "simd")]
 fn plain_forward<const F: usize>(before: &[f32], out: &mut [f32]) {
+    const FMA: bool = fused!();
     for (out, x) in out.iter_mut().zip(before) {
-        *out = Function::ALL[F].value(Lane(*x)).0;
+        *out = Function::ALL[F].value(Lane::<FMA>(*x)).0;
     }
 }
 
 #[multiversion(targets = "simd")]
 fn gated_forward<const F: usize>(before: &[f32], up: &[f32], out: &mut [f32]) {
+    const FMA: bool = fused!();
     for ((out, x), up) in out.iter_mut().zip(before).zip(up) {
-        *out = Function::ALL[F].value(Lane(*x)).0 * up;
+        *out = Function::ALL[F].value(Lane::<FMA>(*x)).0 * up;
     }
 }
 
@@ -58,8 +60,9 @@ pub fn backward(
 
 #[multiversion(targets = "simd")]
 fn plain_backward<const F: usize>(before: &[f32], hidden: &mut [f32], d_before: &mut [f32]) {
+    const FMA: bool = fused!();
     for ((hidden, d_before), x) in hidden.iter_mut().zip(d_before).zip(before) {
-        let x = Lane(*x);
+        let x = Lane::<FMA>(*x);
         *d_before = Function::ALL[F].derivative(x).0 * *hidden;
         *hidden = Function::ALL[F].value(x).0;
     }
@@ -73,9 +76,10 @@ fn gated_backward<const F: usize>(
     d_before: &mut [f32],
     d_up: &mut [f32],
 ) {
+    const FMA: bool = fused!();
     let outputs = hidden.iter_mut().zip(d_before).zip(d_up);
     for (((hidden, d_before), d_up), (x, up)) in outputs.zip(before.iter().zip(up)) {
-        let x = Lane(*x);
+        let x = Lane::<FMA>(*x);
         let (value, d_hidden) = (Function::ALL[F].value(x).0, *hidden);
         *d_before = Function::ALL[F].derivative(x).0 * up * d_hidden;
         *d_up = value * d_hidden;

@@ -3,7 +3,7 @@
 //! No matrix of all scores is kept: the forward pass keeps each query's log-sum-exp, from which the
 //! backward pass makes the weights again (Dao et al. 2022). Tiles see keys up to their last query only.
 
-use super::lane::exp;
+use super::lane::{exp, fused};
 use super::matmul::{Into, Matrix, MatrixMut, matmul};
 use super::rope::{Angles, Turn};
 use super::scratch::Scratch;
@@ -35,7 +35,7 @@ impl Shape {
     }
 
     /// Multiplies the scores.
-    fn scale(&self) -> f32 {
+    pub fn scale(&self) -> f32 {
         (self.head_dim as f64).powf(-0.5) as f32
     }
 
@@ -118,20 +118,34 @@ pub fn forward(
 /// Scores (end - start, end) of the queries start..end to weights, in place.
 #[multiversion(targets = "simd")]
 fn softmax(scores: &mut [f32], start: usize, end: usize, log_sums: &mut [f32]) {
+    const FMA: bool = fused!();
     for (i, (row, log_sum)) in scores.chunks_exact_mut(end).zip(log_sums).enumerate() {
         let (seen, hidden) = row.split_at_mut(start + i + 1);
-        let largest = max(seen);
-        for score in seen.iter_mut() {
-            *score = exp(*score - largest);
-        }
-        let total = sum(seen.len(), |j| seen[j]);
-        let factor = 1.0 / total;
-        for weight in seen {
-            *weight *= factor;
-        }
+        *log_sum = normalise::<FMA>(seen, 1.0);
         hidden.fill(0.0);
-        *log_sum = largest + total.ln();
     }
+}
+
+/// Softmax of `scale` times the scores, in place.
+#[multiversion(targets = "simd")]
+pub fn softmax_row(scores: &mut [f32], scale: f32) {
+    const FMA: bool = fused!();
+    normalise::<FMA>(scores, scale);
+}
+
+/// The same; returns the log-sum-exp.
+#[inline(always)]
+fn normalise<const FMA: bool>(scores: &mut [f32], scale: f32) -> f32 {
+    let largest = max(scores);
+    for score in scores.iter_mut() {
+        *score = exp::<FMA>((*score - largest) * scale);
+    }
+    let total = sum(scores.len(), |j| scores[j]);
+    let factor = 1.0 / total;
+    for weight in scores.iter_mut() {
+        *weight *= factor;
+    }
+    largest * scale + total.ln()
 }
 
 /// The gradients of [`forward`]: from those of the mixed values, `d_mixed` (T, H D) as rows of the
@@ -193,7 +207,7 @@ pub fn backward(
     }
 }
 
-/// For the queries start..end: scores to weights p = exp(score - log-sum-exp), and gradients of the
+/// For the queries start..end: scores to weights p = exp::<FMA>(score - log-sum-exp), and gradients of the
 /// weights dp to gradients of the scores p (dp - out . d_out), in place.
 #[multiversion(targets = "simd")]
 fn softmax_backward(
@@ -205,6 +219,7 @@ fn softmax_backward(
     out: &[f32],
     d_out: &[f32],
 ) {
+    const FMA: bool = fused!();
     let d = out.len() / log_sums.len();
     let rows = scores.chunks_exact_mut(end).zip(d_weights.chunks_exact_mut(end)).zip(log_sums);
     for (i, ((row, d_row), log_sum)) in rows.enumerate() {
@@ -213,7 +228,7 @@ fn softmax_backward(
         let (seen, hidden) = row.split_at_mut(start + i + 1);
         let (d_seen, d_hidden) = d_row.split_at_mut(start + i + 1);
         for (p, dp) in seen.iter_mut().zip(d_seen) {
-            *p = exp(*p - log_sum);
+            *p = exp::<FMA>(*p - log_sum);
             *dp = *p * (*dp - mean);
         }
         hidden.fill(0.0);

@@ -1,6 +1,6 @@
 //! Cross-entropy of logits against the next tokens.
 
-use super::lane::exp;
+use super::lane::{exp, fused};
 use super::{max, sum};
 use multiversion::multiversion;
 
@@ -8,10 +8,11 @@ use multiversion::multiversion;
 /// length.
 #[multiversion(targets = "simd")]
 pub fn forward(logits: &[f32], targets: &[u32], losses: &mut [f32]) {
+    const FMA: bool = fused!();
     let rows = logits.chunks_exact(logits.len() / targets.len());
     for ((logits, target), loss) in rows.zip(targets).zip(losses) {
         let largest = max(logits);
-        let total = sum(logits.len(), |i| exp(logits[i] - largest));
+        let total = sum(logits.len(), |i| exp::<FMA>(logits[i] - largest));
         *loss = total.ln() + largest - logits[*target as usize];
     }
 }
@@ -20,11 +21,12 @@ pub fn forward(logits: &[f32], targets: &[u32], losses: &mut [f32]) {
 /// (softmax - 1 at the target).
 #[multiversion(targets = "simd")]
 pub fn forward_and_backward(logits: &mut [f32], targets: &[u32], scale: f32, losses: &mut [f32]) {
+    const FMA: bool = fused!();
     let rows = logits.chunks_exact_mut(logits.len() / targets.len());
     for ((logits, target), loss) in rows.zip(targets).zip(losses) {
         let (largest, at_target) = (max(logits), logits[*target as usize]);
         for logit in logits.iter_mut() {
-            *logit = exp(*logit - largest);
+            *logit = exp::<FMA>(*logit - largest);
         }
         let total = sum(logits.len(), |i| logits[i]);
         *loss = total.ln() + largest - at_target;

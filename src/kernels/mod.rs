@@ -11,6 +11,7 @@ pub mod attention;
 pub mod lane;
 pub mod loss;
 pub mod matmul;
+pub mod matvec;
 pub mod norm;
 pub mod rope;
 pub mod scratch;
@@ -31,7 +32,20 @@ fn sum(n: usize, f: impl Fn(usize) -> f32) -> f32 {
         }
     }
     let rest: f32 = (whole..n).map(f).sum();
-    lanes.iter().sum::<f32>() + rest
+    fold(lanes, |a, b| a + b) + rest
+}
+
+/// All lanes combined, half with half: few steps that wait for each other.
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] = combine(lanes[lane], lanes[lane + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 /// The largest value, in lanes.
@@ -45,7 +59,8 @@ fn max(values: &[f32]) -> f32 {
             *largest = if *value > *largest { *value } else { *largest };
         }
     }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    rest.iter().copied().fold(fold(lanes, larger), larger)
 }
 
 /// total += part
@@ -53,6 +68,14 @@ fn max(values: &[f32]) -> f32 {
 pub fn add(total: &mut [f32], part: &[f32]) {
     for (total, part) in total.iter_mut().zip(part) {
         *total += part;
+    }
+}
+
+/// total += factor * part
+#[multiversion(targets = "simd")]
+fn scale_add(total: &mut [f32], part: &[f32], factor: f32) {
+    for (total, part) in total.iter_mut().zip(part) {
+        *total += factor * part;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::attention::{Attention, Cache};
 use super::dropout::Dropout;
 use super::ffn::Ffn;
-use super::fused::Fused;
+use super::fused::{self, Fused};
 use super::norm::Norm;
 use super::ops;
 use super::params::Params;
@@ -87,6 +87,26 @@ struct Shape {
     start: usize,
 }
 
+/// What a model has read: keys and values of every layer.
+pub enum Memory {
+    Composed(Vec<Cache>),
+    Fused(fused::Cache),
+}
+
+impl Memory {
+    /// Tokens held.
+    pub fn len(&self) -> usize {
+        match self {
+            Memory::Composed(caches) => caches[0].len(),
+            Memory::Fused(cache) => cache.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A decoder-only transformer.
 pub struct Gpt {
     pub config: ModelConfig,
@@ -104,7 +124,7 @@ impl Gpt {
     /// The model over these parameters, computing in their number format.
     pub fn new(config: ModelConfig, params: Params, device: &Device, ops: Ops) -> Result<Gpt> {
         let dtype = params.vars[0].dtype();
-        let fused = ops == Ops::Fused && dtype == DType::F32 && device.is_cpu();
+        let by_kernels = ops == Ops::Fused && dtype == DType::F32 && device.is_cpu();
         let (embedding, positions, rope) = match config.backbone {
             Backbone::Llama => {
                 (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, dtype, device)?))
@@ -135,7 +155,7 @@ impl Gpt {
         Ok(Gpt {
             norm: norm(None, "norm", "ln_f")?,
             head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
-            fused: fused.then(|| Fused::new(&config)),
+            fused: by_kernels.then(|| Fused::new(&config)),
             embedding,
             positions,
             rope,
@@ -168,6 +188,32 @@ impl Gpt {
         let shape = (ids.len() / tokens, tokens);
         let tensor = |ids| Tensor::from_slice(ids, shape, self.device());
         self.token_losses(&tensor(ids)?, &tensor(targets)?, &mut Pass::default())?.to_vec1()
+    }
+
+    /// Nothing read yet.
+    pub fn memory(&self) -> Memory {
+        match self.fused {
+            Some(_) => Memory::Fused(fused::Cache::new(&self.config)),
+            None => Memory::Composed(self.caches()),
+        }
+    }
+
+    /// Reads tokens after those in memory, by the kernels or by the composition; returns the logits
+    /// (V) after the last of them.
+    ///
+    /// # Errors
+    /// If the tokens, with those read already, exceed the context.
+    pub fn read(&self, ids: &[u32], memory: &mut Memory) -> Result<Vec<f32>> {
+        match (memory, &self.fused) {
+            (Memory::Fused(cache), Some(fused)) => fused.read(&self.params, ids, cache),
+            (Memory::Composed(caches), _) => {
+                let ids = Tensor::new(ids, self.device())?.unsqueeze(0)?;
+                let mut pass = Pass { caches: Some(caches), ..Pass::default() };
+                let logits = self.forward(&ids, &mut pass)?; // (T, V)
+                logits.get(logits.dims()[0] - 1)?.to_vec1()
+            }
+            (Memory::Fused(_), None) => candle_core::bail!("the memory is another model's"),
+        }
     }
 
     /// Token ids (B, T) -> logits (B T, V).

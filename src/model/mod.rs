@@ -20,7 +20,7 @@ mod values;
 pub use attention::Cache;
 pub use dropout::Dropout;
 pub use fused::Fused;
-pub use gpt::{Gpt, Observer, Pass, Site};
+pub use gpt::{Gpt, Memory, Observer, Pass, Site};
 pub use params::{Init, ParamSpec, Params, Part, param_specs};
 pub use size::{ModelSize, training_bytes, training_flops_per_token};
 pub use values::{with_values, with_values_mut};

@@ -6,6 +6,7 @@
 //! input gives the same bits whatever computes it.
 
 mod backward;
+mod decode;
 mod forward;
 mod head;
 mod layout;
@@ -18,6 +19,7 @@ use super::values::with_values;
 use crate::kernels::rope::Angles;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
+pub use decode::Cache;
 use forward::Context;
 use layout::Layout;
 use std::sync::{Mutex, PoisonError};
@@ -114,6 +116,29 @@ impl Fused {
             }
         })?;
         Ok(losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64)
+    }
+
+    /// Reads tokens after those in the cache; returns the logits (V) after the last of them.
+    ///
+    /// # Errors
+    /// If an id is not below the vocabulary, or more tokens are held than the context.
+    pub fn read(&self, params: &Params, ids: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
+        self.check_ids(ids)?;
+        let (held, context) = (cache.len() + ids.len(), self.config.context);
+        if held > context {
+            candle_core::bail!("{held} tokens exceed the context of {context}");
+        }
+        let prompt = cache.len() == 0 && ids.len() > 1;
+        let shape = Shape { sequences: 1, tokens: if prompt { ids.len() } else { 1 }, first_row: 0 };
+        with_values(&params.vars, |weights| {
+            let context = self.context(weights, shape, None);
+            if prompt {
+                let mut kept = Kept::default();
+                kept.resize(&self.config, shape.rows(), self.config.layers);
+                return context.prefill(ids, &mut kept, cache);
+            }
+            ids.iter().map(|id| context.read(*id, cache)).last().unwrap_or_default()
+        })
     }
 
     fn context<'a>(
