@@ -78,3 +78,85 @@ mod vector_products {
         bencher.counter(BytesCount::of_slice(&w)).bench_local(|| matvec::inputs_first(&w, &x, &mut y));
     }
 }
+
+/// One sequence and one head.
+mod attention {
+    use super::*;
+    use tinygpt::kernels::attention::{self, Shape};
+
+    const SHAPES: [(usize, usize); 3] = [(64, 32), (256, 64), (1024, 64)];
+
+    fn shape(tokens: usize, head_dim: usize) -> Shape {
+        Shape { tokens, heads: 1, kv_heads: 1, head_dim }
+    }
+
+    #[divan::bench(args = SHAPES)]
+    fn forward(bencher: Bencher, (tokens, d): (usize, usize)) {
+        let qkv = values(tokens * 3 * d);
+        let (mut mixed, mut sums) = (vec![0.0; tokens * d], vec![0.0; tokens]);
+        bencher.counter(ItemsCount::new(4 * tokens * tokens * d)).bench_local(|| {
+            attention::forward(shape(tokens, d), &qkv, 0, None, &mut mixed, &mut sums);
+        });
+    }
+
+    #[divan::bench(args = SHAPES)]
+    fn backward(bencher: Bencher, (tokens, d): (usize, usize)) {
+        let (qkv, d_mixed) = (values(tokens * 3 * d), values(tokens * d));
+        let (mut mixed, mut sums) = (vec![0.0; tokens * d], vec![0.0; tokens]);
+        let mut d_qkv = vec![0.0; tokens * 3 * d];
+        attention::forward(shape(tokens, d), &qkv, 0, None, &mut mixed, &mut sums);
+        bencher.counter(ItemsCount::new(10 * tokens * tokens * d)).bench_local(|| {
+            attention::backward(shape(tokens, d), &qkv, 0, None, &mixed, &sums, &d_mixed, &mut d_qkv);
+        });
+    }
+}
+
+/// Rows of width 384.
+mod norm {
+    use super::*;
+    use tinygpt::kernels::norm::{self, Norm};
+
+    #[divan::bench(args = [false, true])]
+    fn forward(bencher: Bencher, centred: bool) {
+        let (x, weight, bias, mut y) = (values(96 * 384), values(384), values(384), vec![0.0; 96 * 384]);
+        let norm = Norm { weight: &weight, bias: centred.then_some(&bias), eps: 1e-5 };
+        bencher.counter(ItemsCount::new(x.len())).bench_local(|| norm::forward(norm, &x, &mut y));
+    }
+
+    #[divan::bench(args = [false, true])]
+    fn backward(bencher: Bencher, centred: bool) {
+        let (x, weight, bias, mut dx) = (values(96 * 384), values(384), values(384), vec![0.0; 96 * 384]);
+        let norm = Norm { weight: &weight, bias: centred.then_some(&bias), eps: 1e-5 };
+        let (mut d_weight, mut d_bias) = (vec![0.0; 384], vec![0.0; if centred { 384 } else { 0 }]);
+        bencher.counter(ItemsCount::new(x.len())).bench_local(|| {
+            norm::backward(norm, &x, &x, &x, &mut dx, &mut d_weight, &mut d_bias);
+        });
+    }
+}
+
+/// Losses and gradients of 96 rows.
+#[divan::bench(args = [65, 32_000])]
+fn cross_entropy(bencher: Bencher, vocab: usize) {
+    let (mut logits, targets, mut losses) = (values(96 * vocab), vec![1; 96], vec![0.0; 96]);
+    bencher.counter(ItemsCount::new(96 * vocab)).bench_local(|| {
+        tinygpt::kernels::loss::forward_and_backward(&mut logits, &targets, 0.01, &mut losses);
+    });
+}
+
+#[divan::bench]
+fn adamw(bencher: Bencher) {
+    use tinygpt::kernels::adamw::{self, Update};
+    let mut slices: Vec<Vec<f32>> = (0..4).map(|_| values(32 * 1024)).collect();
+    let [p, g, m, v] = slices.get_disjoint_mut([0, 1, 2, 3]).unwrap();
+    v.fill(1.0);
+    let update = Update {
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-8,
+        gradient_scale: 1.0,
+        mean_scale: 1e-3,
+        square_scale: 1.0,
+        keep: 0.999,
+    };
+    bencher.counter(ItemsCount::new(32 * 1024usize)).bench_local(|| adamw::update(update, p, g, m, v));
+}

@@ -42,5 +42,5 @@ pub fn update(
 /// The sum of squares.
 #[multiversion(targets = "simd")]
 pub fn sum_of_squares(values: &[f32]) -> f32 {
-    sum(values.len(), |i| values[i] * values[i])
+    sum([values], |[x]| x * x)
 }

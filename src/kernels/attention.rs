@@ -7,7 +7,7 @@ use super::lane::{exp, fused};
 use super::matmul::{Into, Matrix, MatrixMut, matmul};
 use super::rope::{Angles, Turn};
 use super::scratch::Scratch;
-use super::{max, sum};
+use super::{LANES, max, replace_and_sum, sum, transpose};
 use multiversion::multiversion;
 
 /// Queries in a tile.
@@ -45,34 +45,38 @@ impl Shape {
     }
 }
 
-/// A head's columns of the rows, (T, D) in one piece and turned to their positions.
-fn load(shape: Shape, rows: &[f32], width: usize, head: usize, angles: Option<&Angles>) -> Scratch {
-    let d = shape.head_dim;
-    let mut out = Scratch::new(shape.tokens * d);
-    for (out, row) in out.chunks_exact_mut(d).zip(rows.chunks_exact(width)) {
-        out.copy_from_slice(&row[head * d..][..d]);
-    }
+/// A head's columns of the rows times `scale`, (T, D) in one piece and turned to their positions.
+fn load(
+    shape: Shape,
+    rows: &[f32],
+    width: usize,
+    head: usize,
+    scale: f32,
+    angles: Option<&Angles>,
+) -> Scratch {
+    let mut out = Scratch::new(shape.tokens * shape.head_dim);
+    gather(&rows[head * shape.head_dim..], width, shape.head_dim, scale, &mut out);
     if let Some(angles) = angles {
         angles.turn(&mut out, 0, Turn::Forward);
     }
     out
 }
 
-/// (T, D) -> (D, T)
-fn transposed(x: &[f32], d: usize) -> Scratch {
-    let tokens = x.len() / d;
-    let mut out = Scratch::new(x.len());
-    transpose(x, d, tokens, &mut out);
-    out
-}
-
+/// The first `d` of rows that are `width` apart, times `scale`, in one piece.
 #[multiversion(targets = "simd")]
-fn transpose(x: &[f32], d: usize, tokens: usize, out: &mut [f32]) {
-    for (i, out) in out.chunks_exact_mut(tokens).enumerate() {
-        for (t, out) in out.iter_mut().enumerate() {
-            *out = x[t * d + i];
+fn gather(rows: &[f32], width: usize, d: usize, scale: f32, out: &mut [f32]) {
+    for (out, row) in out.chunks_exact_mut(d).zip(rows.chunks(width)) {
+        for (out, value) in out.iter_mut().zip(row) {
+            *out = value * scale;
         }
     }
+}
+
+/// (T, D) -> (D, T)
+fn transposed(x: &[f32], d: usize) -> Scratch {
+    let mut out = Scratch::new(x.len());
+    transpose(x, d, &mut out);
+    out
 }
 
 #[multiversion(targets = "simd")]
@@ -94,35 +98,43 @@ pub fn forward(
 ) {
     let Shape { tokens, heads, kv_heads, head_dim: d } = shape;
     let width = shape.width();
-    let keys = transposed(&load(shape, qkv, width, heads + kv, angles), d);
-    let values = load(shape, qkv, width, heads + kv_heads + kv, None);
+    let keys = transposed(&load(shape, qkv, width, heads + kv, 1.0, angles), d);
+    let values = &qkv[(heads + kv_heads + kv) * d..];
     let mut scores = Scratch::new(TILE.min(tokens) * tokens);
     let heads = mixed.chunks_exact_mut(tokens * d).zip(log_sums.chunks_exact_mut(tokens));
     for (g, (mixed, log_sums)) in heads.enumerate() {
-        let mut queries = load(shape, qkv, width, kv * shape.group() + g, angles);
-        scale_by(&mut queries, shape.scale());
+        let queries = load(shape, qkv, width, kv * shape.group() + g, shape.scale(), angles);
         for (start, end) in shape.tiles() {
             let scores = &mut scores[..(end - start) * end];
             let tile = Matrix::new(&queries[start * d..end * d], end - start, d);
             let keys = Matrix::strided(&keys, d, end, tokens);
             matmul(tile, keys, MatrixMut::new(scores, end - start, end), Into::Replace);
-            softmax(scores, start, end, &mut log_sums[start..end]);
+            let mut factors = [0.0; TILE];
+            softmax(scores, start, end, &mut log_sums[start..end], &mut factors);
             let weights = Matrix::new(scores, end - start, end);
-            let values = Matrix::new(&values[..end * d], end, d);
-            let out = MatrixMut::new(&mut mixed[start * d..end * d], end - start, d);
-            matmul(weights, values, out, Into::Replace);
+            let values = Matrix::strided(values, end, d, width);
+            let out = &mut mixed[start * d..end * d];
+            matmul(weights, values, MatrixMut::new(out, end - start, d), Into::Replace);
+            scale_rows(out, d, &factors);
         }
     }
 }
 
-/// Scores (end - start, end) of the queries start..end to weights, in place.
+/// Scores (end - start, end) of the queries start..end to weights, in place, but for each query's
+/// factor: multiplying the fewer mixed values by it is cheaper.
 #[multiversion(targets = "simd")]
-fn softmax(scores: &mut [f32], start: usize, end: usize, log_sums: &mut [f32]) {
+fn softmax(scores: &mut [f32], start: usize, end: usize, log_sums: &mut [f32], factors: &mut [f32]) {
     const FMA: bool = fused!();
-    for (i, (row, log_sum)) in scores.chunks_exact_mut(end).zip(log_sums).enumerate() {
-        let (seen, hidden) = row.split_at_mut(start + i + 1);
-        *log_sum = normalise::<FMA>(seen, 1.0);
-        hidden.fill(0.0);
+    let rows = scores.chunks_exact_mut(end).zip(log_sums).zip(factors);
+    for (i, ((row, log_sum), factor)) in rows.enumerate() {
+        let seen = start + i + 1;
+        // Whole registers, of which what lies beyond is set to nothing before and after.
+        let padded = seen.next_multiple_of(LANES).min(end);
+        row[seen..padded].fill(f32::NEG_INFINITY);
+        let (largest, total) = exponentials::<FMA>(&mut row[..padded], 1.0);
+        *log_sum = largest + total.ln();
+        *factor = 1.0 / total;
+        row[seen..].fill(0.0);
     }
 }
 
@@ -130,22 +142,25 @@ fn softmax(scores: &mut [f32], start: usize, end: usize, log_sums: &mut [f32]) {
 #[multiversion(targets = "simd")]
 pub fn softmax_row(scores: &mut [f32], scale: f32) {
     const FMA: bool = fused!();
-    normalise::<FMA>(scores, scale);
+    let (_, total) = exponentials::<FMA>(scores, scale);
+    scale_by(scores, 1.0 / total);
 }
 
-/// The same; returns the log-sum-exp.
+/// Scores x to e^(scale (x - largest)), in place: the largest and their sum.
 #[inline(always)]
-fn normalise<const FMA: bool>(scores: &mut [f32], scale: f32) -> f32 {
+fn exponentials<const FMA: bool>(scores: &mut [f32], scale: f32) -> (f32, f32) {
     let largest = max(scores);
-    for score in scores.iter_mut() {
-        *score = exp::<FMA>((*score - largest) * scale);
+    (largest, replace_and_sum(scores, |score| exp::<FMA>((score - largest) * scale)))
+}
+
+/// Multiplies each row by its factor.
+#[multiversion(targets = "simd")]
+fn scale_rows(rows: &mut [f32], d: usize, factors: &[f32]) {
+    for (row, factor) in rows.chunks_exact_mut(d).zip(factors) {
+        for value in row {
+            *value *= factor;
+        }
     }
-    let total = sum(scores.len(), |j| scores[j]);
-    let factor = 1.0 / total;
-    for weight in scores.iter_mut() {
-        *weight *= factor;
-    }
-    largest * scale + total.ln()
 }
 
 /// The gradients of [`forward`]: from those of the mixed values, `d_mixed` (T, H D) as rows of the
@@ -163,9 +178,9 @@ pub fn backward(
 ) {
     let Shape { tokens, heads, kv_heads, head_dim: d } = shape;
     let (width, group, head_size) = (shape.width(), shape.group(), tokens * d);
-    let keys = load(shape, qkv, width, heads + kv, angles);
+    let keys = load(shape, qkv, width, heads + kv, 1.0, angles);
     let keys_t = transposed(&keys, d);
-    let values_t = transposed(&load(shape, qkv, width, heads + kv_heads + kv, None), d);
+    let values_t = transposed(&load(shape, qkv, width, heads + kv_heads + kv, 1.0, None), d);
     let tile = TILE.min(tokens) * tokens;
     let (mut weights, mut d_scores) = (Scratch::new(tile), Scratch::new(tile));
     let (d_queries, d_kv) = d_qkv.split_at_mut(group * head_size);
@@ -174,9 +189,8 @@ pub fn backward(
     d_values.fill(0.0);
     for g in 0..group {
         let head = kv * group + g;
-        let mut queries = load(shape, qkv, width, head, angles);
-        scale_by(&mut queries, shape.scale());
-        let d_out = load(shape, d_mixed, heads * d, head, None);
+        let queries = load(shape, qkv, width, head, shape.scale(), angles);
+        let d_out = load(shape, d_mixed, heads * d, head, 1.0, None);
         let (mixed, log_sums) = (&mixed[g * head_size..][..head_size], &log_sums[g * tokens..][..tokens]);
         let d_queries = &mut d_queries[g * head_size..][..head_size];
         for (start, end) in shape.tiles() {
@@ -224,14 +238,14 @@ fn softmax_backward(
     let rows = scores.chunks_exact_mut(end).zip(d_weights.chunks_exact_mut(end)).zip(log_sums);
     for (i, ((row, d_row), log_sum)) in rows.enumerate() {
         let (out, d_out) = (&out[i * d..][..d], &d_out[i * d..][..d]);
-        let mean = sum(d, |j| out[j] * d_out[j]);
-        let (seen, hidden) = row.split_at_mut(start + i + 1);
-        let (d_seen, d_hidden) = d_row.split_at_mut(start + i + 1);
-        for (p, dp) in seen.iter_mut().zip(d_seen) {
+        let mean = sum([out, d_out], |[out, d_out]| out * d_out);
+        let seen = start + i + 1;
+        let padded = seen.next_multiple_of(LANES).min(end);
+        for (p, dp) in row[..padded].iter_mut().zip(&mut d_row[..padded]) {
             *p = exp::<FMA>(*p - log_sum);
             *dp = *p * (*dp - mean);
         }
-        hidden.fill(0.0);
-        d_hidden.fill(0.0);
+        row[seen..].fill(0.0);
+        d_row[seen..].fill(0.0);
     }
 }

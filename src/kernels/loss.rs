@@ -1,7 +1,7 @@
 //! Cross-entropy of logits against the next tokens.
 
 use super::lane::{exp, fused};
-use super::{max, sum};
+use super::{max, replace_and_sum, sum};
 use multiversion::multiversion;
 
 /// `losses[n] = ln(sum(e^logits[n])) - logits[n][targets[n]]` in nats; targets must be below the row's
@@ -12,7 +12,7 @@ pub fn forward(logits: &[f32], targets: &[u32], losses: &mut [f32]) {
     let rows = logits.chunks_exact(logits.len() / targets.len());
     for ((logits, target), loss) in rows.zip(targets).zip(losses) {
         let largest = max(logits);
-        let total = sum(logits.len(), |i| exp::<FMA>(logits[i] - largest));
+        let total = sum([logits], |[logit]| exp::<FMA>(logit - largest));
         *loss = total.ln() + largest - logits[*target as usize];
     }
 }
@@ -25,10 +25,7 @@ pub fn forward_and_backward(logits: &mut [f32], targets: &[u32], scale: f32, los
     let rows = logits.chunks_exact_mut(logits.len() / targets.len());
     for ((logits, target), loss) in rows.zip(targets).zip(losses) {
         let (largest, at_target) = (max(logits), logits[*target as usize]);
-        for logit in logits.iter_mut() {
-            *logit = exp::<FMA>(*logit - largest);
-        }
-        let total = sum(logits.len(), |i| logits[i]);
+        let total = replace_and_sum(logits, |logit| exp::<FMA>(logit - largest));
         *loss = total.ln() + largest - at_target;
         let factor = scale / total;
         for p in logits.iter_mut() {

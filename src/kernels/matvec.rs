@@ -1,7 +1,7 @@
 //! Matrix times vector, for decoding one token at a time: every weight is read once, so that memory
 //! is the limit and not arithmetic.
 
-use super::{LANES, fold, scale_add, sum};
+use super::{LANES, scale_add, sum};
 use super::attention::softmax_row;
 use super::scratch::Scratch;
 use multiversion::multiversion;
@@ -24,19 +24,7 @@ pub fn outputs_first(weights: &[f32], x: &[f32], y: &mut [f32]) {
 #[multiversion(targets = "simd")]
 fn dot_rows(weights: &[f32], x: &[f32], y: &mut [f32]) {
     for (row, y) in weights.chunks_exact(x.len()).zip(y) {
-        let (mut even, mut odd) = ([0.0f32; LANES], [0.0f32; LANES]);
-        let (mut row, mut x) = (row.chunks_exact(2 * LANES), x.chunks_exact(2 * LANES));
-        for (row, x) in (&mut row).zip(&mut x) {
-            for lane in 0..LANES {
-                even[lane] += row[lane] * x[lane];
-                odd[lane] += row[LANES + lane] * x[LANES + lane];
-            }
-        }
-        for lane in 0..LANES {
-            even[lane] += odd[lane];
-        }
-        let (row, x) = (row.remainder(), x.remainder());
-        *y = fold(even, |a, b| a + b) + sum(x.len(), |i| row[i] * x[i]);
+        *y = sum([row, x], |[w, x]| w * x);
     }
 }
 

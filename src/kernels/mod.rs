@@ -18,20 +18,43 @@ pub mod scratch;
 
 use multiversion::multiversion;
 
-/// Partial sums of a reduction: as many lanes as the widest registers hold.
-const LANES: usize = 16;
+/// Partial sums of a reduction: two of the widest registers, so that an addition need not wait for the
+/// one before it.
+const LANES: usize = 32;
 
-/// The sum of `f(i)` over 0..n, in lanes.
+/// The sum of `f` over the elements of slices that are as long as the first, in lanes.
 #[inline(always)]
-fn sum(n: usize, f: impl Fn(usize) -> f32) -> f32 {
+fn sum<const N: usize>(slices: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
+    let n = slices[0].len();
+    let slices = slices.map(|slice| &slice[..n]);
     let mut lanes = [0.0f32; LANES];
     let whole = n - n % LANES;
     for start in (0..whole).step_by(LANES) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += f(start + lane);
+        let chunks = slices.map(|slice| &slice[start..start + LANES]);
+        for lane in 0..LANES {
+            lanes[lane] += f(chunks.map(|chunk| chunk[lane]));
         }
     }
-    let rest: f32 = (whole..n).map(f).sum();
+    let rest: f32 = (whole..n).map(|i| f(slices.map(|slice| slice[i]))).sum();
+    fold(lanes, |a, b| a + b) + rest
+}
+
+/// Replaces each value x by f(x) and returns their sum.
+#[inline(always)]
+fn replace_and_sum(values: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let mut chunks = values.chunks_exact_mut(LANES);
+    for chunk in &mut chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *value = f(*value);
+            *lane += *value;
+        }
+    }
+    let mut rest = 0.0;
+    for value in chunks.into_remainder() {
+        *value = f(*value);
+        rest += *value;
+    }
     fold(lanes, |a, b| a + b) + rest
 }
 
@@ -51,15 +74,15 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
 /// The largest value, in lanes.
 #[inline(always)]
 fn max(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
         for (largest, value) in lanes.iter_mut().zip(chunk) {
-            *largest = if *value > *largest { *value } else { *largest };
+            *largest = larger(*largest, *value);
         }
     }
-    let larger = |a: f32, b: f32| if a > b { a } else { b };
     rest.iter().copied().fold(fold(lanes, larger), larger)
 }
 
@@ -90,5 +113,22 @@ pub fn add_to_rows(rows: &mut [f32], row: &[f32]) {
 pub fn add_columns(rows: matmul::Matrix, totals: &mut [f32]) {
     for row in 0..rows.rows() {
         add(totals, rows.row(row));
+    }
+}
+
+/// (rows, columns) -> (columns, rows), by strips of rows so that whole cache lines are written.
+#[multiversion(targets = "simd")]
+pub fn transpose(values: &[f32], columns: usize, out: &mut [f32]) {
+    const STRIP: usize = 16;
+    let rows = values.len() / columns;
+    for start in (0..rows).step_by(STRIP) {
+        let strip = &values[start * columns..];
+        let height = STRIP.min(rows - start);
+        for column in 0..columns {
+            let out = &mut out[column * rows + start..][..height];
+            for (row, out) in out.iter_mut().enumerate() {
+                *out = strip[row * columns + column];
+            }
+        }
     }
 }

@@ -37,13 +37,13 @@ pub fn forward(norm: Norm<'_>, x: &[f32], y: &mut [f32]) {
 #[inline(always)]
 fn statistics(x: &[f32], norm: Norm) -> (f32, f32) {
     let n = x.len() as f32;
-    let mean = if norm.bias.is_some() { sum(x.len(), |i| x[i]) / n } else { 0.0 };
-    let variance = sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / n;
+    let mean = if norm.bias.is_some() { sum([x], |[x]| x) / n } else { 0.0 };
+    let variance = sum([x], |[x]| (x - mean) * (x - mean)) / n;
     (mean, 1.0 / (variance + norm.eps).sqrt())
 }
 
-/// Gradients of [`forward`], each added to what is there: `dx` like x, `d_weight` and `d_bias` (empty
-/// for RMSNorm) summed over the rows.
+/// Gradients of [`forward`]: `dx` like x, being `residual` (like x) and the norm's own; `d_weight` and
+/// `d_bias` (empty for RMSNorm), added to what is there.
 ///
 /// With h the normalised row and g = dy weight: dx = scale (g - mean(g) - h mean(g h)), where
 /// mean(g) is left out unless the row is centred.
@@ -52,20 +52,24 @@ pub fn backward(
     norm: Norm<'_>,
     x: &[f32],
     dy: &[f32],
+    residual: &[f32],
     dx: &mut [f32],
     d_weight: &mut [f32],
     d_bias: &mut [f32],
 ) {
     let (weight, width) = (norm.weight, norm.weight.len());
-    let (d_weight, n) = (&mut d_weight[..width], width as f32);
-    for ((x, dy), dx) in x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
+    let n = width as f32;
+    let inputs = x.chunks_exact(width).zip(dy.chunks_exact(width));
+    let outputs = residual.chunks_exact(width).zip(dx.chunks_exact_mut(width));
+    for ((x, dy), (residual, dx)) in inputs.zip(outputs) {
         let (mean, scale) = statistics(x, norm);
-        let g_mean = if norm.bias.is_some() { sum(width, |i| dy[i] * weight[i]) / n } else { 0.0 };
-        let gh_mean = sum(width, |i| dy[i] * weight[i] * ((x[i] - mean) * scale)) / n;
-        for i in 0..width {
-            let h = (x[i] - mean) * scale;
-            dx[i] += scale * (dy[i] * weight[i] - g_mean - h * gh_mean);
-            d_weight[i] += dy[i] * h;
+        let g_mean = if norm.bias.is_some() { sum([dy, weight], |[dy, w]| dy * w) / n } else { 0.0 };
+        let gh_mean = sum([dy, weight, x], |[dy, w, x]| dy * w * ((x - mean) * scale)) / n;
+        let inputs = x.iter().zip(dy).zip(weight).zip(residual);
+        for ((((x, dy), w), residual), (dx, d_weight)) in inputs.zip(dx.iter_mut().zip(d_weight.iter_mut())) {
+            let h = (x - mean) * scale;
+            *dx = residual + scale * (dy * w - g_mean - h * gh_mean);
+            *d_weight += dy * h;
         }
         for (sum, dy) in d_bias.iter_mut().zip(dy) {
             *sum += dy;

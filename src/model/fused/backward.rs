@@ -143,8 +143,7 @@ impl Context<'_> {
         }
         let ffn_norm = block.ffn_norm.of(weights, config.norm_eps);
         norm::forward(ffn_norm, middle, normed);
-        d_middle.copy_from_slice(dx);
-        self.norm_backward(ffn_norm, middle, &d_normed, d_middle, tile.d_norm);
+        self.norm_backward(ffn_norm, middle, &d_normed, dx, d_middle, tile.d_norm);
         if dropping {
             masked(tile.d_attention, d_middle, "attention");
         }
@@ -155,11 +154,19 @@ impl Context<'_> {
     }
 
     /// A norm's backward pass over a tile, whose sums for weight and bias go to `d_norm` (2 C).
-    pub fn norm_backward(&self, norm: norm::Norm, x: &[f32], dy: &[f32], dx: &mut [f32], d_norm: &mut [f32]) {
+    pub fn norm_backward(
+        &self,
+        norm: norm::Norm,
+        x: &[f32],
+        dy: &[f32],
+        residual: &[f32],
+        dx: &mut [f32],
+        d_norm: &mut [f32],
+    ) {
         d_norm.fill(0.0);
         let (d_weight, d_bias) = d_norm.split_at_mut(self.config.dim);
         let d_bias = if norm.bias.is_some() { d_bias } else { &mut [] };
-        norm::backward(norm, x, dy, dx, d_weight, d_bias);
+        norm::backward(norm, x, dy, residual, dx, d_weight, d_bias);
     }
 
     /// d_mixed -> d_qkv_heads, and beside it the gradients of the FFN's and attention's output weights.
@@ -243,8 +250,7 @@ impl Context<'_> {
         }
         let attention_norm = block.attention_norm.of(self.weights, self.config.norm_eps);
         norm::forward(attention_norm, x, normed);
-        dx.copy_from_slice(d_middle);
-        self.norm_backward(attention_norm, x, &d_normed, dx, d_norm);
+        self.norm_backward(attention_norm, x, &d_normed, d_middle, dx, d_norm);
     }
 
     /// Rows (N, (H + 2 K) D), the first being row `first`, of what the heads' backward passes wrote:

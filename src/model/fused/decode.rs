@@ -54,9 +54,9 @@ impl Context<'_> {
     /// Reads the token after those in the cache; returns the logits (V) after it.
     pub fn read(&self, id: u32, cache: &mut Cache) -> Vec<f32> {
         let (config, position) = (self.config, cache.len);
-        let mut x = self.weights[self.layout.embedding][id as usize * config.dim..][..config.dim].to_vec();
+        let mut x = self.weights.get(self.layout.embedding)[id as usize * config.dim..][..config.dim].to_vec();
         if let Some(positions) = self.layout.positions {
-            add(&mut x, &self.weights[positions][position * config.dim..][..config.dim]);
+            add(&mut x, &self.weights.get(positions)[position * config.dim..][..config.dim]);
         }
         for (layer, block) in self.layout.blocks.iter().enumerate() {
             let normed = self.normed(block.attention_norm, &x);
@@ -102,13 +102,13 @@ impl Context<'_> {
 
     /// y = x W + b
     fn map(&self, linear: &Linear, x: &[f32], y: &mut [f32]) {
-        let weights = self.weights[linear.weight];
+        let weights = self.weights.get(linear.weight);
         match linear.outputs_first {
             true => matvec::outputs_first(weights, x, y),
             false => matvec::inputs_first(weights, x, y),
         }
         if let Some(bias) = linear.bias {
-            add(y, self.weights[bias]);
+            add(y, self.weights.get(bias));
         }
     }
 

@@ -64,12 +64,12 @@ impl Context<'_> {
         let x = kept.x[0].par_chunks_mut(rows * dim);
         let qkv = kept.qkv[0].par_chunks_mut(rows * self.attention_shape().width());
         x.zip(qkv).zip(ids.par_chunks(rows)).enumerate().for_each(|(tile, ((x, qkv), ids))| {
-            let table = self.weights[self.layout.embedding];
+            let table = self.weights.get(self.layout.embedding);
             for (i, (x, id)) in x.chunks_exact_mut(dim).zip(ids).enumerate() {
                 x.copy_from_slice(&table[*id as usize * dim..][..dim]);
                 if let Some(positions) = self.layout.positions {
                     let position = (tile * rows + i) % self.shape.tokens;
-                    add(x, &self.weights[positions][position * dim..][..dim]);
+                    add(x, &self.weights.get(positions)[position * dim..][..dim]);
                 }
             }
             self.drop(x, tile * rows, 0, "embedding");

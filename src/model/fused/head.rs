@@ -88,8 +88,9 @@ impl Context<'_> {
         let mut d_normed = Scratch::new(x.len());
         let d_logits = Matrix::new(logits, targets.len(), self.config.vocab_size);
         self.layout.head.backward(self.weights, d_logits, &mut d_normed, Into::Replace);
-        dx.fill(0.0);
         let norm = self.layout.norm.of(self.weights, self.config.norm_eps);
-        self.norm_backward(norm, x, &d_normed, dx, d_norm);
+        let mut nothing = Scratch::new(x.len());
+        nothing.fill(0.0);
+        self.norm_backward(norm, x, &d_normed, &nothing, dx, d_norm);
     }
 }

@@ -21,7 +21,7 @@ use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
 pub use decode::Cache;
 use forward::Context;
-use layout::Layout;
+use layout::{Layout, Weights};
 use std::sync::{Mutex, PoisonError};
 use weight_gradients::Gradients;
 use workspace::{Gradient, Kept, Shape};
@@ -43,6 +43,7 @@ struct Workspace {
     scoring: Kept,
     learning: Kept,
     gradient: Gradient,
+    turned: Vec<Vec<f32>>,
 }
 
 impl Fused {
@@ -65,6 +66,7 @@ impl Fused {
         let mut losses = vec![0.0; ids.len()];
         with_values(&params.vars, |weights| {
             let kept = &mut self.workspace.lock().unwrap_or_else(PoisonError::into_inner).scoring;
+            let weights = Weights { values: weights, turned: &[] };
             let group = tokens * (TOKENS_TOGETHER / tokens).max(1);
             let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
             for ((ids, targets), losses) in groups {
@@ -98,7 +100,9 @@ impl Fused {
         let mut losses = vec![0.0; ids.len()];
         with_values(&params.vars, |weights| {
             let workspace = &mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
-            let Workspace { learning: kept, gradient, .. } = workspace;
+            let Workspace { learning: kept, gradient, turned, .. } = workspace;
+            self.layout.turn(weights, turned);
+            let weights = Weights { values: weights, turned };
             let sums = &mut Gradients::new(sums);
             let group = tokens * (TOKENS_TOGETHER / tokens).max(1);
             let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
@@ -131,6 +135,7 @@ impl Fused {
         let prompt = cache.len() == 0 && ids.len() > 1;
         let shape = Shape { sequences: 1, tokens: if prompt { ids.len() } else { 1 }, first_row: 0 };
         with_values(&params.vars, |weights| {
+            let weights = Weights { values: weights, turned: &[] };
             let context = self.context(weights, shape, None);
             if prompt {
                 let mut kept = Kept::default();
@@ -143,7 +148,7 @@ impl Fused {
 
     fn context<'a>(
         &'a self,
-        weights: &'a [&'a [f32]],
+        weights: Weights<'a>,
         shape: Shape,
         dropout: Option<Dropout>,
     ) -> Context<'a> {
