@@ -16,8 +16,14 @@ fn values(n: usize) -> Vec<f32> {
 mod products {
     use super::*;
 
-    const SHAPES: &[(usize, usize, usize)] =
-        &[(48, 128, 512), (96, 128, 512), (96, 512, 128), (128, 128, 512), (256, 384, 1536), (256, 1536, 384)];
+    const SHAPES: &[(usize, usize, usize)] = &[
+        (48, 128, 512),
+        (96, 128, 512),
+        (96, 512, 128),
+        (128, 128, 512),
+        (256, 384, 1536),
+        (256, 1536, 384),
+    ];
 
     fn time(bencher: Bencher, (rows, inputs, outputs): (usize, usize, usize), outputs_first: bool) {
         let (x, w) = (values(rows * inputs), values(inputs * outputs));

@@ -72,7 +72,9 @@ fn the_model_stays_readable() {
     let lines = composition
         .iter()
         // The model by kernels is not the composition.
-        .filter(|file| !file.ends_with("tests.rs") && !file.components().any(|part| part.as_os_str() == "fused"))
+        .filter(|file| {
+            !file.ends_with("tests.rs") && !file.components().any(|part| part.as_os_str() == "fused")
+        })
         .flat_map(|file| {
             fs::read_to_string(file).unwrap().lines().map(str::to_string).collect::<Vec<String>>()
         })

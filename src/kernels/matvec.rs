@@ -1,9 +1,9 @@
 //! Matrix times vector, for decoding one token at a time: every weight is read once, so that memory
 //! is the limit and not arithmetic.
 
-use super::{LANES, scale_add, sum};
 use super::attention::softmax_row;
 use super::scratch::Scratch;
+use super::{LANES, scale_add, sum};
 use multiversion::multiversion;
 use rayon::prelude::*;
 

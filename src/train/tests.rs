@@ -2,9 +2,10 @@
 
 use super::composed::Composed;
 use super::fused::Fused;
-use super::learner::{Learner, clip_scale};
-use crate::model::{ParamSpec, Params};
-use crate::settings::{Recipe, Settings};
+use super::learner::{Learner, clip_scale, learner};
+use crate::data::Batch;
+use crate::model::{Gpt, ParamSpec, Params};
+use crate::settings::{Backbone, Ops, Recipe, Settings};
 use candle_core::{Device, Tensor};
 
 /// A model of which the tests use the embedding (3, 2), which decays, and the final norm (2).
@@ -80,4 +81,53 @@ fn gradients_below_the_limit_are_not_scaled() {
     assert_eq!(clip_scale(0.5, 1.0), 1.0);
     assert_eq!(clip_scale(50.0, 0.0), 1.0);
     assert!((clip_scale(4.0, 1.0) - 0.25).abs() < 1e-6);
+}
+
+/// Our initial weights in PyTorch and here, ten steps on one batch, by the kernels and by the
+/// composition: expected values from PyTorch (`scripts/first_losses.py`).
+#[test]
+fn the_first_ten_losses_equal_pytorchs() {
+    let cases: &[(&str, &str, usize, [f64; 10])] = include!("pytorch_first_losses.in");
+    for (backbone, act, vocab, expected) in cases {
+        let flags = Settings {
+            backbone: Some(if *backbone == "llama" { Backbone::Llama } else { Backbone::Gpt2 }),
+            act: Some(act.parse().unwrap()),
+            layers: Some(2),
+            dim: Some(32),
+            heads: Some(4),
+            context: Some(16),
+            ..Settings::default()
+        };
+        let recipe = Recipe::new(flags.over(&Settings::preset("default").unwrap())).unwrap();
+        let batch = batch(4, 16, *vocab as u64);
+        for ops in [Ops::Fused, Ops::Plain] {
+            let config = recipe.model(*vocab).unwrap();
+            let params = Params::init(&config, 1, &Device::Cpu).unwrap();
+            let model = Gpt::new(config, params, &Device::Cpu, ops).unwrap();
+            let mut learner = learner(&model, &recipe.training).unwrap();
+            for (step, expected) in expected.iter().enumerate() {
+                let loss = learner.accumulate(&model, &batch, None).unwrap();
+                assert!(
+                    (loss - expected).abs() < 1e-4,
+                    "{backbone} {act} {ops:?}, step {step}: {loss}, PyTorch {expected}"
+                );
+                let clip = clip_scale(learner.norm().unwrap(), 1.0);
+                learner.update(&model.params, clip, 3e-3, step).unwrap();
+            }
+        }
+    }
+}
+
+/// The tokens of `scripts/peer.py`, by its formula.
+fn batch(rows: usize, context: usize, vocab: u64) -> Batch {
+    let next =
+        |x: &u64| Some(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    let mut ids = std::iter::successors(Some(1u64), next).map(|x| ((x >> 33) % vocab) as u32);
+    let mut batch = Batch { inputs: Vec::new(), targets: Vec::new() };
+    for _ in 0..rows {
+        let row: Vec<u32> = ids.by_ref().take(context + 1).collect();
+        batch.inputs.extend(&row[..context]);
+        batch.targets.extend(&row[1..]);
+    }
+    batch
 }

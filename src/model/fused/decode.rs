@@ -54,7 +54,8 @@ impl Context<'_> {
     /// Reads the token after those in the cache; returns the logits (V) after it.
     pub fn read(&self, id: u32, cache: &mut Cache) -> Vec<f32> {
         let (config, position) = (self.config, cache.len);
-        let mut x = self.weights.get(self.layout.embedding)[id as usize * config.dim..][..config.dim].to_vec();
+        let mut x =
+            self.weights.get(self.layout.embedding)[id as usize * config.dim..][..config.dim].to_vec();
         if let Some(positions) = self.layout.positions {
             add(&mut x, &self.weights.get(positions)[position * config.dim..][..config.dim]);
         }

@@ -146,12 +146,7 @@ impl Fused {
         })
     }
 
-    fn context<'a>(
-        &'a self,
-        weights: Weights<'a>,
-        shape: Shape,
-        dropout: Option<Dropout>,
-    ) -> Context<'a> {
+    fn context<'a>(&'a self, weights: Weights<'a>, shape: Shape, dropout: Option<Dropout>) -> Context<'a> {
         let Fused { config, layout, angles, .. } = self;
         Context { config, layout, weights, angles: angles.as_ref(), shape, dropout }
     }
