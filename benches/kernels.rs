@@ -70,18 +70,22 @@ mod products {
 mod vector_products {
     use super::*;
     use divan::counter::BytesCount;
-    use tinygpt::kernels::matvec;
+    use tinygpt::kernels::matvec::{Map, apply};
 
     #[divan::bench]
     fn outputs_first(bencher: Bencher) {
         let (w, x, mut y) = (values(32_000 * 288), values(288), vec![0.0; 32_000]);
-        bencher.counter(BytesCount::of_slice(&w)).bench_local(|| matvec::outputs_first(&w, &x, &mut y));
+        bencher.counter(BytesCount::of_slice(&w)).bench_local(|| {
+            apply(vec![Map { weights: &w, outputs_first: true, y: &mut y }], &x);
+        });
     }
 
     #[divan::bench]
     fn inputs_first(bencher: Bencher) {
         let (w, x, mut y) = (values(768 * 3072), values(768), vec![0.0; 3072]);
-        bencher.counter(BytesCount::of_slice(&w)).bench_local(|| matvec::inputs_first(&w, &x, &mut y));
+        bencher.counter(BytesCount::of_slice(&w)).bench_local(|| {
+            apply(vec![Map { weights: &w, outputs_first: false, y: &mut y }], &x);
+        });
     }
 }
 

@@ -2,8 +2,9 @@
 //! is the limit and not arithmetic.
 
 use super::attention::softmax_row;
+use super::matmul::{Into, Matrix, MatrixMut, matmul};
 use super::scratch::Scratch;
-use super::{LANES, scale_add, sum};
+use super::{LANES, scale_add};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -13,28 +14,46 @@ const TASK: usize = 32 * 1024;
 /// Columns of one task at least: memory is read in pieces of so many values.
 const LEAST_COLUMNS: usize = 256;
 
-/// y = W x with W (out, in).
-pub fn outputs_first(weights: &[f32], x: &[f32], y: &mut [f32]) {
-    let rows = (TASK / x.len()).max(1);
-    let tasks = y.par_chunks_mut(rows).zip(weights.par_chunks(rows * x.len()));
-    tasks.for_each(|(y, weights)| dot_rows(weights, x, y));
+/// A linear map of the vector x: W as it is stored, and where W x goes.
+pub struct Map<'a> {
+    pub weights: &'a [f32],
+    /// W is (out, in), and not (in, out).
+    pub outputs_first: bool,
+    pub y: &'a mut [f32],
+}
+
+/// Some of the outputs of a map.
+enum Task<'a> {
+    Rows { weights: &'a [f32], y: &'a mut [f32] },
+    Columns { weights: &'a [f32], stride: usize, y: &'a mut [f32] },
+}
+
+/// Computes maps of the same x together.
+pub fn apply(maps: Vec<Map>, x: &[f32]) {
+    let mut tasks = Vec::new();
+    for Map { weights, outputs_first, y } in maps {
+        if outputs_first {
+            let rows = TASK.div_ceil(x.len());
+            let parts = y.chunks_mut(rows).zip(weights.chunks(rows * x.len()));
+            tasks.extend(parts.map(|(y, weights)| Task::Rows { weights, y }));
+        } else {
+            let stride = y.len();
+            let columns = TASK.div_ceil(x.len()).next_multiple_of(LANES).max(LEAST_COLUMNS);
+            let parts = y.chunks_mut(columns).zip((0..).step_by(columns));
+            tasks.extend(parts.map(|(y, first)| Task::Columns { weights: &weights[first..], stride, y }));
+        }
+    }
+    tasks.into_par_iter().for_each(|task| match task {
+        Task::Rows { weights, y } => dot_rows(weights, x, y),
+        Task::Columns { weights, stride, y } => add_rows(weights, stride, x, y),
+    });
 }
 
 /// Each row's dot product with x.
-#[multiversion(targets = "simd")]
 fn dot_rows(weights: &[f32], x: &[f32], y: &mut [f32]) {
-    for (row, y) in weights.chunks_exact(x.len()).zip(y) {
-        *y = sum([row, x], |[w, x]| w * x);
-    }
-}
-
-/// y = x W with W (in, out).
-pub fn inputs_first(weights: &[f32], x: &[f32], y: &mut [f32]) {
-    let outputs = y.len();
-    let columns = (TASK / x.len()).next_multiple_of(LANES).max(LEAST_COLUMNS);
-    y.par_chunks_mut(columns).enumerate().for_each(|(task, y)| {
-        add_rows(&weights[task * columns..], outputs, x, y);
-    });
+    let (rows, n) = (y.len(), x.len());
+    let product = MatrixMut::new(y, rows, 1);
+    matmul(Matrix::new(weights, rows, n), Matrix::new(x, n, 1), product, Into::Replace);
 }
 
 /// y = the sum of the rows, each times its element of x; rows are `stride` apart. Four rows at a time.

@@ -3,6 +3,7 @@
 use super::forward::Context;
 use super::layout::{Linear, Norm};
 use super::workspace::Kept;
+use crate::kernels::matvec::Map;
 use crate::kernels::rope::Turn;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::{activate, add, matvec, norm};
@@ -62,25 +63,30 @@ impl Context<'_> {
         for (layer, block) in self.layout.blocks.iter().enumerate() {
             let normed = self.normed(block.attention_norm, &x);
             let mut qkv = Scratch::new(self.attention_shape().width());
-            let mut column = 0;
+            let mut rest = &mut *qkv;
+            let mut maps = Vec::new();
             for linear in &block.qkv {
-                self.map(linear, &normed, &mut qkv[column..column + linear.outputs]);
-                column += linear.outputs;
+                let (y, others) = rest.split_at_mut(linear.outputs);
+                maps.push((linear, y));
+                rest = others;
             }
+            self.apply(maps, &normed);
             let mut mixed = Scratch::new(config.dim);
             self.attend_last(layer, &mut qkv, cache, &mut mixed);
             self.add_map(&block.attention_output, &mixed, &mut x);
 
             let normed = self.normed(block.ffn_norm, &x);
             let (mut up, mut hidden) = (Scratch::new(config.ffn_dim), Scratch::new(config.ffn_dim));
-            self.map(&block.up, &normed, &mut up);
             match &block.gate {
                 Some(linear) => {
                     let mut gate = Scratch::new(config.ffn_dim);
-                    self.map(linear, &normed, &mut gate);
+                    self.apply(vec![(linear, &mut gate), (&block.up, &mut up)], &normed);
                     activate::forward(config.act, &gate, &up, &mut hidden);
                 }
-                None => activate::forward(config.act, &up, &[], &mut hidden),
+                None => {
+                    self.apply(vec![(&block.up, &mut up)], &normed);
+                    activate::forward(config.act, &up, &[], &mut hidden);
+                }
             }
             self.add_map(&block.down, &hidden, &mut x);
         }
@@ -101,28 +107,31 @@ impl Context<'_> {
         out
     }
 
-    /// y = x W + b
-    fn map(&self, linear: &Linear, x: &[f32], y: &mut [f32]) {
-        let weights = self.weights.get(linear.weight);
-        match linear.outputs_first {
-            true => matvec::outputs_first(weights, x, y),
-            false => matvec::inputs_first(weights, x, y),
-        }
-        if let Some(bias) = linear.bias {
-            add(y, self.weights.get(bias));
+    /// y = x W + b, for several maps of the same x.
+    fn apply(&self, mut maps: Vec<(&Linear, &mut [f32])>, x: &[f32]) {
+        let products = maps.iter_mut().map(|(linear, y)| Map {
+            weights: self.weights.get(linear.weight),
+            outputs_first: linear.outputs_first,
+            y,
+        });
+        matvec::apply(products.collect(), x);
+        for (linear, y) in maps {
+            if let Some(bias) = linear.bias {
+                add(y, self.weights.get(bias));
+            }
         }
     }
 
     /// sum += x W + b
     fn add_map(&self, linear: &Linear, x: &[f32], sum: &mut [f32]) {
         let mut y = Scratch::new(linear.outputs);
-        self.map(linear, x, &mut y);
+        self.apply(vec![(linear, &mut y)], x);
         add(sum, &y);
     }
 
     fn next_logits(&self, x: &[f32]) -> Vec<f32> {
         let mut logits = vec![0.0; self.config.vocab_size];
-        self.map(&self.layout.head, &self.normed(self.layout.norm, x), &mut logits);
+        self.apply(vec![(&self.layout.head, &mut logits)], &self.normed(self.layout.norm, x));
         logits
     }
 
