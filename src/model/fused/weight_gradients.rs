@@ -5,8 +5,10 @@ use crate::kernels::matmul::{Into, Matrix, MatrixMut, matmul};
 use crate::kernels::{add, add_columns};
 use rayon::prelude::*;
 
-/// Elements of a weight's gradient in one task, about.
-const BLOCK: usize = 32 * 1024;
+/// Tasks that the products of one call are cut into, about, and the least elements of a weight's
+/// gradient that are worth a task: the larger the block, the faster its product.
+const TASKS: usize = 8;
+const LEAST: usize = 32 * 1024;
 
 /// The sums of the gradients, one slice per parameter.
 pub struct Gradients<'a> {
@@ -61,10 +63,12 @@ impl<'a> Gradients<'a> {
         let mut free: Vec<Option<&mut [f32]>> =
             self.values.iter_mut().map(|values| Some(values.as_mut_slice())).collect();
         let mut take = |parameter: usize| free[parameter].take().expect("a parameter has one product");
+        let elements: usize = products.iter().map(|product| product.x.columns() * product.dy.columns()).sum();
+        let block = (elements / TASKS).max(LEAST);
         let mut tasks = Vec::new();
         for Product { linear, x, dy } in products {
             let (a, b) = if linear.outputs_first { (dy, x) } else { (x, dy) };
-            let rows = (BLOCK / b.columns()).next_multiple_of(16);
+            let rows = (block / b.columns()).next_multiple_of(16);
             for (i, out) in take(linear.weight).chunks_mut(rows * b.columns()).enumerate() {
                 let from = i * rows;
                 let a = a.t().row_range(from..from + out.len() / b.columns()).t();
