@@ -119,7 +119,8 @@ fn likeliest(logits: &[f32], count: usize) -> Vec<Candidate> {
     let count = count.min(logits.len());
     // At least `count` tokens reach the count-th largest of the blocks' largest logits: no other can be
     // among the likeliest, and only these need an order.
-    let largest = |block: &[f32]| block.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+    let largest =
+        |block: &[f32]| block.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
     let mut blocks: Vec<f32> = logits.chunks(BLOCK).map(largest).collect();
     let bound = match blocks.len() {
         blocks_count if blocks_count < count => f32::NEG_INFINITY,
@@ -189,9 +190,7 @@ mod tests {
         for (tokens, count) in [(1000, 1), (1000, 7), (1000, 40), (1000, 1000), (30, 40), (1, 1)] {
             let logits: Vec<f32> = (0..tokens).map(|i| ((i * 7919) % 97) as f32).collect();
             let mut order: Vec<u32> = (0..tokens).collect();
-            order.sort_by(|a, b| {
-                logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b))
-            });
+            order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b)));
             let found: Vec<u32> = likeliest(&logits, count).iter().map(|candidate| candidate.id).collect();
             assert_eq!(found, order[..count.min(tokens as usize)], "{count} of {tokens}");
         }

@@ -66,9 +66,7 @@ fn load(
 #[multiversion(targets = "simd")]
 fn gather(rows: &[f32], width: usize, d: usize, scale: f32, out: &mut [f32]) {
     for (out, row) in out.chunks_exact_mut(d).zip(rows.chunks(width)) {
-        for (out, value) in out.iter_mut().zip(row) {
-            *out = value * scale;
-        }
+        copy_scaled(&row[..d], scale, out);
     }
 }
 
@@ -160,6 +158,21 @@ fn scale_rows(rows: &mut [f32], d: usize, factors: &[f32]) {
         for value in row {
             *value *= factor;
         }
+    }
+}
+
+/// out = scale * row, one register after the other: rows are short.
+#[inline(always)]
+fn copy_scaled(row: &[f32], scale: f32, out: &mut [f32]) {
+    const WIDTH: usize = 16;
+    let (mut rows, mut outs) = (row.chunks_exact(WIDTH), out.chunks_exact_mut(WIDTH));
+    for (row, out) in (&mut rows).zip(&mut outs) {
+        for lane in 0..WIDTH {
+            out[lane] = row[lane] * scale;
+        }
+    }
+    for (row, out) in rows.remainder().iter().zip(outs.into_remainder()) {
+        *out = row * scale;
     }
 }
 

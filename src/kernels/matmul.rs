@@ -105,8 +105,9 @@ pub enum Into {
 /// # Panics
 /// If the shapes do not fit.
 pub fn matmul(a: Matrix, b: Matrix, out: MatrixMut, into: Into) {
+    let MatrixMut { values, layout } = out;
     let (m, k, n) = (a.layout.rows, a.layout.columns, b.layout.columns);
-    assert!(b.layout.rows == k && out.layout.rows == m && out.layout.columns == n, "shapes do not fit");
+    assert!(b.layout.rows == k && layout.rows == m && layout.columns == n, "shapes do not fit");
     let stride = |stride: usize| stride as isize;
     // SAFETY: Layout::new and row_range checked that every element of the three matrices lies inside
     // its slice, and `out` is borrowed alone.
@@ -115,9 +116,9 @@ pub fn matmul(a: Matrix, b: Matrix, out: MatrixMut, into: Into) {
             m,
             n,
             k,
-            out.values.as_mut_ptr(),
-            stride(out.layout.column_stride),
-            stride(out.layout.row_stride),
+            values.as_mut_ptr(),
+            stride(layout.column_stride),
+            stride(layout.row_stride),
             into == Into::Add,
             a.values.as_ptr(),
             stride(a.layout.column_stride),
