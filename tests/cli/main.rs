@@ -14,6 +14,7 @@ mod resume;
 mod sources;
 mod tales;
 mod tensorboard;
+mod terminal;
 mod tokenizers;
 mod train;
 mod transformers;
