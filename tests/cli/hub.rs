@@ -109,7 +109,9 @@ fn a_text_of_the_hub_is_fetched_once_and_then_read_offline() {
     for behaviour in [Behaviour::Serve, Behaviour::Redirect, Behaviour::Cut] {
         let folder = folder();
         let hub = serve(behaviour, &text(400));
-        succeed(&mut command(&folder, &hub, "hf:me/corpus/train.txt"));
+        let output = command(&folder, &hub, "hf:me/corpus/train.txt").output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("fetching me/corpus/train.txt@main, "), "{told}");
         let from_hub = read(&folder, "run/last/model.safetensors");
         let requests = hub.requests.lock().unwrap().len();
         assert!(requests > 0);
