@@ -50,11 +50,15 @@ impl Progress {
     }
 
     fn stepped(&mut self, report: &StepReport) {
+        let next = if report.step == report.steps {
+            "scoring".to_string()
+        } else {
+            format!("{} left", duration(report.seconds_left))
+        };
         let message = format!(
-            "loss {:.4}  {} tokens/s  {} left",
+            "loss {:.4}  {} tokens/s  {next}",
             report.loss,
-            grouped(report.tokens_per_second as usize),
-            duration(report.seconds_left)
+            grouped(report.tokens_per_second as usize)
         );
         if !self.bar.is_hidden() {
             self.bar.set_position(report.step as u64);

@@ -49,5 +49,7 @@ fn a_bar_is_drawn_on_a_terminal_and_lines_on_one_that_cannot_move_its_cursor() {
     assert!(bar.contains(ERASE_LINE) && !bar.contains("step 12/12"), "{bar:?}");
     let Some(lines) = on_a_terminal(&folder, ("TERM", "dumb"), &training) else { return };
     assert!(!lines.contains('\x1b') && !lines.replace("\r\n", "\n").contains('\r'), "{lines:?}");
-    assert!(lines.contains("step 12/12"), "{lines}");
+    let last = lines.lines().find(|line| line.starts_with("step 12/12")).unwrap_or_default();
+    // What is left to do takes minutes on a long validation text.
+    assert!(last.ends_with("scoring"), "{lines}");
 }
