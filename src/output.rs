@@ -1,5 +1,13 @@
 //! Printing for people who may have stopped reading.
 
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar on standard error; where that is no terminal it is hidden.
+pub fn bar(length: usize, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).expect("a valid template");
+    ProgressBar::new(length as u64).with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
+}
+
 /// `println!` that passes on what goes wrong, such as a closed pipe, instead of panicking.
 macro_rules! say {
     ($($arg:tt)*) => {{

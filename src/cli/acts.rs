@@ -104,6 +104,7 @@ fn plot(path: &Path) -> Result<()> {
             ],
         })
         .collect();
-    std::fs::write(path, grid("Activations and their derivatives", &panels, 4))
+    // Three columns: on a page of the usual width the labels stay as large as its text.
+    std::fs::write(path, grid("Activations and their derivatives", &panels, 3))
         .map_err(|error| input_error!("cannot write {}: {error}", path.display()))
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt data tales --bytes 10MB --seed 7 --out tales.txt --stats")]
 pub struct DataArgs {
-    /// What to write: tales, tales:ja, tales:facts=N
+    /// What to write: `tales[:ja][:facts=N]`
     corpus: String,
     /// How much text: 500KB, 10MB, or a number of bytes
     #[arg(long, value_name = "SIZE", default_value = "1MB")]

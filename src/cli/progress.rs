@@ -3,10 +3,10 @@
 use super::text::{duration, grouped, scaled};
 use crate::failure::escape_controls;
 use crate::model::ModelSize;
+use crate::output::bar;
 use crate::score::Score;
 use crate::train::{Evaluation, Event, Plan, StepReport, Watcher};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 
 /// Without a terminal, a line at most this often.
@@ -45,22 +45,20 @@ impl Progress {
         if self.show_plan {
             show_plan(plan);
         }
-        if std::io::stderr().is_terminal() {
-            let style =
-                ProgressStyle::with_template("{prefix}{bar:24} {pos}/{len} {msg}").expect("a valid template");
-            self.bar = ProgressBar::with_draw_target(Some(plan.steps as u64), ProgressDrawTarget::stderr())
-                .with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
-                .with_prefix(self.label.clone());
-            self.bar.set_position(plan.first_step as u64);
-        }
+        self.bar = bar(plan.steps, "{prefix}{bar:24} {pos}/{len} {msg}").with_prefix(self.label.clone());
+        self.bar.set_position(plan.first_step as u64);
     }
 
     fn stepped(&mut self, report: &StepReport) {
+        let next = if report.step == report.steps {
+            "scoring".to_string()
+        } else {
+            format!("{} left", duration(report.seconds_left))
+        };
         let message = format!(
-            "loss {:.4}  {} tokens/s  {} left",
+            "loss {:.4}  {} tokens/s  {next}",
             report.loss,
-            grouped(report.tokens_per_second as usize),
-            duration(report.seconds_left)
+            grouped(report.tokens_per_second as usize)
         );
         if !self.bar.is_hidden() {
             self.bar.set_position(report.step as u64);

@@ -3,13 +3,13 @@
 use super::progress::{Progress, show_plan};
 use super::text::{scaled, shell_word};
 use crate::bail_input;
-use crate::checkpoint::{load_tokenizer, load_trainer};
+use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::model::{Gpt, training_bytes};
 use crate::run::{LAST, RunDir, signals};
-use crate::settings::{Recipe, Settings};
+use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::train::{Outcome, Session};
 use anyhow::Result;
 use clap::Args;
@@ -125,7 +125,7 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
         say!("{}", serde_json::to_string(&outcome)?)?;
         return Ok(());
     }
-    summarize(&outcome, run)?;
+    summarize(&outcome, run, &session.model().config)?;
     sample(session.model(), dataset)?;
     if let Ok(Source::Tales(tales)) = dataset.name.parse() {
         quiz(session.model(), dataset, &tales)?;
@@ -161,7 +161,7 @@ fn show_notes(dataset: &Dataset) {
     }
 }
 
-fn summarize(outcome: &Outcome, run: &RunDir) -> Result<()> {
+fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
     say!(
         "{}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte after {} steps at {:.0} tokens/s",
         outcome.act,
@@ -171,7 +171,11 @@ fn summarize(outcome: &Outcome, run: &RunDir) -> Result<()> {
         outcome.steps,
         outcome.tokens_per_second
     )?;
-    say!("saved {} (its best/ and last/ load in transformers too)", run.path().display())?;
+    let elsewhere = match loads_in(config.backbone, config.act) {
+        Ok(_) => "its best/ and last/ load in transformers too".to_string(),
+        Err(why) => format!("it loads here alone: {why}"),
+    };
+    say!("saved {} ({elsewhere})", run.path().display())?;
     Ok(())
 }
 

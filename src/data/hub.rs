@@ -1,11 +1,14 @@
 //! Files of the Hugging Face hub, through its own cache.
 
+use crate::failure::escape_controls;
+use crate::output::bar;
 use crate::{bail_input, input_error};
 use anyhow::Result;
+use hf_hub::api::Progress;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
+use indicatif::{DecimalBytes, ProgressBar};
 use std::fmt;
-use std::io::IsTerminal;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
@@ -78,7 +81,6 @@ fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<Pa
     let failed = |error: ApiError| input_error!("cannot fetch {shown}: {}", explain(&error));
     let api = ApiBuilder::from_env()
         .with_token(std::env::var("HF_TOKEN").ok())
-        .with_progress(std::io::stderr().is_terminal())
         .with_retries(2)
         .build()
         .map_err(failed)?;
@@ -90,11 +92,33 @@ fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<Pa
             bail_input!("cannot fetch {shown}: the server names it '{part}', which is no file name");
         }
     }
-    let path = remote.get(file).map_err(failed)?;
+    note!("fetching {}, {}", escape_controls(&shown), DecimalBytes(metadata.size() as u64));
+    let bar = bar(
+        metadata.size(),
+        "{bar:24} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left",
+    );
+    let path = remote.download_with_progress(file, Download(bar)).map_err(failed)?;
     if !path.starts_with(cache.path()) {
         bail_input!("cannot fetch {shown}: the server put it outside the cache");
     }
     Ok(path)
+}
+
+/// Shows a download, each attempt from where it begins.
+struct Download(ProgressBar);
+
+impl Progress for Download {
+    fn init(&mut self, _size: usize, _file: &str) {
+        self.0.set_position(0);
+    }
+
+    fn update(&mut self, size: usize) {
+        self.0.inc(size as u64);
+    }
+
+    fn finish(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// What a person can do about it.

@@ -191,6 +191,7 @@ fn made(kind: &TokenizerKind, text: &Part, make: impl FnOnce() -> Result<String>
     let name = cache::name(&[b"tokenizer 1", kind.to_string().as_bytes(), text.text().as_bytes()]);
     let path = cache::entry(&name, "tokenizer.json")?;
     if !path.is_file() {
+        note!("making the tokenizer {kind} from {} MB of text, once", text.text().len() / 1_000_000);
         let json = make()?;
         cache::write_whole(&path, |file| Ok(std::io::Write::write_all(file, json.as_bytes())?))?;
     }

@@ -3,8 +3,8 @@
 use super::cache;
 use super::corpus::Part;
 use super::tokenizer::Tokenizer;
+use crate::output::bar;
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use memmap2::Mmap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -54,7 +54,9 @@ impl Tokens {
         }
         let path = cache::entry(&fingerprint, "tokens")?;
         if !path.is_file() {
-            let bar = progress(part.text().len() as u64);
+            let length = part.text().len();
+            note!("encoding {} MB of text, once", length / 1_000_000);
+            let bar = bar(length, "{bar:24} {percent} %  {eta} left");
             cache::write_whole(&path, |file| {
                 let mut out = BufWriter::new(file);
                 tokenizer.encode_documents(part, |bytes, ids| {
@@ -73,11 +75,4 @@ impl Tokens {
         anyhow::ensure!(map.len() % 4 == 0, "{} is damaged; remove it", path.display());
         Ok(Tokens { storage: Storage::File(map), fingerprint })
     }
-}
-
-/// A bar on a terminal, one line elsewhere.
-fn progress(bytes: u64) -> ProgressBar {
-    note!("encoding {} MB of text, once", bytes / 1_000_000);
-    let style = ProgressStyle::with_template("{bar:24} {percent} %  {eta} left").expect("a valid template");
-    ProgressBar::new(bytes).with_style(style)
 }

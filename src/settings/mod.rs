@@ -144,7 +144,7 @@ pub struct Settings {
     pub keep: Option<usize>,
 
     /// Text to train on: a file, a directory, a 'pattern*', a .jsonl with "text", `-` for standard input,
-    /// `hf:OWNER/NAME/FILE` of a dataset, tales, tales:ja, or tales:facts=N (default: tales)
+    /// `hf:OWNER/NAME/FILE` of a dataset, or the built-in `tales[:ja][:facts=N]` (default: tales)
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,

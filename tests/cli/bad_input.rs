@@ -14,7 +14,7 @@ fn wrong_files_are_named_with_what_is_wrong() {
         ("binary.txt", "binary.txt is not UTF-8 (byte 1"),
         ("short.txt", "at least 17 are needed for a context of 16"),
         ("*.tex", "no file matches '*.tex'"),
-        ("tales:fr", "tales:ja"),
+        ("tales:fr", "tales[:ja][:facts=N]"),
     ];
     for (file, expected) in cases {
         let error = fail(tinygpt(&folder).args(small_but(&["--data", file, "--out", "run"])), 2);

@@ -24,8 +24,13 @@ struct Hub {
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// Serves `body` as `me/corpus/train.txt`; `me/secret` needs the token `hf_sesame`.
+/// Serves `body` as `train.txt` of every dataset.
 fn serve(behaviour: Behaviour, body: &str) -> Hub {
+    serve_file(behaviour, "train.txt", body)
+}
+
+/// Serves `body` as `file` of every repository; `me/secret` needs the token `hf_sesame`.
+fn serve_file(behaviour: Behaviour, file: &'static str, body: &str) -> Hub {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
@@ -33,13 +38,13 @@ fn serve(behaviour: Behaviour, body: &str) -> Hub {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (seen, body) = (Arc::clone(&seen), body.clone());
-            std::thread::spawn(move || answer(&stream, behaviour, &body, &seen));
+            std::thread::spawn(move || answer(&stream, behaviour, file, &body, &seen));
         }
     });
     Hub { address, requests }
 }
 
-fn answer(mut stream: &TcpStream, behaviour: Behaviour, body: &[u8], seen: &Mutex<Vec<String>>) {
+fn answer(mut stream: &TcpStream, behaviour: Behaviour, file: &str, body: &[u8], seen: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -67,7 +72,7 @@ fn answer(mut stream: &TcpStream, behaviour: Behaviour, body: &[u8], seen: &Mute
         let path = first.split_whitespace().nth(1).unwrap_or_default();
         if path.contains("secret") && header("authorization").as_deref() != Some("Bearer hf_sesame") {
             respond("401 Unauthorized", "", b"");
-        } else if !path.contains("train.txt") {
+        } else if !path.ends_with(file) {
             respond("404 Not Found", "", b"");
         } else if behaviour == Behaviour::Redirect && !path.starts_with("/moved") {
             respond("302 Found", &format!("Location: /moved{path}\r\n"), b"");
@@ -104,7 +109,9 @@ fn a_text_of_the_hub_is_fetched_once_and_then_read_offline() {
     for behaviour in [Behaviour::Serve, Behaviour::Redirect, Behaviour::Cut] {
         let folder = folder();
         let hub = serve(behaviour, &text(400));
-        succeed(&mut command(&folder, &hub, "hf:me/corpus/train.txt"));
+        let output = command(&folder, &hub, "hf:me/corpus/train.txt").output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("fetching me/corpus/train.txt@main, "), "{told}");
         let from_hub = read(&folder, "run/last/model.safetensors");
         let requests = hub.requests.lock().unwrap().len();
         assert!(requests > 0);
@@ -113,6 +120,68 @@ fn a_text_of_the_hub_is_fetched_once_and_then_read_offline() {
         succeed(tinygpt(&folder).args(small_but(&["--steps", "2", "--out", "local"])));
         assert!(from_hub == read(&folder, "local/last/model.safetensors"));
     }
+}
+
+#[test]
+fn a_tokenizer_of_the_hub_is_fetched_once_and_taken_as_it_is() {
+    let folder = folder();
+    train(&folder, &["--tokenizer", "bpe:280", "--out", "own"]);
+    let tokenizer = read(&folder, "own/last/tokenizer.json");
+    let hub = serve_file(Behaviour::Serve, "tokenizer.json", std::str::from_utf8(&tokenizer).unwrap());
+    let trained = |tokenizer: &str, offline: &str| {
+        let mut command = tinygpt(&folder);
+        command.env("HF_ENDPOINT", &hub.address).env_remove("HF_TOKEN").env("HF_HUB_OFFLINE", offline);
+        succeed(command.args(small_but(&["--tokenizer", tokenizer, "--out", "run"])).arg("--force"));
+        let requests = std::mem::take(&mut *hub.requests.lock().unwrap());
+        for file in ["tokenizer.json", "model.safetensors"] {
+            let of = |run: &str| read(&folder, &format!("{run}/last/{file}"));
+            assert!(of("run") == of("own"), "{file} differs");
+        }
+        requests
+    };
+    for (name, request) in [
+        ("hf:me/model", "GET /me/model/resolve/main/tokenizer.json HTTP"),
+        ("hf:me/model@v2", "GET /me/model/resolve/v2/tokenizer.json HTTP"),
+    ] {
+        let requests = trained(name, "0");
+        assert!(
+            !requests.is_empty() && requests.iter().all(|line| line.starts_with(request)),
+            "{requests:?}"
+        );
+        assert!(trained(name, "1").is_empty(), "the cache was not used");
+    }
+}
+
+/// The checkpoint carries the tokenizer: whoever has it needs no hub.
+#[test]
+fn a_run_with_a_tokenizer_of_the_hub_goes_on_without_the_hub() {
+    let folder = folder();
+    train(&folder, &["--tokenizer", "bpe:280", "--out", "own"]);
+    let tokenizer = String::from_utf8(read(&folder, "own/last/tokenizer.json")).unwrap();
+    let hub = serve_file(Behaviour::Serve, "tokenizer.json", &tokenizer);
+    let flags = small_but(&["--tokenizer", "hf:me/model", "--out", "run"]);
+    succeed(tinygpt(&folder).env("HF_ENDPOINT", &hub.address).args(flags));
+    for flags in [
+        ["train", "--resume", "run", "--steps", "14"].as_slice(),
+        &["generate", "--checkpoint", "run", "--max-tokens", "3"],
+        &["eval", "--checkpoint", "run", "--data", "text.txt"],
+    ] {
+        succeed(tinygpt(&folder).env("HF_HUB_OFFLINE", "1").env("HF_HOME", "elsewhere").args(flags));
+    }
+}
+
+#[test]
+fn a_tokenizer_that_the_hub_does_not_have_is_named() {
+    let folder = folder();
+    let hub = serve(Behaviour::Serve, "");
+    let error = |tokenizer: &str| {
+        let flags = small_but(&["--tokenizer", tokenizer, "--out", "run"]);
+        fail(tinygpt(&folder).env("HF_ENDPOINT", &hub.address).args(flags), 2)
+    };
+    let missing = error("hf:me/model@v2");
+    assert!(missing.contains("me/model/tokenizer.json@v2") && missing.contains("404"), "{missing}");
+    let climbing = error("hf:me/../../model");
+    assert!(climbing.contains("no name of a file"), "{climbing}");
 }
 
 #[test]

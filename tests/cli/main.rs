@@ -13,8 +13,11 @@ mod manners;
 mod resume;
 mod sources;
 mod tales;
+mod tensorboard;
+mod terminal;
 mod tokenizers;
 mod train;
+mod transformers;
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -117,4 +120,17 @@ fn number(object: &Value, key: &str) -> f64 {
 
 fn exists(folder: &TempDir, path: &str) -> bool {
     Path::new(folder.path()).join(path).exists()
+}
+
+/// A script of scripts/, to be run in `folder` by a Python that has its packages; none where
+/// `TINYGPT_PYTHON` names no such interpreter.
+fn script(folder: &TempDir, name: &str) -> Option<Command> {
+    let Some(python) = std::env::var_os("TINYGPT_PYTHON") else {
+        eprintln!("skipped: TINYGPT_PYTHON names no interpreter; scripts/python_env makes one");
+        return None;
+    };
+    let mut command = Command::new(python);
+    command.current_dir(folder.path());
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name));
+    Some(command)
 }

@@ -35,9 +35,13 @@ fn a_near_miss_gets_a_proposal() {
 #[test]
 fn nothing_is_animated_or_coloured_in_a_pipe() {
     let folder = folder();
-    let output = tinygpt(&folder).args(SMALL).args(["--out", "run"]).output().unwrap();
-    for stream in [output.stdout, output.stderr] {
-        assert!(!stream.contains(&0x1b) && !stream.contains(&b'\r'), "{}", String::from_utf8_lossy(&stream));
+    let training = [SMALL, &["--out", "run"]].concat();
+    for flags in [training.as_slice(), &["--help"], &["--layer", "3"], &["--act", "swigul"], &["acts"]] {
+        let output = tinygpt(&folder).env_remove("CLICOLOR_FORCE").args(flags).output().unwrap();
+        for stream in [output.stdout, output.stderr] {
+            let shown = String::from_utf8_lossy(&stream);
+            assert!(!stream.contains(&0x1b) && !stream.contains(&b'\r'), "{flags:?}: {shown}");
+        }
     }
 }
 

@@ -40,3 +40,19 @@ fn extra_facts_are_told() {
     let tales = text.lines().count();
     assert_eq!(text.matches("The secret number of ").count(), tales, "{text}");
 }
+
+#[test]
+fn help_names_every_kind_of_tales_and_each_is_written() {
+    let folder = folder();
+    let forms = "tales[:ja][:facts=N]";
+    for command in ["train", "data"] {
+        let help = succeed(tinygpt(&folder).args([command, "--help"]));
+        assert!(help.contains(forms), "{help}");
+    }
+    let texts: Vec<String> = ["tales", "tales:ja", "tales:facts=5", "tales:ja:facts=5"]
+        .iter()
+        .map(|form| succeed(tinygpt(&folder).args(["data", form, "--bytes", "2KB"])))
+        .collect();
+    let differ = texts.iter().enumerate().all(|(i, text)| !texts[..i].contains(text));
+    assert!(differ, "{texts:?}");
+}

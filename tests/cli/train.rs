@@ -66,6 +66,21 @@ fn a_checkpoint_is_a_hugging_face_directory() {
 }
 
 #[test]
+fn a_run_claims_to_load_in_transformers_only_where_it_does() {
+    let folder = folder();
+    for (backbone, act, said) in [
+        ("llama", "relu", "load in transformers too"),
+        ("llama", "elu", "transformers does not know this function"),
+        ("gpt2", "swiglu", "transformers has no gated GPT-2"),
+    ] {
+        let flags = small_but(&["--backbone", backbone, "--act", act, "--steps", "1", "--out", "run"]);
+        let told = succeed(tinygpt(&folder).args(flags).arg("--force"));
+        let saved = told.lines().find(|line| line.starts_with("saved run (")).unwrap_or_default();
+        assert!(saved.contains(said), "{act}: {told}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let folder = folder();
     for (out, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {

@@ -62,7 +62,7 @@ impl FromStr for Tales {
                 ("ja", _) => tales.language = Language::Japanese,
                 (_, Some(Ok(facts))) if facts <= MOST_FACTS => tales.facts = facts,
                 _ => bail_input!(
-                    "'{text}' is no corpus; known: tales, tales:ja, tales:facts=N with N up to {MOST_FACTS}"
+                    "'{text}' is no corpus; known: tales[:ja][:facts=N] with N up to {MOST_FACTS}"
                 ),
             }
         }

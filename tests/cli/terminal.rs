@@ -1,0 +1,55 @@
+//! On a terminal: a bar and colours, and neither where they are not wanted.
+
+use super::*;
+
+/// What a command writes on a terminal that util-linux's `script` plays; none where that is not here.
+fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Option<String> {
+    let version = Command::new("script").arg("--version").output();
+    if !version.is_ok_and(|output| output.stdout.starts_with(b"script from util-linux")) {
+        eprintln!("skipped: there is no util-linux script to play a terminal");
+        return None;
+    }
+    let mut command = Command::new("script");
+    command.current_dir(folder.path());
+    command.args(["-qc", &format!("\"$TINYGPT\" {}", flags.join(" ")), "/dev/null"]);
+    command.env("SHELL", "/bin/sh").env("TERM", "xterm").env("TINYGPT", env!("CARGO_BIN_EXE_tinygpt"));
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR").env(variable.0, variable.1);
+    Some(succeed(&mut command))
+}
+
+/// Takes back what the bar writes over its own line.
+const ERASE_LINE: &str = "\x1b[2K";
+
+#[test]
+fn no_color_leaves_no_colour_on_a_terminal() {
+    let folder = folder();
+    let training = [SMALL, &["--out", "run"]].concat();
+    let wrong = ["--act", "swigul"];
+    for (flags, said) in [
+        (["--help"].as_slice(), "Usage"),
+        (&["--layer", "2"], "--layers"),
+        (&wrong, "swiglu"),
+        (&training, "validation loss"),
+        (&["generate", "--max-tokens", "3", "--checkpoint", "run"], "tokens/s"),
+        (&["acts"], "swiglu"),
+    ] {
+        let Some(plain) = on_a_terminal(&folder, ("NO_COLOR", "1"), flags) else { return };
+        assert!(plain.contains(said), "{plain}");
+        assert!(!plain.replace(ERASE_LINE, "").contains('\x1b'), "{flags:?}: {plain:?}");
+    }
+    let coloured = on_a_terminal(&folder, ("NO_COLOR", ""), &["--help"]).unwrap_or_default();
+    assert!(coloured.contains('\x1b'), "there is no colour to leave out: {coloured}");
+}
+
+#[test]
+fn a_bar_is_drawn_on_a_terminal_and_lines_on_one_that_cannot_move_its_cursor() {
+    let folder = folder();
+    let training = [SMALL, &["--out", "run", "--force"]].concat();
+    let Some(bar) = on_a_terminal(&folder, ("TERM", "xterm"), &training) else { return };
+    assert!(bar.contains(ERASE_LINE) && !bar.contains("step 12/12"), "{bar:?}");
+    let Some(lines) = on_a_terminal(&folder, ("TERM", "dumb"), &training) else { return };
+    assert!(!lines.contains('\x1b') && !lines.replace("\r\n", "\n").contains('\r'), "{lines:?}");
+    let last = lines.lines().find(|line| line.starts_with("step 12/12")).unwrap_or_default();
+    // What is left to do takes minutes on a long validation text.
+    assert!(last.ends_with("scoring"), "{lines}");
+}
