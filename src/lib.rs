@@ -8,6 +8,7 @@ mod output;
 #[macro_use]
 mod serde_by_name;
 pub mod failure;
+mod memory;
 pub mod random;
 
 pub mod activation;

@@ -23,7 +23,7 @@ pub use fused::Fused;
 pub use gpt::{Gpt, Memory, Observer, Pass, Site};
 pub use params::{Init, ParamSpec, Params, Part, param_specs};
 pub use size::{ModelSize, training_bytes, training_flops_per_token};
-pub use values::{with_values, with_values_mut};
+pub use values::{with_all_values_mut, with_values};
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,29 @@ pub fn with_values<R>(vars: &[Var], f: impl FnOnce(&[&[f32]]) -> R) -> Result<R>
     Ok(f(&values))
 }
 
+/// Calls `f` with the values of several tensors, none of which may be given twice, to be changed.
+pub fn with_all_values_mut<R>(tensors: &[&Tensor], f: impl FnOnce(Vec<&mut [f32]>) -> R) -> Result<R> {
+    fn open<R>(
+        closed: &[&Tensor],
+        opened: Vec<&mut [f32]>,
+        f: impl FnOnce(Vec<&mut [f32]>) -> R,
+    ) -> Result<R> {
+        let Some((first, others)) = closed.split_first() else { return Ok(f(opened)) };
+        let mut result = None;
+        let slot = &mut result;
+        // Boxed: each tensor's closure holds the next one's, and their types must end somewhere.
+        let then: Box<dyn FnOnce(&mut [f32]) -> Result<()>> = Box::new(move |values| {
+            let mut opened: Vec<&mut [f32]> = opened;
+            opened.push(values);
+            *slot = Some(open(others, opened, f)?);
+            Ok(())
+        });
+        with_values_mut(first, then)?;
+        result.ok_or_else(|| candle_core::Error::Msg("a tensor was not opened".into()))
+    }
+    open(tensors, Vec::with_capacity(tensors.len()), f)
+}
+
 /// Calls `f` with the values of a CPU tensor in f32, to be changed.
 pub fn with_values_mut(tensor: &Tensor, f: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<()> {
     struct Change<F>(Mutex<Option<F>>);

@@ -5,7 +5,7 @@ use super::moments::Moments;
 use super::{EPS, corrections};
 use crate::data::Batch;
 use crate::kernels::adamw::{self, Update};
-use crate::model::{Dropout, Gpt, Params, with_values_mut};
+use crate::model::{Dropout, Gpt, ParamSpec, Params, with_all_values_mut};
 use crate::settings::Training;
 use anyhow::{Context, Result};
 use candle_core::Tensor;
@@ -58,9 +58,9 @@ impl Learner for Fused {
     fn update(&mut self, params: &Params, scale: f64, lr: f64, step: usize) -> Result<()> {
         let training = &self.training;
         let (mean_scale, square_scale) = corrections(training, lr, step);
-        for (i, (var, spec)) in params.vars.iter().zip(&params.specs).enumerate() {
+        let update = |spec: &ParamSpec| {
             let decay = if spec.decays() { lr * training.weight_decay } else { 0.0 };
-            let update = Update {
+            Update {
                 beta1: training.beta1 as f32,
                 beta2: training.beta2 as f32,
                 eps: EPS as f32,
@@ -68,22 +68,28 @@ impl Learner for Fused {
                 mean_scale: mean_scale as f32,
                 square_scale: square_scale as f32,
                 keep: (1.0 - decay) as f32,
-            };
-            let gradients = &mut self.sums[i];
-            let (mean, square) = (&self.moments.mean[i], &self.moments.square[i]);
-            with_values_mut(var, |values| {
-                with_values_mut(mean, |mean| {
-                    with_values_mut(square, |square| {
-                        let moments = mean.par_chunks_mut(SHARD).zip(square.par_chunks_mut(SHARD));
-                        let shards = values.par_chunks_mut(SHARD).zip(gradients.par_chunks_mut(SHARD));
-                        shards.zip(moments).for_each(|((values, gradients), (mean, square))| {
-                            adamw::update(update, values, gradients, mean, square);
-                        });
-                        Ok(())
-                    })
+            }
+        };
+        let Moments { mean, square } = &self.moments;
+        let values = params.vars.iter().map(|var| var.as_tensor());
+        let tensors: Vec<&Tensor> = values.chain(mean).chain(square).collect();
+        let sums = &mut self.sums;
+        with_all_values_mut(&tensors, |mut values| {
+            let mut squares = values.split_off(2 * sums.len());
+            let mut means = values.split_off(sums.len());
+            let moments = means.iter_mut().zip(&mut squares);
+            let all = values.iter_mut().zip(sums).zip(moments).zip(&params.specs);
+            let shards: Vec<_> = all
+                .flat_map(|(((values, sums), (mean, square)), spec)| {
+                    let moments = mean.chunks_mut(SHARD).zip(square.chunks_mut(SHARD));
+                    let shards = values.chunks_mut(SHARD).zip(sums.chunks_mut(SHARD)).zip(moments);
+                    shards.map(move |shard| (update(spec), shard))
                 })
-            })?;
-        }
+                .collect();
+            shards.into_par_iter().for_each(|(update, ((values, sums), (mean, square)))| {
+                adamw::update(update, values, sums, mean, square);
+            });
+        })?;
         Ok(())
     }
 
