@@ -2,27 +2,57 @@
 
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, View};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::path::Path;
 
-/// Writes f32 tensors, in the order of their names.
-pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    let mut bytes = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
-        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        bytes.push((name, tensor.dims().to_vec(), raw));
+/// A tensor on the CPU that is turned into bytes when it is written, and not before: a file of all of
+/// them in memory would double what training needs.
+struct Saved(Tensor);
+
+impl View for Saved {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
     }
-    let views = bytes
-        .iter()
-        .map(|(name, shape, raw)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), raw)?)))
-        .collect::<Result<Vec<_>>>()?;
+
+    fn shape(&self) -> &[usize] {
+        self.0.dims()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.data_len());
+        let values = self.0.flatten_all().and_then(|values| values.to_vec1::<f32>());
+        // write_tensors has made the tensor f32 on the CPU: there is nothing left that can fail.
+        for value in values.unwrap_or_default() {
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.elem_count() * size_of::<f32>()
+    }
+}
+
+/// Writes tensors as f32, in the order of their names.
+pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let saved = |(name, tensor): (&String, &Tensor)| {
+        Ok((name.clone(), Saved(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?)))
+    };
+    let tensors = tensors.iter().map(saved).collect::<Result<BTreeMap<_, _>>>()?;
     // transformers refuses a file that does not name the framework it was written for.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    let file = safetensors::serialize(views, Some(metadata))?;
-    std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))
+    let write = || -> Result<()> {
+        // safetensors replaces the file by a private one: it is to be as readable as any other.
+        let permissions = File::create(path)?.metadata()?.permissions();
+        safetensors::serialize_to_file(tensors, Some(metadata), path)?;
+        std::fs::set_permissions(path, permissions)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads exactly the tensors that `expected` names, of exactly those shapes.

@@ -136,7 +136,8 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
 
 /// Refuses a run that cannot fit, before it takes the memory.
 fn check_memory(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
-    let needed = training_bytes(&recipe.model(dataset.tokenizer.vocab_size())?, recipe.training.batch_size);
+    let config = recipe.model(dataset.tokenizer.vocab_size())?;
+    let needed = training_bytes(&config, recipe.training.batch_size, recipe.ops);
     match available_memory() {
         Some(available) if needed > 1.5 * available => bail_input!(
             "this needs about {}B of memory, and {}B are free: try a smaller --batch-size, --context, --dim or --layers",

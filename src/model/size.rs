@@ -1,7 +1,7 @@
 //! How large a model is: parameters by part, arithmetic per token, memory to train.
 
 use super::params::{Part, param_specs};
-use crate::settings::ModelConfig;
+use crate::settings::{ModelConfig, Ops};
 
 /// Counts of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +45,23 @@ pub fn training_flops_per_token(config: &ModelConfig) -> f64 {
     (6 * (weights + head)) as f64 + (12 * config.layers * config.dim * config.context) as f64
 }
 
-/// Bytes that training needs, to a third: parameters, gradients and AdamW's two moments, and what
-/// the composition keeps for the backward pass, its gradients included.
-pub fn training_bytes(config: &ModelConfig, batch_size: usize) -> f64 {
+/// Bytes that training needs, to a third: parameters, gradients, AdamW's two moments and a copy, and
+/// what is kept for the backward pass, its gradients included.
+pub fn training_bytes(config: &ModelConfig, batch_size: usize, ops: Ops) -> f64 {
     /// The process before it trains.
-    const BASE: f64 = 60e6;
-    let size = ModelSize::new(config);
-    let rows = (batch_size * config.context) as f64;
+    const BASE: f64 = 30e6;
+    let rows = batch_size * config.context;
+    let activations = match ops {
+        Ops::Plain => composition_values(config, rows as f64),
+        Ops::Fused => super::fused::values(config, batch_size) as f64,
+    };
+    BASE + 4.0 * (5.0 * ModelSize::new(config).total as f64 + activations)
+}
+
+/// Values that the composition holds for `rows` tokens at most, fitted to the peak memory of four
+/// shapes: see docs/decisions.md.
+fn composition_values(config: &ModelConfig, rows: f64) -> f64 {
     let (dim, ffn, heads) = (config.dim as f64, config.ffn_dim as f64, config.heads as f64);
-    // Values per token and layer, fitted to the peak memory of four shapes: see docs/decisions.md.
     let kept = 36.0 * dim + 14.0 * ffn + 10.0 * heads * config.context as f64;
-    let head = 6.0 * config.vocab_size as f64;
-    BASE + 4.0 * (5.0 * size.total as f64 + rows * (kept * config.layers as f64 + head))
+    rows * (kept * config.layers as f64 + 6.0 * config.vocab_size as f64)
 }

@@ -215,15 +215,17 @@ impl<'a> Session<'a> {
             first_step: self.state.step,
             steps,
             epochs: tokens / (batches.windows() * config.context) as f64,
-            memory: model::training_bytes(config, training.batch_size),
+            memory: model::training_bytes(config, training.batch_size, self.recipe.ops),
             seconds: seconds * (steps - self.state.step.min(steps)) as f64,
             ffn_output_rms: self.ffn_output_rms(&batch.inputs)?,
         })
     }
 
-    /// Root mean square of all FFN outputs over a batch.
+    /// Root mean square of all FFN outputs over the first sequences of a batch: a few hundred tokens tell
+    /// it well enough.
     fn ffn_output_rms(&self, inputs: &[u32]) -> Result<f64> {
         let context = self.model.config.context;
+        let inputs = &inputs[..inputs.len().min(context * 256usize.div_ceil(context))];
         let ids = Tensor::from_slice(inputs, (inputs.len() / context, context), self.model.device())?;
         let mut squares = Vec::new();
         let mut observer = |site: Site, _layer: usize, x: &Tensor| {

@@ -2,6 +2,7 @@
 
 mod acts;
 mod bad_input;
+mod bench;
 mod compare;
 mod default_run;
 mod eval;

@@ -3,10 +3,11 @@
 
 use super::forward::Context;
 use super::weight_gradients::{Gradients, Product};
-use super::workspace::Gradient;
+use super::workspace::{Gradient, Shape};
 use crate::kernels::matmul::{Into, Matrix};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::{loss, norm};
+use crate::settings::ModelConfig;
 use rayon::prelude::*;
 
 /// Logits kept at a time: 64 MB.
@@ -23,12 +24,18 @@ struct Tile<'a> {
     losses: &'a mut [f32],
 }
 
-impl Context<'_> {
-    /// Rows of one task: no more than a thread's share of a slab.
-    fn head_tile_rows(&self) -> usize {
-        (SLAB / 8 / self.config.vocab_size).clamp(1, self.shape.tile_rows())
-    }
+/// Rows of one task: no more than a thread's share of a slab.
+fn tile_rows(config: &ModelConfig, shape: Shape) -> usize {
+    (SLAB / 8 / config.vocab_size).clamp(1, shape.tile_rows())
+}
 
+/// Rows whose logits are kept together: whole tiles.
+pub fn slab_rows(config: &ModelConfig, shape: Shape) -> usize {
+    let rows = tile_rows(config, shape);
+    (SLAB / config.vocab_size / rows * rows).clamp(rows, shape.rows().next_multiple_of(rows))
+}
+
+impl Context<'_> {
     fn logits(&self, x: &[f32], normed: &mut [f32], logits: &mut [f32]) {
         norm::forward(self.layout.norm.of(self.weights, self.config.norm_eps), x, normed);
         self.layout.head.forward(self.weights, normed, logits, self.config.vocab_size);
@@ -36,7 +43,7 @@ impl Context<'_> {
 
     /// Negative log-likelihoods (N) of targets (N) after the last residual stream x (N, C).
     pub fn losses(&self, x: &[f32], targets: &[u32], losses: &mut [f32]) {
-        let (rows, dim) = (self.head_tile_rows(), self.config.dim);
+        let (rows, dim) = (tile_rows(self.config, self.shape), self.config.dim);
         let tasks = losses.par_chunks_mut(rows).zip(targets.par_chunks(rows)).zip(x.par_chunks(rows * dim));
         tasks.for_each(|((losses, targets), x)| {
             let mut logits = Scratch::new(targets.len() * self.config.vocab_size);
@@ -56,8 +63,9 @@ impl Context<'_> {
         to: &mut Gradient,
         sums: &mut Gradients,
     ) {
-        let (rows, dim, vocab) = (self.head_tile_rows(), self.config.dim, self.config.vocab_size);
-        let slab = (SLAB / vocab / rows * rows).clamp(rows, self.shape.rows().next_multiple_of(rows));
+        let (dim, vocab) = (self.config.dim, self.config.vocab_size);
+        let rows = tile_rows(self.config, self.shape);
+        let slab = slab_rows(self.config, self.shape);
         to.logits.resize(slab.min(self.shape.rows()) * vocab, 0.0);
         to.d_norm.resize(self.shape.rows().div_ceil(rows) * 2 * dim, 0.0);
         let Gradient { logits, dx, ffn_normed: normed, d_norm, .. } = to;

@@ -30,6 +30,19 @@ use workspace::{Gradient, Kept, Shape};
 /// the other, so that a large batch needs no more memory.
 const TOKENS_TOGETHER: usize = 2048;
 
+/// Sequences of `tokens` tokens that go through the model together.
+fn sequences_together(tokens: usize) -> usize {
+    (TOKENS_TOGETHER / tokens).max(1)
+}
+
+/// Values that the buffers of a training step hold.
+pub fn values(config: &ModelConfig, batch_size: usize) -> usize {
+    let sequences = batch_size.min(sequences_together(config.context));
+    let shape = Shape { sequences, tokens: config.context, first_row: 0 };
+    shape.rows() * (workspace::kept_width(config) * config.layers + workspace::gradient_width(config))
+        + head::slab_rows(config, shape) * config.vocab_size
+}
+
 /// A model's shape and the buffers that its passes share.
 pub struct Fused {
     config: ModelConfig,
@@ -67,7 +80,7 @@ impl Fused {
         with_values(&params.vars, |weights| {
             let kept = &mut self.workspace.lock().unwrap_or_else(PoisonError::into_inner).scoring;
             let weights = Weights { values: weights, turned: &[] };
-            let group = tokens * (TOKENS_TOGETHER / tokens).max(1);
+            let group = tokens * sequences_together(tokens);
             let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
             for ((ids, targets), losses) in groups {
                 let shape = Shape { sequences: ids.len() / tokens, tokens, first_row: 0 };
@@ -104,7 +117,7 @@ impl Fused {
             self.layout.turn(weights, turned);
             let weights = Weights { values: weights, turned };
             let sums = &mut Gradients::new(sums);
-            let group = tokens * (TOKENS_TOGETHER / tokens).max(1);
+            let group = tokens * sequences_together(tokens);
             let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
             for (i, ((ids, targets), losses)) in groups.enumerate() {
                 let shape = Shape { sequences: ids.len() / tokens, tokens, first_row: i * group };

@@ -27,6 +27,25 @@ impl Shape {
     }
 }
 
+/// Queries, keys and values of a row.
+fn qkv_width(config: &ModelConfig) -> usize {
+    (config.heads + 2 * config.kv_heads) * config.head_dim()
+}
+
+fn gate_width(config: &ModelConfig) -> usize {
+    if config.act.gated { config.ffn_dim } else { 0 }
+}
+
+/// Values of a row in [`Kept`], for each layer.
+pub fn kept_width(config: &ModelConfig) -> usize {
+    3 * config.dim + qkv_width(config) + config.heads + config.ffn_dim + gate_width(config)
+}
+
+/// Values of a row in [`Gradient`].
+pub fn gradient_width(config: &ModelConfig) -> usize {
+    6 * config.dim + 2 * qkv_width(config) + 2 * config.ffn_dim + gate_width(config)
+}
+
 /// What the forward pass leaves behind: for every layer where a backward pass follows, otherwise for
 /// the layer at work. N rows, C = dim, F = ffn_dim.
 #[derive(Default)]
@@ -50,8 +69,7 @@ pub struct Kept {
 impl Kept {
     /// Makes room for `rows` rows of `layers` layers.
     pub fn resize(&mut self, config: &ModelConfig, rows: usize, layers: usize) {
-        let width = (config.heads + 2 * config.kv_heads) * config.head_dim();
-        let gate = if config.act.gated { config.ffn_dim } else { 0 };
+        let (width, gate) = (qkv_width(config), gate_width(config));
         resize(&mut self.x, layers + 1, rows * config.dim);
         resize(&mut self.qkv, layers, rows * width);
         resize(&mut self.mixed, layers, rows * config.dim);
@@ -102,8 +120,7 @@ pub struct Gradient {
 impl Gradient {
     pub fn resize(&mut self, config: &ModelConfig, shape: Shape, dropout: bool) {
         let rows = shape.rows();
-        let width = (config.heads + 2 * config.kv_heads) * config.head_dim();
-        let gate = if config.act.gated { config.ffn_dim } else { 0 };
+        let (width, gate) = (qkv_width(config), gate_width(config));
         let (dim, ffn_dim) = (config.dim, config.ffn_dim);
         let masked = if dropout { dim } else { 0 };
         for (buffer, width) in [
