@@ -18,6 +18,7 @@ pub fn with_values<R>(vars: &[Var], f: impl FnOnce(&[&[f32]]) -> R) -> Result<R>
 
 /// Calls `f` with the values of several tensors, none of which may be given twice, to be changed.
 pub fn with_all_values_mut<R>(tensors: &[&Tensor], f: impl FnOnce(Vec<&mut [f32]>) -> R) -> Result<R> {
+    type Change<'a> = Box<dyn FnOnce(&mut [f32]) -> Result<()> + 'a>;
     fn open<R>(
         closed: &[&Tensor],
         opened: Vec<&mut [f32]>,
@@ -27,7 +28,7 @@ pub fn with_all_values_mut<R>(tensors: &[&Tensor], f: impl FnOnce(Vec<&mut [f32]
         let mut result = None;
         let slot = &mut result;
         // Boxed: each tensor's closure holds the next one's, and their types must end somewhere.
-        let then: Box<dyn FnOnce(&mut [f32]) -> Result<()>> = Box::new(move |values| {
+        let then: Change = Box::new(move |values| {
             let mut opened: Vec<&mut [f32]> = opened;
             opened.push(values);
             *slot = Some(open(others, opened, f)?);

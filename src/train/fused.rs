@@ -8,7 +8,7 @@ use crate::kernels::adamw::{self, Update};
 use crate::model::{Dropout, Gpt, ParamSpec, Params, with_all_values_mut};
 use crate::settings::Training;
 use anyhow::{Context, Result};
-use candle_core::Tensor;
+use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -71,7 +71,7 @@ impl Learner for Fused {
             }
         };
         let Moments { mean, square } = &self.moments;
-        let values = params.vars.iter().map(|var| var.as_tensor());
+        let values = params.vars.iter().map(Var::as_tensor);
         let tensors: Vec<&Tensor> = values.chain(mean).chain(square).collect();
         let sums = &mut self.sums;
         with_all_values_mut(&tensors, |mut values| {
