@@ -50,12 +50,14 @@ pub fn training_flops_per_token(config: &ModelConfig) -> f64 {
 pub fn training_bytes(config: &ModelConfig, batch_size: usize, ops: Ops) -> f64 {
     /// The process before it trains.
     const BASE: f64 = 30e6;
-    let rows = batch_size * config.context;
+    let rows = batch_size as f64 * config.context as f64;
     let activations = match ops {
-        Ops::Plain => composition_values(config, rows as f64),
+        Ops::Plain => composition_values(config, rows),
         Ops::Fused => super::fused::values(config, batch_size) as f64,
     };
-    BASE + 4.0 * (5.0 * ModelSize::new(config).total as f64 + activations)
+    // A batch's ids, targets and losses.
+    let batch = 3.0 * rows;
+    BASE + 4.0 * (5.0 * ModelSize::new(config).total as f64 + activations + batch)
 }
 
 /// Values that the composition holds for `rows` tokens at most, fitted to the peak memory of four
