@@ -5,6 +5,7 @@
 //! size, V vocabulary. Between layers, activations are (B T, C): one row per token.
 
 mod attention;
+mod dispatch;
 mod dropout;
 mod ffn;
 mod fused;
@@ -15,15 +16,14 @@ mod ops;
 mod params;
 mod rope;
 mod size;
-mod values;
 
 pub use attention::Cache;
+pub use dispatch::Memory;
 pub use dropout::Dropout;
-pub use fused::Fused;
-pub use gpt::{Gpt, Memory, Observer, Pass, Site};
+pub use fused::{Fused, with_all_values_mut};
+pub use gpt::{Gpt, Observer, Pass, Site};
 pub use params::{Init, ParamSpec, Params, Part, param_specs};
 pub use size::{ModelSize, training_bytes, training_flops_per_token};
-pub use values::{with_all_values_mut, with_values};
 
 #[cfg(test)]
 mod tests;

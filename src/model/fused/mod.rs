@@ -10,12 +10,12 @@ mod decode;
 mod forward;
 mod head;
 mod layout;
+mod values;
 mod weight_gradients;
 mod workspace;
 
 use super::dropout::Dropout;
 use super::params::Params;
-use super::values::with_values;
 use crate::kernels::rope::Angles;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
@@ -23,6 +23,8 @@ pub use decode::Cache;
 use forward::Context;
 use layout::{Layout, Weights};
 use std::sync::{Mutex, PoisonError};
+pub use values::with_all_values_mut;
+use values::with_values;
 use weight_gradients::Gradients;
 use workspace::{Gradient, Kept, Shape};
 
