@@ -135,3 +135,50 @@ pub fn matmul(a: Matrix, b: Matrix, out: MatrixMut, into: Into) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(n: usize, phase: f32) -> Vec<f32> {
+        (0..n).map(|i| (0.7 * i as f32 + phase).sin()).collect()
+    }
+
+    /// Odd sizes, one row, strided and transposed operands, and rows of the result that are apart, against
+    /// sums in f64.
+    #[test]
+    fn products_equal_sums_in_f64() {
+        for (m, k, n) in [(1, 1, 1), (1, 5, 7), (3, 4, 5), (65, 33, 70), (130, 3, 17)] {
+            let (a, b, apart) = (values(m * (k + 2), 0.0), values(n * k, 1.0), n + 3);
+            let (left, right) = (Matrix::strided(&a, m, k, k + 2), Matrix::new(&b, n, k).t());
+            let mut out = values(m * apart, 2.0);
+            let before = out.clone();
+            for into in [Into::Replace, Into::Add] {
+                matmul(left, right, MatrixMut::strided(&mut out, m, n, apart), into);
+            }
+            for i in 0..m {
+                for j in 0..apart {
+                    let product = |l: usize| f64::from(a[i * (k + 2) + l]) * f64::from(b[j * k + l]);
+                    let at = i * apart + j;
+                    // Written once and added once; what lies between two rows stays.
+                    let want =
+                        if j < n { 2.0 * (0..k).map(product).sum::<f64>() } else { f64::from(before[at]) };
+                    assert!((f64::from(out[at]) - want).abs() < 1e-4, "{m} x {k} x {n}: {} {want}", out[at]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in 11 values")]
+    fn a_matrix_longer_than_its_slice_is_refused() {
+        Matrix::new(&[0.0; 11], 3, 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "shapes do not fit")]
+    fn products_of_shapes_that_do_not_fit_are_refused() {
+        let (a, mut out) = ([0.0; 12], [0.0; 16]);
+        matmul(Matrix::new(&a, 4, 3), Matrix::new(&a, 4, 3), MatrixMut::new(&mut out, 4, 4), Into::Replace);
+    }
+}

@@ -1,8 +1,8 @@
-//! Fast arithmetic on slices: SIMD by plain loops, no candle types, no threads of its own.
+//! Fast arithmetic on slices: SIMD by plain loops, no candle types.
 //!
 //! Each loop is compiled for several instruction sets and the best one the processor has is taken
-//! when it runs. A kernel works on the rows it is given, on the thread that calls it; who calls it
-//! cuts the rows by shape alone. Sums are kept in a fixed number of lanes. So the same input gives the
+//! when it runs. A kernel works on the rows it is given, on the thread that calls it, and who calls it
+//! cuts the rows by shape alone; only `matvec`, which has a single row, cuts its own work. Sums are kept in a fixed number of lanes. So the same input gives the
 //! same bits with any number of threads.
 
 pub mod activate;
