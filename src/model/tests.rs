@@ -358,3 +358,36 @@ fn kernels_refuse_tokens_beyond_the_vocabulary() {
     let error = model.losses(&[1, 11], &[1, 1], 2).unwrap_err().to_string();
     assert!(error.contains("token 11 is not below the vocabulary of 11"), "{error}");
 }
+
+/// A prompt at once and then token by token, from no prompt at all to a full context: the logits after
+/// each token against the composition in f64.
+#[test]
+fn decoding_by_kernels_predicts_what_the_composition_predicts() {
+    let ids = [3, 1, 4, 1, 5, 9, 2, 6];
+    for backbone in BACKBONES {
+        for (act, tied) in [("gelu", true), ("swiglu", false)] {
+            let config = ModelConfig { tied, ffn_dim: 23, ..config(backbone, act) };
+            let plain = model_with(&config, DType::F64, Ops::Plain);
+            let fused = model_with(&config, DType::F32, Ops::Fused);
+            let all = Tensor::new(&ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+            let want: Vec<Vec<f64>> = plain.forward(&all, &mut Pass::default()).unwrap().to_vec2().unwrap();
+            for prompt in [1, 5, 8] {
+                let mut memory = fused.memory();
+                let mut assert_next = |ids: &[u32]| {
+                    let got = fused.read(ids, &mut memory).unwrap();
+                    for (got, want) in got.iter().zip(&want[memory.len() - 1]) {
+                        let case =
+                            format!("{backbone:?} {act}, {} tokens of which {prompt} at once", memory.len());
+                        assert!((f64::from(*got) - want).abs() < 1e-5, "{case}: {got}, {want}");
+                    }
+                };
+                assert_next(&ids[..prompt]);
+                for id in &ids[prompt..] {
+                    assert_next(&[*id]);
+                }
+                let error = fused.read(&[1], &mut memory).unwrap_err().to_string();
+                assert!(error.contains("9 tokens exceed the context of 8"), "{error}");
+            }
+        }
+    }
+}

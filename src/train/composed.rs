@@ -8,7 +8,6 @@ use crate::model::{Dropout, Gpt, Params, Pass};
 use crate::settings::Training;
 use anyhow::Result;
 use candle_core::Tensor;
-use std::collections::{BTreeMap, HashMap};
 
 /// The learner that runs on every device.
 pub struct Composed {
@@ -82,12 +81,7 @@ impl Learner for Composed {
         Ok(())
     }
 
-    fn moments(&self, params: &Params) -> BTreeMap<String, Tensor> {
-        self.moments.by_name(params)
-    }
-
-    fn restore(&mut self, params: &Params, moments: HashMap<String, Tensor>) -> Result<()> {
-        self.moments = Moments::from_names(params, moments)?;
-        Ok(())
+    fn moments(&mut self) -> &mut Moments {
+        &mut self.moments
     }
 }

@@ -10,7 +10,6 @@ use crate::settings::Training;
 use anyhow::{Context, Result};
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
 
 /// Elements that one task works on.
 const SHARD: usize = 32 * 1024;
@@ -93,12 +92,7 @@ impl Learner for Fused {
         Ok(())
     }
 
-    fn moments(&self, params: &Params) -> BTreeMap<String, Tensor> {
-        self.moments.by_name(params)
-    }
-
-    fn restore(&mut self, params: &Params, moments: HashMap<String, Tensor>) -> Result<()> {
-        self.moments = Moments::from_names(params, moments)?;
-        Ok(())
+    fn moments(&mut self) -> &mut Moments {
+        &mut self.moments
     }
 }

@@ -2,12 +2,11 @@
 
 use super::composed::Composed;
 use super::fused::Fused;
+use super::moments::Moments;
 use crate::data::Batch;
 use crate::model::{Dropout, Gpt, Params};
 use crate::settings::Training;
 use anyhow::Result;
-use candle_core::Tensor;
-use std::collections::{BTreeMap, HashMap};
 
 /// Sums gradients over the passes of a step and updates the model with them.
 pub trait Learner {
@@ -23,11 +22,8 @@ pub trait Learner {
     /// Update number `step`, counted from 0, with `scale` times the sum, which is then forgotten.
     fn update(&mut self, params: &Params, scale: f64, lr: f64, step: usize) -> Result<()>;
 
-    /// The optimizer's state by name, for a checkpoint: `{parameter}.m` and `{parameter}.v`.
-    fn moments(&self, params: &Params) -> BTreeMap<String, Tensor>;
-
-    /// Restores what [`Learner::moments`] gave.
-    fn restore(&mut self, params: &Params, moments: HashMap<String, Tensor>) -> Result<()>;
+    /// The optimizer's state, to be saved and restored.
+    fn moments(&mut self) -> &mut Moments;
 }
 
 /// The learner for a model.

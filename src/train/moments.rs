@@ -18,7 +18,7 @@ impl Moments {
         Ok(Moments { mean: zeros()?, square: zeros()? })
     }
 
-    /// By name, for a checkpoint.
+    /// By name, for a checkpoint: `{parameter}.m` and `{parameter}.v`.
     pub fn by_name(&self, params: &Params) -> BTreeMap<String, Tensor> {
         let named = |suffix: &'static str, moments: &[Tensor]| -> Vec<(String, Tensor)> {
             let names = params.specs.iter().map(|spec| format!("{}.{suffix}", spec.name));

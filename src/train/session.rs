@@ -96,7 +96,7 @@ impl<'a> Session<'a> {
         let mut session = Session::new(recipe, dataset, run, model, state)?;
         let shapes = Moments::shapes(&session.model.params);
         let moments = checkpoint::read_tensors(&directory.join("optimizer.safetensors"), &shapes, device)?;
-        session.learner.restore(&session.model.params, moments)?;
+        *session.learner.moments() = Moments::from_names(&session.model.params, moments)?;
         let step = session.state.step as u64;
         let metrics = session.run.metrics();
         let done = |line: &&Value| line["step"].as_u64() <= Some(step);
@@ -314,13 +314,13 @@ impl<'a> Session<'a> {
         Ok(sample.text)
     }
 
-    fn save(&self) -> Result<PathBuf> {
+    fn save(&mut self) -> Result<PathBuf> {
         let path = self.run.step_dir(self.state.step);
         let contents = Checkpoint {
             model: &self.model,
             tokenizer: &self.dataset.tokenizer,
             trainer: &self.state,
-            moments: self.learner.moments(&self.model.params),
+            moments: self.learner.moments().by_name(&self.model.params),
         };
         checkpoint::save(&path, &contents)?;
         self.run.point(LAST, self.state.step)?;
