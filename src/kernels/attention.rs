@@ -203,20 +203,20 @@ pub fn backward(
     for g in 0..group {
         let head = kv * group + g;
         let queries = load(shape, qkv, width, head, shape.scale(), angles);
-        let d_out = load(shape, d_mixed, heads * d, head, 1.0, None);
+        let d_out = Matrix::strided(&d_mixed[head * d..], tokens, d, heads * d);
         let (mixed, log_sums) = (&mixed[g * head_size..][..head_size], &log_sums[g * tokens..][..tokens]);
         let d_queries = &mut d_queries[g * head_size..][..head_size];
         for (start, end) in shape.tiles() {
             let (n, rows) = (end - start, start * d..end * d);
             let (weights, d_scores) = (&mut weights[..n * end], &mut d_scores[..n * end]);
             let queries = Matrix::new(&queries[rows.clone()], n, d);
-            let d_tile = Matrix::new(&d_out[rows.clone()], n, d);
+            let d_tile = d_out.row_range(start..end);
             let keys_t = Matrix::strided(&keys_t, d, end, tokens);
             let values_t = Matrix::strided(&values_t, d, end, tokens);
             matmul(queries, keys_t, MatrixMut::new(weights, n, end), Into::Replace);
             matmul(d_tile, values_t, MatrixMut::new(d_scores, n, end), Into::Replace);
-            let (out, d_out) = (&mixed[rows.clone()], &d_out[rows.clone()]);
-            softmax_backward(weights, d_scores, start, end, &log_sums[start..end], out, d_out);
+            let out = &mixed[rows.clone()];
+            softmax_backward(weights, d_scores, start, end, &log_sums[start..end], out, d_tile);
             let (weights, d_scores) = (Matrix::new(weights, n, end), Matrix::new(d_scores, n, end));
             let keys = Matrix::new(&keys[..end * d], end, d);
             let to = |values, rows| MatrixMut::new(values, rows, d);
@@ -244,13 +244,13 @@ fn softmax_backward(
     end: usize,
     log_sums: &[f32],
     out: &[f32],
-    d_out: &[f32],
+    d_out: Matrix,
 ) {
     const FMA: bool = fused!();
     let d = out.len() / log_sums.len();
     let rows = scores.chunks_exact_mut(end).zip(d_weights.chunks_exact_mut(end)).zip(log_sums);
     for (i, ((row, d_row), log_sum)) in rows.enumerate() {
-        let (out, d_out) = (&out[i * d..][..d], &d_out[i * d..][..d]);
+        let (out, d_out) = (&out[i * d..][..d], d_out.row(i));
         let mean = sum([out, d_out], |[out, d_out]| out * d_out);
         let seen = start + i + 1;
         let padded = seen.next_multiple_of(LANES).min(end);

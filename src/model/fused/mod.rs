@@ -80,8 +80,10 @@ impl Fused {
         self.check_ids(targets)?;
         let mut losses = vec![0.0; ids.len()];
         with_values(&params.vars, |weights| {
-            let kept = &mut self.workspace.lock().unwrap_or_else(PoisonError::into_inner).scoring;
-            let weights = Weights { values: weights, turned: &[] };
+            let workspace = &mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
+            let Workspace { scoring: kept, turned, .. } = workspace;
+            self.layout.turn(weights, turned);
+            let weights = Weights { values: weights, turned };
             let group = tokens * sequences_together(tokens);
             let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
             for ((ids, targets), losses) in groups {
