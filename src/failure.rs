@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Failure {
     /// The command line or an input file is wrong; the message says what, where and what to do.
     Input(String),
+    /// Another process is at work where this one would write.
+    Busy(String),
     /// The loss stopped being a number.
     Diverged(String),
     /// A signal asked to stop; what was done is saved.
@@ -16,7 +18,7 @@ pub enum Failure {
 impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Input(_) => 2,
+            Failure::Input(_) | Failure::Busy(_) => 2,
             Failure::Diverged(_) => 3,
             Failure::Interrupted(_) => 130,
         }
@@ -26,9 +28,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Input(message) | Failure::Diverged(message) | Failure::Interrupted(message) => {
-                f.write_str(message)
-            }
+            Failure::Input(message)
+            | Failure::Busy(message)
+            | Failure::Diverged(message)
+            | Failure::Interrupted(message) => f.write_str(message),
         }
     }
 }

@@ -65,6 +65,25 @@ unsafe impl GlobalAlloc for HugePages {
     }
 }
 
+/// The most memory that this process has held, or has held since [`forget_peak`], in bytes, where the
+/// system tells.
+pub fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+/// Has [`peak`] begin anew with what is held now, once freed memory has gone back to the system.
+pub fn forget_peak() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it may be called at any time, and only gives back memory that nothing points to.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    // Where this is refused, the peak is that of the whole process.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

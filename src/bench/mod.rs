@@ -132,10 +132,3 @@ pub fn activation_costs(duration: Duration) -> Result<Vec<ActivationCost>> {
     }
     Ok(costs)
 }
-
-/// The most memory that this process has held so far, in bytes, where the system tells.
-pub fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
-}

@@ -28,6 +28,8 @@ pub struct TrainerState {
     pub params: usize,
     /// Mean loss of the last step's batch, nats per token.
     pub train_loss: f64,
+    /// Root mean square of the FFN's outputs before the first step.
+    pub ffn_output_rms: f64,
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the text.
     pub data: String,
 }

@@ -102,7 +102,7 @@ fn train(
 
 /// The most memory held so far, where the system tells.
 fn megabytes() -> Option<f64> {
-    bench::peak_memory().map(|bytes| bytes as f64 / 1e6)
+    crate::memory::peak().map(|bytes| bytes as f64 / 1e6)
 }
 
 fn show(found: &serde_json::Map<String, Value>) -> Result<()> {

@@ -1,219 +1,213 @@
-//! The runs of a comparison, done or still to do.
+//! The directory of a comparison: its runs, done or still to do, by any number of processes.
+//!
+//! ```text
+//! runs/compare/
+//!   compare.json            what all runs have in common
+//!   relu-seed1/  ...        runs, each locked by the process that trains it
+//!   results.jsonl           one line per finished run
+//!   report.html             what they say together
+//! ```
 
-use super::statistics::{Interval, Summary, paired_difference, summarize};
-use crate::activation::Activation;
+use super::results::{Line, Results};
+use super::{Design, Run};
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::run::{LAST, RunDir, append_line, lock};
+use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::run::{LAST, RunDir, lock};
 use crate::settings::{Recipe, Settings};
-use crate::train::{Outcome, Session, Watcher};
-use crate::{bail_input, input_error};
-use anyhow::{Context, Result};
+use crate::train::{Session, Watcher};
+use crate::{bail_input, input_error, memory};
+use anyhow::Result;
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-const RESULTS: &str = "results.jsonl";
-const SETTINGS: &str = "compare.json";
+const COMPARISON: &str = "compare.json";
 
-/// One run: an activation and a seed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Run {
-    pub act: Activation,
-    pub seed: u64,
+/// What every run of a comparison has in common, and the comparison's own settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    pub design: Design,
+    /// The settings that all runs share.
+    pub settings: Settings,
+    /// The text and its tokenizer: [`Dataset::fingerprint`].
+    pub text: String,
+    /// The command that began it.
+    pub command: String,
 }
 
-/// A line of `results.jsonl`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Line {
-    act: Activation,
-    seed: u64,
-    outcome: Option<Outcome>,
-    /// Why there is no outcome.
-    diverged: Option<String>,
+impl Comparison {
+    /// What must be equal for runs to be compared: all but which runs there are, and how they are shown.
+    fn identity(&self) -> Value {
+        let mut settings = self.settings.to_map();
+        for own in ["act", "seed", "threads", "keep"] {
+            settings.remove(own);
+        }
+        let is_grid = !self.design.rates.is_empty();
+        if is_grid {
+            settings.remove("lr");
+        }
+        let Design { matching, match_init, .. } = self.design;
+        serde_json::json!({
+            "settings": settings, "text": self.text, "grid": is_grid, "matching": matching, "match_init": match_init,
+        })
+    }
 }
 
-/// An activation's runs, summed up.
-#[derive(Clone, Debug)]
-pub struct Arm {
-    pub act: Activation,
-    pub params: usize,
-    pub ffn_dim: usize,
-    /// Validation loss at the end, over seeds.
-    pub loss: Summary,
-    /// Perplexity of the validation text, over seeds.
-    pub perplexity: Summary,
-    pub bits_per_byte: f64,
-    /// The loss of the distribution that the text was drawn from, where known.
-    pub floor: Option<f64>,
-    pub tokens_per_second: f64,
-    /// Loss minus the baseline's, paired by seed; none for the baseline itself.
-    pub difference: Option<Interval>,
+/// What became of the attempt to train a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    Done,
+    /// Another process is at it.
+    Busy,
 }
 
-/// A directory of paired runs.
+/// A comparison in its directory.
 pub struct Grid {
     path: PathBuf,
+    comparison: Comparison,
     recipe: Recipe,
-    lines: Vec<Line>,
-    _lock: fs::File,
+    pub results: Results,
 }
 
 impl Grid {
     /// Opens or begins a comparison in `path`. Finished runs are kept if they were made with the
     /// same settings on the same text; if not, the directory is refused, or begun anew with `force`.
-    pub fn open(path: &Path, recipe: &Recipe, dataset: &Dataset, force: bool) -> Result<Grid> {
+    pub fn open(path: &Path, recipe: &Recipe, comparison: Comparison, force: bool) -> Result<Grid> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
         let is_empty = path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-        if !is_empty && !path.join(SETTINGS).exists() {
+        if !is_empty && !path.join(COMPARISON).exists() && !path.join("lock").exists() {
             bail_input!("{shown} is not empty and holds no comparison; name another --out");
         }
-        let (path, recipe) = (path.to_path_buf(), recipe.clone());
-        let mut grid = Grid { _lock: lock(&path)?, path, recipe, lines: Vec::new() };
-        let path = &grid.path;
-        let asked = grid.identity(dataset);
-        let saved = fs::read_to_string(path.join(SETTINGS)).ok();
-        match saved.map(|text| serde_json::from_str::<serde_json::Value>(&text)) {
-            Some(Ok(saved)) if saved == asked => {}
+        let _lock = wait_for_lock(path)?;
+        match read(path) {
+            Some(Ok(saved)) if saved.identity() == comparison.identity() => {}
             Some(_) if !force => bail_input!(
                 "{shown} holds a comparison with other settings or another text: name another --out, or replace it by --force"
             ),
-            _ => {
-                let _ = fs::remove_file(path.join(RESULTS));
-                for entry in fs::read_dir(path)?.flatten() {
-                    // Runs of the comparison that is replaced must not be resumed. A link is not ours.
-                    let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                    let holds_run = entry.path().join(LAST).symlink_metadata().is_ok();
-                    if is_directory && holds_run && is_run_name(&entry.file_name()) {
-                        RunDir::create(&entry.path(), true)?;
-                    }
-                }
-                fs::write(path.join(SETTINGS), serde_json::to_string_pretty(&asked)? + "\n")?;
-            }
+            Some(_) => clear(path)?,
+            None => {}
         }
-        grid.lines = grid.read_lines()?;
-        Ok(grid)
+        write(path, &comparison)?;
+        let results = Results::open(path)?;
+        Ok(Grid { path: path.to_path_buf(), comparison, recipe: recipe.clone(), results })
     }
 
-    /// What all runs have in common: everything but activation and seed.
-    fn identity(&self, dataset: &Dataset) -> serde_json::Value {
-        let mut settings = self.recipe.settings().to_map();
-        for own in ["act", "seed", "threads", "keep"] {
-            settings.remove(own);
-        }
-        serde_json::json!({ "settings": settings, "data": dataset.fingerprint() })
-    }
-
-    fn read_lines(&self) -> Result<Vec<Line>> {
-        let path = self.path.join(RESULTS);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        if whole.len() < text.len() {
-            // A run that was killed while writing its line is not finished.
-            fs::write(&path, whole)?;
-        }
-        whole
-            .lines()
-            .enumerate()
-            .map(|(i, line)| {
-                serde_json::from_str(line)
-                    .map_err(|error| input_error!("{}, line {}: {error}", path.display(), i + 1))
-            })
-            .collect()
-    }
-
-    pub fn is_done(&self, run: Run) -> bool {
-        self.lines.iter().any(|line| line.act == run.act && line.seed == run.seed)
+    pub fn comparison(&self) -> &Comparison {
+        &self.comparison
     }
 
     /// Trains one run, going on where a killed one stopped, and writes its line.
     pub fn train(
         &mut self,
-        run: Run,
+        run: &Run,
         dataset: &Dataset,
         device: &Device,
         watcher: &mut dyn Watcher,
-    ) -> Result<()> {
-        let own = Settings { act: Some(run.act), seed: Some(run.seed), ..Settings::default() };
-        let recipe = self.recipe.with(&own)?;
-        let path = self.path.join(run_name(run));
-        let has_checkpoint = path.join(LAST).symlink_metadata().is_ok();
-        let mut session = if has_checkpoint {
-            Session::resume(&recipe, dataset, RunDir::open(&path)?.locked()?, device)?
-        } else {
-            Session::start(&recipe, dataset, RunDir::create(&path, false)?, device)?
+    ) -> Result<Attempt> {
+        let directory = match RunDir::take(&self.path.join(run.name())) {
+            Ok(directory) => directory,
+            Err(error) if matches!(error.downcast_ref(), Some(Failure::Busy(_))) => return Ok(Attempt::Busy),
+            Err(error) => return Err(error),
         };
-        let (outcome, diverged) = match session.train(watcher) {
-            Ok(outcome) => (Some(outcome), None),
+        // The process that had the lock before may have finished it.
+        self.results.refresh()?;
+        if self.results.find(run).is_some() {
+            return Ok(Attempt::Done);
+        }
+        let recipe = self.recipe.with(&run.settings())?;
+        memory::forget_peak();
+        let mut session = match directory.exists() {
+            true => Session::resume(&recipe, dataset, directory, device)?,
+            false => Session::start(&recipe, dataset, directory, device)?,
+        };
+        let line = match session.train(watcher) {
+            Ok(outcome) => {
+                let pieces = session.pieces();
+                Line {
+                    run: run.clone(),
+                    outcome: Some(outcome),
+                    diverged: None,
+                    piece_nats: pieces.map(|pieces| pieces.nats.clone()).unwrap_or_default(),
+                    piece_tokens: pieces.map(|pieces| pieces.tokens.clone()).unwrap_or_default(),
+                    peak_memory: memory::peak(),
+                    sample: sample(&session, dataset)?,
+                }
+            }
             Err(error) => match error.downcast_ref() {
                 // A result, too: the others go on.
-                Some(Failure::Diverged(message)) => (None, Some(message.clone())),
+                Some(Failure::Diverged(message)) => Line::diverged(run, message),
                 _ => return Err(error),
             },
         };
-        let line = Line { act: run.act, seed: run.seed, outcome, diverged };
-        append_line(&self.path.join(RESULTS), &serde_json::to_value(&line)?)?;
-        self.lines.push(line);
-        Ok(())
+        self.results.append(line)?;
+        Ok(Attempt::Done)
     }
+}
 
-    /// The runs that diverged, and what they said.
-    pub fn diverged(&self) -> impl Iterator<Item = (Run, &str)> {
-        self.lines
-            .iter()
-            .filter_map(|line| Some((Run { act: line.act, seed: line.seed }, line.diverged.as_deref()?)))
+/// The start that every arm is given to go on from, the same numbers choosing the tokens.
+fn sample(session: &Session, dataset: &Dataset) -> Result<String> {
+    let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
+    let limits = Limits { max_tokens: 200, stop: Vec::new() };
+    let sample = generate(session.model(), &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
+    Ok(sample.text)
+}
+
+/// The comparison in a directory.
+///
+/// # Errors
+/// If there is none.
+pub fn load(path: &Path) -> Result<Comparison> {
+    match read(path) {
+        Some(comparison) => comparison,
+        None => bail_input!("{} holds no comparison: there is no {COMPARISON}", path.display()),
     }
+}
 
-    /// The arms, the lowest mean validation loss first. Every run of them must be done; arms of which
-    /// a run diverged are left out.
-    pub fn arms(&self, acts: &[Activation], seeds: &[u64], baseline: Activation) -> Result<Vec<Arm>> {
-        let base = self.outcomes(baseline, seeds)?;
-        let mut arms = Vec::new();
-        for &act in acts {
-            let Some(outcomes) = self.outcomes(act, seeds)? else { continue };
-            let of = |f: fn(&Outcome) -> f64| outcomes.iter().map(|outcome| f(outcome)).collect::<Vec<f64>>();
-            let base = base.iter().flatten();
-            let differences: Vec<f64> =
-                outcomes.iter().zip(base).map(|(a, b)| a.val_loss - b.val_loss).collect();
-            arms.push(Arm {
-                act,
-                params: outcomes[0].params,
-                ffn_dim: outcomes[0].ffn_dim,
-                loss: summarize(&of(|outcome| outcome.val_loss)),
-                perplexity: summarize(&of(|outcome| outcome.val_loss.exp())),
-                bits_per_byte: summarize(&of(|outcome| outcome.bits_per_byte)).mean,
-                floor: outcomes[0].floor,
-                tokens_per_second: summarize(&of(|outcome| outcome.tokens_per_second)).mean,
-                difference: (act != baseline && !differences.is_empty())
-                    .then(|| paired_difference(&differences)),
-            });
+fn read(path: &Path) -> Option<Result<Comparison>> {
+    let file = path.join(COMPARISON);
+    let text = fs::read_to_string(&file).ok()?;
+    let comparison = serde_json::from_str(&text);
+    Some(comparison.map_err(|error| input_error!("{}: {error}", file.display())))
+}
+
+fn write(path: &Path, comparison: &Comparison) -> Result<()> {
+    let mut beside = tempfile::NamedTempFile::with_prefix_in(".compare-", path)?;
+    serde_json::to_writer_pretty(&mut beside, comparison)?;
+    beside.persist(path.join(COMPARISON))?;
+    Ok(())
+}
+
+/// The lock of a comparison's directory, which processes hold only while they begin.
+fn wait_for_lock(path: &Path) -> Result<fs::File> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let began = Instant::now();
+    loop {
+        match lock(path) {
+            Err(error)
+                if matches!(error.downcast_ref(), Some(Failure::Busy(_))) && began.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
         }
-        arms.sort_by(|a, b| a.loss.mean.total_cmp(&b.loss.mean));
-        Ok(arms)
-    }
-
-    /// An activation's outcomes in the order of the seeds; none if one of its runs diverged.
-    fn outcomes(&self, act: Activation, seeds: &[u64]) -> Result<Option<Vec<&Outcome>>> {
-        let find = |seed: &u64| {
-            let line = self.lines.iter().find(|line| line.act == act && line.seed == *seed);
-            line.with_context(|| format!("{act} with seed {seed} has not run"))
-        };
-        let lines = seeds.iter().map(find).collect::<Result<Vec<_>>>()?;
-        Ok(lines.into_iter().map(|line| line.outcome.as_ref()).collect())
     }
 }
 
-/// The directory of a run.
-fn run_name(run: Run) -> String {
-    format!("{}-seed{}", run.act.name().replace(':', "-"), run.seed)
-}
-
-/// Whether [`run_name`] gives such names.
-fn is_run_name(name: &std::ffi::OsStr) -> bool {
-    let parts = name.to_str().and_then(|name| name.rsplit_once("-seed"));
-    parts.is_some_and(|(act, seed)| {
-        act.replacen('-', ":", 1).parse::<Activation>().is_ok() && seed.parse::<u64>().is_ok()
-    })
+/// Removes the results and runs of a comparison that is replaced, and nothing else.
+fn clear(path: &Path) -> Result<()> {
+    Results::remove(path)?;
+    for entry in fs::read_dir(path)?.flatten() {
+        // A link is not ours.
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let holds_run = entry.path().join(LAST).symlink_metadata().is_ok();
+        if is_directory && holds_run && entry.file_name().to_str().is_some_and(Run::is_name) {
+            RunDir::create(&entry.path(), true)?;
+        }
+    }
+    Ok(())
 }

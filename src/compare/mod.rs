@@ -2,9 +2,26 @@
 //!
 //! Two runs with the same seed share the initial values of every tensor they have in common and
 //! every batch, so that their difference is the activation's and the noise of both cancels.
+//!
+//! A [`Design`] says which runs there are, a [`Grid`] trains them in a directory, [`evaluate`] turns what
+//! they left there into an [`Analysis`].
 
+pub mod analysis;
+mod curves;
+mod design;
+mod evaluate;
 mod grid;
+mod headline;
+mod matching;
+mod plan;
+mod results;
 mod statistics;
 
-pub use grid::{Arm, Grid, Run};
-pub use statistics::{Interval, Summary, paired_difference, summarize};
+pub use analysis::{Analysis, Arm, Pair, Verdict};
+pub use design::{ArmDesign, Design, Matching, Run};
+pub use evaluate::evaluate;
+pub use grid::{Attempt, Comparison, Grid, load};
+pub use matching::match_arms;
+pub use plan::{Fit, Plan, Timing, fit, time, with_steps};
+pub use results::Results;
+pub use statistics::{Summary, summarize};

@@ -47,6 +47,12 @@ impl ParamSpec {
         self.shape.len() >= 2
     }
 
+    /// A matrix from an FFN's hidden units back to the width.
+    fn is_ffn_output(&self) -> bool {
+        let last = ["mlp.down_proj.weight", "mlp.c_proj.weight"];
+        last.iter().any(|name| self.name.ends_with(name))
+    }
+
     /// Initial values: a function of (seed, name) alone.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
         match self.init {
@@ -136,8 +142,17 @@ pub struct Params {
 impl Params {
     /// Fresh parameters.
     pub fn init(config: &ModelConfig, seed: u64, device: &Device) -> Result<Params> {
+        Params::init_scaled(config, seed, 1.0, device)
+    }
+
+    /// Fresh parameters, of which the FFNs' output matrices are multiplied by `ffn_scale`.
+    pub fn init_scaled(config: &ModelConfig, seed: u64, ffn_scale: f64, device: &Device) -> Result<Params> {
         Params::fill(config, |spec| {
-            Tensor::from_vec(spec.initial_values(seed), spec.shape.as_slice(), device)
+            let mut values = spec.initial_values(seed);
+            if spec.is_ffn_output() {
+                values.iter_mut().for_each(|value| *value *= ffn_scale as f32);
+            }
+            Tensor::from_vec(values, spec.shape.as_slice(), device)
         })
     }
 

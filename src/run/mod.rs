@@ -15,11 +15,12 @@ mod tensorboard;
 pub use tensorboard::TensorBoard;
 
 use crate::checkpoint::SAVING;
+use crate::failure::Failure;
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -41,13 +42,31 @@ pub struct RunDir {
 
 impl RunDir {
     /// A run to be read.
-    fn at(path: &Path) -> RunDir {
+    pub fn at(path: &Path) -> RunDir {
         RunDir { path: path.to_path_buf(), _lock: None }
     }
 
-    /// A directory for a new run, locked. One that holds a run is refused, or emptied with `force`;
-    /// what an unfinished run left that has no checkpoint yet is removed.
+    /// A directory for a new run, locked. One that holds a run is refused, or emptied with `force`.
     pub fn create(path: &Path, force: bool) -> Result<RunDir> {
+        let run = RunDir::take(path)?;
+        if !run.steps().is_empty() {
+            if !force {
+                let shown = path.display();
+                bail_input!(
+                    "{shown} holds a run already: go on with it by --resume {shown}, replace it by --force, or name another --out"
+                );
+            }
+            run.clear()?;
+        }
+        Ok(run)
+    }
+
+    /// A directory for a run, new or to be gone on with, locked. What an unfinished run left that has no
+    /// checkpoint yet is removed.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`] while another process writes in it; if it holds other files and no run.
+    pub fn take(path: &Path) -> Result<RunDir> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
         let foreign = entries(path).find(|name| !is_own(name));
@@ -55,12 +74,9 @@ impl RunDir {
             bail_input!("{shown} holds no run but other files, such as {name}; name another --out");
         }
         let run = RunDir::at(path).locked()?;
-        if !run.steps().is_empty() && !force {
-            bail_input!(
-                "{shown} holds a run already: go on with it by --resume {shown}, replace it by --force, or name another --out"
-            );
+        if run.steps().is_empty() {
+            run.clear()?;
         }
-        run.clear()?;
         Ok(run)
     }
 
@@ -98,7 +114,8 @@ impl RunDir {
         &self.path
     }
 
-    fn exists(&self) -> bool {
+    /// Whether there is a checkpoint in it.
+    pub fn exists(&self) -> bool {
         self.checkpoint(LAST).is_some()
     }
 
@@ -207,6 +224,25 @@ pub fn append_line(path: &Path, line: &Value) -> Result<()> {
     append(format!("{line}\n")).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// The same for a file that several processes add to: one after the other, and what a kill left of a line
+/// is removed first.
+pub fn append_whole_line(path: &Path, line: &Value) -> Result<()> {
+    let append = || -> Result<()> {
+        let mut file = fs::OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        // Where a file system has no locks, the worst is a cut line.
+        let _ = file.lock();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < bytes.len() {
+            file.set_len(whole as u64)?;
+        }
+        file.write_all(format!("{line}\n").as_bytes())?;
+        Ok(())
+    };
+    append().with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Locks a directory against other processes that would write in it.
 pub fn lock(directory: &Path) -> Result<fs::File> {
     let path = directory.join(LOCK);
@@ -214,12 +250,11 @@ pub fn lock(directory: &Path) -> Result<fs::File> {
     let file = file.map_err(|error| input_error!("cannot write in {}: {error}", directory.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            bail_input!(
-                "another process is writing in {}; wait for it, or name another --out",
-                directory.display()
-            )
-        }
+        Err(fs::TryLockError::WouldBlock) => Err(Failure::Busy(format!(
+            "another process is writing in {}; wait for it, or name another --out",
+            directory.display()
+        ))
+        .into()),
         // Some network file systems have no locks; the run is as safe there as its user is careful.
         Err(fs::TryLockError::Error(_)) => Ok(file),
     }

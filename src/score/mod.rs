@@ -1,5 +1,9 @@
 //! How well a model predicts a text: loss, perplexity, bits per byte.
 
+mod pieces;
+
+pub use pieces::Pieces;
+
 use crate::model::Gpt;
 use crate::run::signals;
 use anyhow::Result;
@@ -71,18 +75,36 @@ pub fn score(
     stride: usize,
     separator: Option<u32>,
 ) -> Result<Score> {
-    let windows = windows(tokens.len(), model.config.context, stride);
     let mut score = Score { nats: 0.0, tokens: 0, bytes };
+    each_loss(model, tokens, stride, separator, &mut |_, nats| {
+        score.nats += nats;
+        score.tokens += 1;
+    })?;
+    Ok(score)
+}
+
+/// The same, telling of every scored token its index and its negative log-likelihood.
+///
+/// # Errors
+/// As [`score`].
+pub fn each_loss(
+    model: &Gpt,
+    tokens: &[u32],
+    stride: usize,
+    separator: Option<u32>,
+    tell: &mut dyn FnMut(usize, f64),
+) -> Result<()> {
+    let windows = windows(tokens.len(), model.config.context, stride);
     let tokens_per_pass = TOKENS_PER_PASS.min(LOGITS_PER_PASS / model.config.vocab_size);
     let together = (tokens_per_pass / model.config.context).max(1);
     // Windows of one pass have one length: only the last ones are shorter.
     for group in windows.chunk_by(|a, b| a.inputs.len() == b.inputs.len()) {
         for pass in group.chunks(together) {
             signals::check("while scoring")?;
-            score_pass(model, tokens, pass, separator, &mut score)?;
+            score_pass(model, tokens, pass, separator, tell)?;
         }
     }
-    Ok(score)
+    Ok(())
 }
 
 fn score_pass(
@@ -90,7 +112,7 @@ fn score_pass(
     tokens: &[u32],
     windows: &[Window],
     separator: Option<u32>,
-    score: &mut Score,
+    tell: &mut dyn FnMut(usize, f64),
 ) -> Result<()> {
     let length = windows[0].inputs.len();
     let gather = |shift: usize| -> Vec<u32> {
@@ -103,8 +125,7 @@ fn score_pass(
         let first = window.inputs.start + 1;
         for target in window.scored_from..=window.inputs.end {
             if Some(tokens[target]) != separator {
-                score.nats += f64::from(losses[target - first]);
-                score.tokens += 1;
+                tell(target, f64::from(losses[target - first]));
             }
         }
     }

@@ -77,6 +77,10 @@ pub struct Settings {
     #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "STD", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
+    /// Multiplies the initial weights of the FFN's output; what `compare --match-init` chooses [default: 1]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "FACTOR", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ffn_init_scale: Option<f64>,
     /// Share of values dropped after the embedding, attention and FFN while training
     #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "P", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]

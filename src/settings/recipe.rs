@@ -135,6 +135,8 @@ pub struct Training {
     /// 0 turns clipping off.
     pub grad_clip: f64,
     pub dropout: f64,
+    /// Factor of the initial weights of the FFN's output matrices.
+    pub ffn_init_scale: f64,
     pub seed: u64,
     pub eval_every: usize,
     pub save_every: usize,
@@ -211,6 +213,7 @@ impl Recipe {
             beta2: required!(settings.beta2),
             grad_clip: required!(settings.grad_clip),
             dropout: required!(settings.dropout),
+            ffn_init_scale: settings.ffn_init_scale.unwrap_or(1.0),
             seed: required!(settings.seed),
             eval_every: required!(settings.eval_every),
             save_every: required!(settings.save_every),
@@ -257,6 +260,10 @@ impl Recipe {
 
     pub fn act(&self) -> Activation {
         self.model.act
+    }
+
+    pub fn dim(&self) -> usize {
+        self.model.dim
     }
 
     pub fn context(&self) -> usize {
@@ -310,6 +317,7 @@ impl Training {
         within("--beta1", self.beta1, 0.0, 0.999_999)?;
         within("--beta2", self.beta2, 0.0, 0.999_999)?;
         within("--grad-clip", self.grad_clip, 0.0, 1e9)?;
+        within("--ffn-init-scale", self.ffn_init_scale, 0.0, 1e6)?;
         within("--dropout", self.dropout, 0.0, 0.99)
     }
 }

@@ -87,8 +87,14 @@ pub struct Outcome {
     /// exp(val_loss): not read back, since JSON has no number for it where it overflows.
     #[serde(skip_deserializing)]
     pub val_perplexity: f64,
+    /// The lowest loss of any evaluation.
+    pub best_loss: f64,
     pub bits_per_byte: f64,
     /// The loss of the distribution that the text was drawn from, where known: nats per token.
     pub floor: Option<f64>,
+    /// Root mean square of the FFN's outputs before the first step.
+    pub ffn_output_rms: f64,
+    /// Floating-point operations to train on one token.
+    pub flops_per_token: f64,
     pub checkpoint: PathBuf,
 }

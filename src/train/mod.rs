@@ -5,11 +5,13 @@ mod events;
 mod fused;
 mod learner;
 mod moments;
+mod planning;
 mod schedule;
 mod session;
 
 pub use events::{Evaluation, Event, Outcome, Plan, StepReport, Watcher};
 pub use learner::{Learner, clip_scale, learner};
+pub use planning::ffn_output_rms;
 pub use schedule::Schedule;
 pub use session::Session;
 

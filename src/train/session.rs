@@ -1,39 +1,42 @@
 //! A training run from its first step to its last checkpoint.
 
-use super::events::{Evaluation, Event, Outcome, Plan, StepReport, Watcher};
+use super::events::{Evaluation, Event, Outcome, StepReport, Watcher};
 use super::learner::{Learner, clip_scale, learner};
 use super::moments::Moments;
+use super::planning::ffn_output_rms;
 use super::schedule::Schedule;
 use crate::checkpoint::{self, Checkpoint, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::Failure;
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::model::{self, Dropout, Gpt, ModelSize, Params, Pass, Site};
+use crate::model::{self, Dropout, Gpt, ModelSize, Params};
 use crate::run::{BEST, LAST, RunDir, TensorBoard, signals};
-use crate::score::{Score, score};
+use crate::score::{Pieces, Score, each_loss};
 use crate::settings::{Length, Recipe, Settings};
 use crate::{bail_input, input_error};
 use anyhow::Result;
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Validation tokens scored while training; the whole text is scored at the end.
-const EVAL_TOKENS: usize = 1_000_000;
+pub(super) const EVAL_TOKENS: usize = 1_000_000;
 
 /// A run in memory.
 pub struct Session<'a> {
-    recipe: &'a Recipe,
-    dataset: &'a Dataset,
+    pub(super) recipe: &'a Recipe,
+    pub(super) dataset: &'a Dataset,
     run: RunDir,
-    model: Gpt,
-    learner: Box<dyn Learner>,
-    state: TrainerState,
+    pub(super) model: Gpt,
+    pub(super) learner: Box<dyn Learner>,
+    pub(super) state: TrainerState,
     schedule: Schedule,
     best: Option<f64>,
-    step_seconds: Vec<f64>,
+    pub(super) step_seconds: Vec<f64>,
     board: Option<TensorBoard>,
+    /// The last score of the whole validation text by its pieces.
+    pieces: Option<Pieces>,
     /// Write a sample after every evaluation.
     pub samples: bool,
 }
@@ -47,7 +50,8 @@ impl<'a> Session<'a> {
         device: &Device,
     ) -> Result<Session<'a>> {
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
-        let params = Params::init(&config, recipe.training.seed, device)?;
+        let training = &recipe.training;
+        let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
         let model = Gpt::new(config, params, device, recipe.ops)?;
         let steps = steps(recipe, dataset)?;
         let state = TrainerState {
@@ -58,6 +62,7 @@ impl<'a> Session<'a> {
             tokens: 0,
             params: ModelSize::new(&model.config).total,
             train_loss: f64::NAN,
+            ffn_output_rms: ffn_output_rms(&model, dataset, recipe)?,
             data: dataset.fingerprint(),
         };
         Session::new(recipe, dataset, run, model, state)
@@ -133,12 +138,18 @@ impl<'a> Session<'a> {
             best: None,
             step_seconds: Vec::new(),
             board: None,
+            pieces: None,
             samples: false,
         })
     }
 
     pub fn model(&self) -> &Gpt {
         &self.model
+    }
+
+    /// The final loss by pieces of the validation text, once trained.
+    pub fn pieces(&self) -> Option<&Pieces> {
+        self.pieces.as_ref()
     }
 
     /// Trains to the end, saving and evaluating on the way.
@@ -193,53 +204,8 @@ impl<'a> Session<'a> {
         self.outcome(score)
     }
 
-    /// Counts, and times one step that changes nothing.
-    pub fn plan(&mut self) -> Result<Plan> {
-        let (training, config) = (&self.recipe.training, &self.model.config);
-        let mut batches =
-            Batches::new(&self.dataset.train, config.context, training.batch_size, training.seed)?;
-        let tokens_per_step = training.batch_size * config.context * training.grad_accum;
-        let batch = batches.get(0);
-        let began = Instant::now();
-        self.learner.accumulate(&self.model, &batch, None)?;
-        self.learner.clear();
-        let seconds = began.elapsed().as_secs_f64() * training.grad_accum as f64;
-        let steps = self.state.steps;
-        let tokens = (steps * tokens_per_step) as f64;
-        Ok(Plan {
-            config: config.clone(),
-            data: self.dataset.name.clone(),
-            size: ModelSize::new(config),
-            flops_per_token: model::training_flops_per_token(config),
-            tokens_per_step,
-            first_step: self.state.step,
-            steps,
-            epochs: tokens / (batches.windows() * config.context) as f64,
-            memory: model::training_bytes(config, training.batch_size, self.recipe.ops),
-            seconds: seconds * (steps - self.state.step.min(steps)) as f64,
-            ffn_output_rms: self.ffn_output_rms(&batch.inputs)?,
-        })
-    }
-
-    /// Root mean square of all FFN outputs over the first sequences of a batch: a few hundred tokens tell
-    /// it well enough.
-    fn ffn_output_rms(&self, inputs: &[u32]) -> Result<f64> {
-        let context = self.model.config.context;
-        let inputs = &inputs[..inputs.len().min(context * 256usize.div_ceil(context))];
-        let ids = Tensor::from_slice(inputs, (inputs.len() / context, context), self.model.device())?;
-        let mut squares = Vec::new();
-        let mut observer = |site: Site, _layer: usize, x: &Tensor| {
-            if site == Site::FfnOutput {
-                squares.push(x.sqr().and_then(|square| square.mean_all()?.to_scalar::<f32>()));
-            }
-        };
-        self.model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
-        let squares = squares.into_iter().collect::<candle_core::Result<Vec<f32>>>()?;
-        Ok((squares.iter().map(|square| f64::from(*square)).sum::<f64>() / squares.len() as f64).sqrt())
-    }
-
     /// One optimizer update.
-    fn step(&mut self, batches: &mut Batches) -> Result<StepReport> {
+    pub(super) fn step(&mut self, batches: &mut Batches) -> Result<StepReport> {
         let began = Instant::now();
         let training = &self.recipe.training;
         let (step, parts) = (self.state.step, training.grad_accum);
@@ -360,15 +326,17 @@ impl<'a> Session<'a> {
     }
 
     /// The score of the first `limit` validation tokens.
-    fn score(&self, limit: usize) -> Result<Score> {
+    pub(super) fn score(&mut self, limit: usize) -> Result<Score> {
         let tokens = &self.dataset.val[..limit.min(self.dataset.val.len())];
-        let bytes = if tokens.len() == self.dataset.val.len() {
-            self.dataset.val_bytes
-        } else {
-            self.dataset.tokenizer.decode(tokens)?.len()
-        };
+        let whole = tokens.len() == self.dataset.val.len();
+        let bytes = if whole { self.dataset.val_bytes } else { self.dataset.tokenizer.decode(tokens)?.len() };
         let separator = self.dataset.tokenizer.end_of_text().map(|(id, _)| id);
-        score(&self.model, tokens, bytes, self.model.config.context, separator)
+        let context = self.model.config.context;
+        let mut pieces = Pieces::of(tokens, separator, context);
+        each_loss(&self.model, tokens, context, separator, &mut |index, nats| pieces.add(index, nats))?;
+        let score = Score { nats: pieces.nats.iter().sum(), tokens: pieces.tokens.iter().sum(), bytes };
+        self.pieces = whole.then_some(pieces);
+        Ok(score)
     }
 
     fn outcome(&self, score: Score) -> Result<Outcome> {
@@ -387,8 +355,11 @@ impl<'a> Session<'a> {
             train_loss: self.state.train_loss,
             val_loss: score.loss(),
             val_perplexity: score.perplexity(),
+            best_loss: self.best.unwrap_or(f64::INFINITY).min(score.loss()),
             bits_per_byte: score.bits_per_byte(),
             floor: self.dataset.floor.map(|nats| nats / score.tokens as f64),
+            ffn_output_rms: self.state.ffn_output_rms,
+            flops_per_token: model::training_flops_per_token(config),
             checkpoint: self.run.checkpoint(LAST).ok_or_else(|| input_error!("the run has no checkpoint"))?,
         })
     }
@@ -412,7 +383,7 @@ fn is_due(step: usize, period: usize) -> bool {
     period > 0 && step.is_multiple_of(period)
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)

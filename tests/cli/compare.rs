@@ -1,6 +1,7 @@
 //! Comparing: paired, resumable, and honest about what one seed can say.
 
 use super::*;
+use serde_json::json;
 
 fn compare(folder: &TempDir, flags: &[&str]) -> Value {
     let command = &mut tinygpt(folder);
@@ -21,6 +22,9 @@ fn every_arm_is_reported_against_the_baseline_best_first() {
         for key in ["params", "ffn_dim", "val_loss_std", "perplexity", "bits_per_byte", "tokens_per_second"] {
             assert!(number(arm, key) > 0.0, "{key} in {arm}");
         }
+        for key in ["best_loss_mean", "peak_rss_mb", "flops_per_token", "ffn_output_rms"] {
+            assert!(number(arm, key) > 0.0, "{key} in {arm}");
+        }
         if arm["act"] == "swiglu" {
             assert!(arm["delta"].is_null());
             continue;
@@ -29,6 +33,9 @@ fn every_arm_is_reported_against_the_baseline_best_first() {
         assert!((number(arm, "delta") - delta).abs() < 1e-9);
         let (low, high) = (arm["ci95"][0].as_f64().unwrap(), arm["ci95"][1].as_f64().unwrap());
         assert!(low < delta && delta < high, "{arm}");
+        assert!((0.0..=1.0).contains(&number(arm, "p")), "{arm}");
+        // Two seeds claim nothing.
+        assert_eq!(arm["verdict"], "too few seeds");
     }
 }
 
@@ -85,6 +92,11 @@ fn the_table_is_markdown() {
     let table =
         succeed(tinygpt(&folder).arg("compare").args(SMALL).args(["--acts", "relu,gelu", "--seeds", "1"]));
     assert!(table.contains("| act ") && table.contains("| gelu ") && table.contains("baseline"), "{table}");
+    assert!(
+        table.ends_with("Too few seeds to tell: 1, of at least 3. relu is ahead so far.\n")
+            || table.ends_with("Too few seeds to tell: 1, of at least 3. gelu is ahead so far.\n"),
+        "{table}"
+    );
 }
 
 /// Decay by a factor of 1 - 10 * 10 per step overflows every arm's weights: the second still runs.
@@ -103,5 +115,159 @@ fn a_run_that_diverges_is_reported_and_the_others_go_on() {
         let diverged: Vec<&Value> =
             report["diverged"].as_array().unwrap().iter().map(|run| &run["act"]).collect();
         assert_eq!(diverged, ["relu", "gelu"]);
+        let verdicts: Vec<&Value> =
+            report["results"].as_array().unwrap().iter().map(|arm| &arm["verdict"]).collect();
+        assert_eq!(verdicts, ["diverged", "diverged"]);
+    }
+}
+
+/// An identity arm is a linear map of another: with three seeds and a clear difference there is a verdict.
+#[test]
+fn three_seeds_and_a_clear_difference_give_a_verdict_in_a_sentence() {
+    let folder = folder();
+    let flags = ["--acts", "swiglu,sigmoid", "--baseline", "sigmoid", "--seeds", "3", "--steps", "60"];
+    let report = compare(&folder, &flags);
+    let winner = &report["results"][0];
+    assert_eq!((&winner["act"], &winner["verdict"]), (&json!("swiglu"), &json!("better")), "{report}");
+    assert!(winner["ci95"][1].as_f64().unwrap() < 0.0 && winner["text_ci95"][1].as_f64().unwrap() < 0.0);
+    let headline = report["headline"].as_str().unwrap();
+    assert!(headline.starts_with("swiglu beats sigmoid by ") && headline.contains("at this learning rate"));
+
+    // A difference of more than matters is asked for: the verdict says that it is too small.
+    let report = compare(&folder, &[flags.as_slice(), &["--matters", "90%"]].concat());
+    assert_eq!(report["results"][0]["verdict"], "better, too little to matter");
+}
+
+#[test]
+fn a_plan_comes_first_and_a_dry_run_stops_there() {
+    let folder = folder();
+    let mut command = tinygpt(&folder);
+    command.arg("compare").args(SMALL).args(["--acts", "relu,swiglu", "--seeds", "4", "--dry-run"]);
+    let output = command.args(["--out", "cmp"]).output().unwrap();
+    let plan = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "{plan}");
+    assert!(plan.contains("2 activations x 4 seeds = 8 runs of 12 steps"), "{plan}");
+    assert!(plan.contains("milliseconds a step: relu") && plan.contains("% of the loss and more"), "{plan}");
+    assert!(plan.contains("root mean square: relu 0."), "{plan}");
+    assert!(!exists(&folder, "cmp"));
+
+    let mut long = tinygpt(&folder);
+    long.arg("compare").args(small_but(&["--steps", "10000"])).args(["--dry-run", "--seeds", "3"]);
+    let warning = String::from_utf8(long.output().unwrap().stderr).unwrap();
+    assert!(warning.contains("warning:") && warning.contains("passes over the training text"), "{warning}");
+}
+
+#[test]
+fn a_budget_chooses_seeds_and_steps_and_is_kept_when_going_on() {
+    let folder = folder();
+    let flags = ["--acts", "relu,gelu", "--budget", "20s", "--out", "cmp"];
+    let small: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--steps").flatten().copied().collect();
+    let mut command = tinygpt(&folder);
+    command.arg("compare").args(&small).args(["--model", "tiny.toml"]).args(flags).arg("--json");
+    write(&folder, "tiny.toml", "# tiny\nsteps = 30\n");
+    let seeds = number(&last_line(&succeed(&mut command))["results"][0], "seeds");
+    assert!((3.0..=20.0).contains(&seeds), "{seeds}");
+    // Timings differ from run to run; what was chosen does not.
+    let lines = read(&folder, "cmp/results.jsonl");
+    succeed(&mut command);
+    assert_eq!(read(&folder, "cmp/results.jsonl"), lines);
+
+    let mut short = tinygpt(&folder);
+    short.arg("compare").args(&small).args(["--budget", "1ms", "--out", "other"]);
+    let error = fail(&mut short, 2);
+    assert!(error.contains("--budget is too small"), "{error}");
+}
+
+#[test]
+fn a_grid_of_learning_rates_takes_each_arm_at_its_best() {
+    let folder = folder();
+    let flags = ["--acts", "relu,gelu", "--seeds", "1", "--lrs", "1e-2,1e-5,1e-3"];
+    let kept: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--lr").flatten().copied().collect();
+    let mut command = tinygpt(&folder);
+    command.arg("compare").args(&kept).args(flags).args(["--out", "cmp"]);
+    let report = last_line(&succeed(command.arg("--json")));
+    for arm in report["results"].as_array().unwrap() {
+        let rates = arm["rates"].as_array().unwrap();
+        let lrs: Vec<f64> = rates.iter().map(|rate| number(rate, "lr")).collect();
+        assert_eq!(lrs, [1e-5, 1e-3, 1e-2]);
+        let losses: Vec<f64> = rates.iter().map(|rate| number(&rate["loss"], "mean")).collect();
+        let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert_eq!(number(arm, "val_loss_mean"), best);
+        assert!((number(arm, "sensitivity") - (losses[0] - best)).abs() < 1e-9, "{arm}");
+    }
+    // Next to nothing is learned at 1e-5: the best is at the other edge.
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("edge of the grid"), "{warnings}");
+    assert!(exists(&folder, "cmp/relu-lr0.001-seed1/last"));
+}
+
+#[test]
+fn matched_arms_start_with_the_same_output() {
+    let folder = folder();
+    let rms = |flags: &[&str]| -> Vec<f64> {
+        let acts = ["--acts", "relu,swiglu,sigmoid", "--seeds", "1", "--steps", "1", "--force"];
+        let report = compare(&folder, &[acts.as_slice(), flags].concat());
+        report["results"].as_array().unwrap().iter().map(|arm| number(arm, "ffn_output_rms")).collect()
+    };
+    let spread = |rms: &[f64]| {
+        rms.iter().copied().fold(0.0, f64::max) / rms.iter().copied().fold(f64::INFINITY, f64::min)
+    };
+    assert!(spread(&rms(&[])) > 1.3);
+    assert!(spread(&rms(&["--match-init"])) < 1.02);
+}
+
+#[test]
+fn a_plan_is_one_command_per_run_for_a_scheduler() {
+    let folder = folder();
+    let design = ["--acts", "relu,gelu", "--seeds", "2", "--out", "cmp"];
+    let plan = succeed(tinygpt(&folder).arg("compare").args(SMALL).args(design).arg("--plan"));
+    let commands: Vec<&str> = plan.lines().collect();
+    assert_eq!(commands.len(), 4);
+    assert!(commands[1].starts_with("tinygpt compare ") && commands[1].ends_with(" --only 2"), "{plan}");
+    assert!(!exists(&folder, "cmp"));
+    let finished = |folder: &TempDir| String::from_utf8(read(folder, "cmp/results.jsonl")).unwrap();
+    succeed(tinygpt(&folder).args(commands[1].split(' ').skip(1)));
+    assert!(finished(&folder).starts_with("{\"act\":\"gelu\",\"lr\":null,\"seed\":1,"));
+    assert_eq!(finished(&folder).lines().count(), 1);
+    let mut array = tinygpt(&folder);
+    succeed(array.arg("compare").args(SMALL).args(design).env("SLURM_ARRAY_TASK_ID", "4"));
+    assert!(
+        finished(&folder).lines().nth(1).unwrap().starts_with("{\"act\":\"gelu\",\"lr\":null,\"seed\":2,")
+    );
+    let error = fail(tinygpt(&folder).arg("compare").args(SMALL).args(design).args(["--only", "5"]), 2);
+    assert!(error.contains("between 1 and 4"), "{error}");
+    // Whoever comes last does the rest and evaluates.
+    let report = compare(&folder, &["--acts", "relu,gelu", "--seeds", "2"]);
+    assert_eq!(number(&report["results"][0], "seeds"), 2.0);
+}
+
+#[test]
+fn processes_on_one_directory_share_the_runs_and_say_the_same() {
+    let folder = folder();
+    let start = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"));
+        command.current_dir(folder.path()).arg("compare").args(small_but(&["--steps", "60"]));
+        command.args(["--acts", "relu,gelu,swiglu", "--seeds", "2", "--out", "cmp", "--json"]);
+        let piped = || std::process::Stdio::piped();
+        command.stdout(piped()).stderr(piped()).spawn().unwrap()
+    };
+    let losses = |output: std::process::Output| -> Vec<Value> {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report = last_line(&String::from_utf8(output.stdout).unwrap());
+        report["results"].as_array().unwrap().iter().map(|arm| arm["val_loss_mean"].clone()).collect()
+    };
+    let started = [start(), start(), start()];
+    let together: Vec<Vec<Value>> =
+        started.into_iter().map(|process| losses(process.wait_with_output().unwrap())).collect();
+    assert!(together[0] == together[1] && together[1] == together[2], "{together:?}");
+    let lines = String::from_utf8(read(&folder, "cmp/results.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 6, "{lines}");
+    // Workers of one command do the same as one process alone.
+    let alone = compare(&folder, &["--acts", "relu,gelu,swiglu", "--seeds", "2", "--steps", "60"]);
+    let mut jobs = tinygpt(&folder);
+    jobs.arg("compare").args(small_but(&["--steps", "60", "--acts", "relu,gelu,swiglu", "--seeds", "2"]));
+    let report = last_line(&succeed(jobs.args(["--out", "jobs", "--json", "--jobs", "2"])));
+    for (a, b) in alone["results"].as_array().unwrap().iter().zip(report["results"].as_array().unwrap()) {
+        assert_eq!((&a["act"], &a["val_loss_mean"]), (&b["act"], &b["val_loss_mean"]));
     }
 }

@@ -1,0 +1,75 @@
+//! Training side by side: worker processes on the same directory, which share the runs by their locks.
+
+use crate::failure::{Failure, escape_controls};
+use crate::run::signals;
+use anyhow::{Context, Result};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// This process's arguments without some flags, each with the number of words that follow it.
+pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<String> {
+    let mut words = std::env::args().skip(1);
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match flags.iter().find(|(flag, _)| word == *flag) {
+            Some((_, values)) => (0..*values).for_each(|_| drop(words.next())),
+            None if flags.iter().any(|(flag, _)| word.starts_with(&format!("{flag}="))) => {}
+            None => kept.push(word),
+        }
+    }
+    kept
+}
+
+/// Starts `jobs` workers and waits for them.
+pub fn run(jobs: usize) -> Result<()> {
+    let threads = (rayon::current_num_threads() / jobs).max(1);
+    let mut arguments = arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0)]);
+    arguments.extend(["--worker".to_string(), "--threads".to_string(), threads.to_string()]);
+    let program = std::env::current_exe().context("cannot find this program to start it again")?;
+    let mut workers = Workers(Vec::new());
+    for _ in 0..jobs {
+        let mut command = Command::new(&program);
+        command.args(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut worker = command.spawn().context("cannot start a worker")?;
+        let lines = worker.stderr.take().map(BufReader::new);
+        workers.0.push(worker);
+        std::thread::spawn(move || {
+            for line in lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
+                note!("{}", escape_controls(&line));
+            }
+        });
+    }
+    loop {
+        let mut running = 0;
+        for worker in &mut workers.0 {
+            // What one leaves undone is done by this process, which then says what was wrong.
+            running += usize::from(worker.try_wait()?.is_none());
+        }
+        if signals::asked() {
+            return Err(Failure::Interrupted("stopped; finished runs are kept".to_string()).into());
+        }
+        if running == 0 {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Workers, which end with this process.
+struct Workers(Vec<Child>);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for worker in &mut self.0 {
+            #[cfg(unix)]
+            if let (Ok(None), Ok(id)) = (worker.try_wait(), i32::try_from(worker.id())) {
+                // SAFETY: a signal to a child that has not been waited for, so that the number is its own.
+                unsafe { libc::kill(id, libc::SIGTERM) };
+            }
+            #[cfg(not(unix))]
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
+    }
+}

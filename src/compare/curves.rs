@@ -1,0 +1,105 @@
+//! How the loss fell: from the runs' metrics, over seeds.
+
+use super::analysis::Curve;
+use crate::run::RunDir;
+use serde_json::Value;
+use std::path::Path;
+
+/// Points of a curve of training losses, each the mean of as many steps.
+const POINTS: usize = 60;
+/// Fewer evaluations than these make no curve.
+const LEAST_EVALUATIONS: usize = 3;
+
+/// A run's loss over its steps.
+struct Track {
+    is_validation: bool,
+    /// (tokens, seconds of training, loss)
+    points: Vec<(f64, f64, f64)>,
+}
+
+/// The curve of an arm's runs, as far as the shortest of them goes; empty without any.
+pub fn curve(runs: &[impl AsRef<Path>]) -> Curve {
+    let tracks: Vec<Track> = runs.iter().map(|run| track(&RunDir::at(run.as_ref()).metrics())).collect();
+    let is_validation = tracks.iter().all(|track| track.is_validation);
+    let mut curve = Curve { is_validation, ..Curve::default() };
+    let shortest = tracks.iter().map(|track| track.points.len()).min().unwrap_or(0);
+    for i in 0..shortest {
+        let at: Vec<(f64, f64, f64)> = tracks.iter().map(|track| track.points[i]).collect();
+        let mean = |value: fn(&(f64, f64, f64)) -> f64| at.iter().map(value).sum::<f64>() / at.len() as f64;
+        curve.tokens.push(mean(|point| point.0));
+        curve.seconds.push(mean(|point| point.1));
+        curve.mean.push(mean(|point| point.2));
+        curve.low.push(at.iter().map(|point| point.2).fold(f64::INFINITY, f64::min));
+        curve.high.push(at.iter().map(|point| point.2).fold(f64::NEG_INFINITY, f64::max));
+    }
+    curve
+}
+
+fn track(metrics: &[Value]) -> Track {
+    let (mut steps, mut evaluations, mut now) = (Vec::new(), Vec::new(), (0.0, 0.0));
+    for line in metrics {
+        if let (Some(loss), Some(tokens), Some(seconds)) =
+            (line["loss"].as_f64(), line["tokens"].as_f64(), line["seconds"].as_f64())
+        {
+            now = (tokens, now.1 + seconds);
+            steps.push((now.0, now.1, loss));
+        } else if let Some(loss) = line["val_loss"].as_f64() {
+            evaluations.push((now.0, now.1, loss));
+        }
+    }
+    if evaluations.len() >= LEAST_EVALUATIONS {
+        return Track { is_validation: true, points: evaluations };
+    }
+    let together = steps.len().div_ceil(POINTS).max(1);
+    let point = |steps: &[(f64, f64, f64)]| {
+        let loss = steps.iter().map(|step| step.2).sum::<f64>() / steps.len() as f64;
+        steps.last().map_or((0.0, 0.0, loss), |last| (last.0, last.1, loss))
+    };
+    Track { is_validation: false, points: steps.chunks_exact(together).map(point).collect() }
+}
+
+/// Seconds of training until a curve of validation losses reached `loss`, between its points on a line.
+pub fn seconds_to(curve: &Curve, loss: f64) -> Option<f64> {
+    let reached = curve.mean.iter().position(|mean| *mean <= loss).filter(|_| curve.is_validation)?;
+    let Some(before) = reached.checked_sub(1) else { return Some(curve.seconds[reached]) };
+    let (from, to) = (curve.mean[before], curve.mean[reached]);
+    let share = (from - loss) / (from - to);
+    Some(curve.seconds[before] + share * (curve.seconds[reached] - curve.seconds[before]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(step: u64, loss: f64) -> Value {
+        serde_json::json!({ "step": step, "loss": loss, "tokens": 10 * step, "seconds": 0.5 })
+    }
+
+    #[test]
+    fn a_curve_takes_validation_losses_where_there_are_enough() {
+        let mut metrics = Vec::new();
+        for step in 1..=4 {
+            metrics.push(line(step, 9.0));
+            metrics.push(serde_json::json!({ "step": step, "val_loss": 5.0 - step as f64 }));
+        }
+        let points = track(&metrics).points;
+        assert_eq!(points, [(10.0, 0.5, 4.0), (20.0, 1.0, 3.0), (30.0, 1.5, 2.0), (40.0, 2.0, 1.0)]);
+        let training = track(&metrics[..4]);
+        assert!(!training.is_validation);
+        assert_eq!(training.points, [(10.0, 0.5, 9.0), (20.0, 1.0, 9.0)]);
+    }
+
+    #[test]
+    fn the_time_to_a_loss_lies_between_the_points_around_it() {
+        let curve = Curve {
+            is_validation: true,
+            seconds: vec![1.0, 2.0, 3.0],
+            mean: vec![4.0, 3.0, 2.0],
+            ..Curve::default()
+        };
+        assert_eq!(seconds_to(&curve, 2.5), Some(2.5));
+        assert_eq!(seconds_to(&curve, 5.0), Some(1.0));
+        assert_eq!(seconds_to(&curve, 1.0), None);
+        assert_eq!(seconds_to(&Curve { is_validation: false, ..curve }, 2.5), None);
+    }
+}
