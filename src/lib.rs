@@ -8,6 +8,7 @@ mod output;
 #[macro_use]
 mod serde_by_name;
 pub mod failure;
+mod files;
 mod memory;
 pub mod random;
 

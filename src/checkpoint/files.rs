@@ -3,6 +3,7 @@
 use super::config::{config_json, parse_config};
 use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
+use crate::files::SAVING;
 use crate::input_error;
 use crate::model::{Gpt, Params, param_specs};
 use crate::settings::{Ops, Settings};
@@ -42,9 +43,6 @@ pub struct Checkpoint<'a> {
     /// AdamW's moments, named after their parameter with `.m` and `.v` behind it.
     pub moments: BTreeMap<String, Tensor>,
 }
-
-/// What the name of a checkpoint begins with while it is written.
-pub const SAVING: &str = ".saving-";
 
 /// Writes a checkpoint directory: complete under its name, or not there.
 pub fn save(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {

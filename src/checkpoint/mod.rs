@@ -5,5 +5,5 @@ mod files;
 mod tensors;
 
 pub use config::{config_json, llama_cpp_graph, loads_in, parse_config};
-pub use files::{Checkpoint, SAVING, TrainerState, load_model, load_tokenizer, load_trainer, save};
+pub use files::{Checkpoint, TrainerState, load_model, load_tokenizer, load_trainer, save};
 pub use tensors::{read_tensors, write_tensors};

@@ -12,6 +12,7 @@ use super::results::{Line, Results};
 use super::{Design, Run};
 use crate::data::Dataset;
 use crate::failure::Failure;
+use crate::files::replace;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{LAST, RunDir, lock};
 use crate::settings::{Recipe, Settings};
@@ -176,10 +177,7 @@ fn read(path: &Path) -> Option<Result<Comparison>> {
 }
 
 fn write(path: &Path, comparison: &Comparison) -> Result<()> {
-    let mut beside = tempfile::NamedTempFile::with_prefix_in(".compare-", path)?;
-    serde_json::to_writer_pretty(&mut beside, comparison)?;
-    beside.persist(path.join(COMPARISON))?;
-    Ok(())
+    replace(&path.join(COMPARISON), (serde_json::to_string_pretty(comparison)? + "\n").as_bytes())
 }
 
 /// The lock of a comparison's directory, which processes hold only while they begin.

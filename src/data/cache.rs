@@ -2,9 +2,9 @@
 //! cache directory.
 
 use crate::input_error;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A name for what is made of `parts`: no other parts have it.
 pub fn name(parts: &[&[u8]]) -> String {
@@ -35,13 +35,4 @@ fn directory() -> PathBuf {
         .or_else(|| Some(from("HOME")?.join(".cache/tinygpt")))
         .or_else(|| Some(from("LOCALAPPDATA")?.join("tinygpt")))
         .unwrap_or_else(|| std::env::temp_dir().join("tinygpt"))
-}
-
-/// Makes a file by writing beside it and renaming: whole or not there.
-pub fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> Result<()>) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    let mut beside = tempfile::NamedTempFile::new_in(parent)?;
-    write(beside.as_file_mut())?;
-    beside.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }

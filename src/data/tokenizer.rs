@@ -4,6 +4,7 @@ use super::corpus::Part;
 use super::pieces::pieces;
 use super::tokens::IN_MEMORY;
 use super::{cache, hub};
+use crate::files::replace;
 use crate::settings::TokenizerKind;
 use crate::{bail_input, input_error};
 use anyhow::{Result, anyhow};
@@ -193,7 +194,7 @@ fn made(kind: &TokenizerKind, text: &Part, make: impl FnOnce() -> Result<String>
     if !path.is_file() {
         note!("making the tokenizer {kind} from {} MB of text, once", text.text().len() / 1_000_000);
         let json = make()?;
-        cache::write_whole(&path, |file| Ok(std::io::Write::write_all(file, json.as_bytes())?))?;
+        replace(&path, json.as_bytes())?;
     }
     Tokenizer::from_file(&path)
 }

@@ -3,6 +3,7 @@
 use super::cache;
 use super::corpus::Part;
 use super::tokenizer::Tokenizer;
+use crate::files::write_whole;
 use crate::output::bar;
 use anyhow::{Context, Result};
 use memmap2::Mmap;
@@ -57,7 +58,7 @@ impl Tokens {
             let length = part.text().len();
             note!("encoding {} MB of text, once", length / 1_000_000);
             let bar = bar(length, "{bar:24} {percent} %  {eta} left");
-            cache::write_whole(&path, |file| {
+            write_whole(&path, |file| {
                 let mut out = BufWriter::new(file);
                 tokenizer.encode_documents(part, |bytes, ids| {
                     bar.inc(bytes as u64);

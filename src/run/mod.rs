@@ -14,8 +14,8 @@ mod tensorboard;
 
 pub use tensorboard::TensorBoard;
 
-use crate::checkpoint::SAVING;
 use crate::failure::Failure;
+use crate::files::{SAVING, replace};
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -133,7 +133,8 @@ impl RunDir {
     /// Removes what a process left that was killed while it saved.
     pub fn remove_unfinished(&self) -> Result<()> {
         for name in entries(&self.path).filter(|name| name.starts_with(SAVING)) {
-            fs::remove_dir_all(self.path.join(name))?;
+            let path = self.path.join(name);
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
         Ok(())
     }
@@ -208,10 +209,7 @@ impl RunDir {
         let path = self.path.join(METRICS);
         let kept = self.metrics().into_iter().filter(|line| line["step"].as_u64() <= Some(step as u64));
         let kept: String = kept.map(|line| format!("{line}\n")).collect();
-        let mut beside = tempfile::NamedTempFile::with_prefix_in(SAVING, &self.path)?;
-        beside.write_all(kept.as_bytes())?;
-        beside.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(())
+        replace(&path, kept.as_bytes())
     }
 }
 

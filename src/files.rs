@@ -1,0 +1,49 @@
+//! Files that are there whole or not at all.
+
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+/// What the name of a file or directory begins with while it is written.
+pub const SAVING: &str = ".saving-";
+
+/// Writes a file, or replaces it, in one move: whoever reads it meanwhile sees the old one.
+pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
+    write_whole(path, |file| Ok(file.write_all(contents)?))
+}
+
+/// The same of a file that `write` fills.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(SAVING);
+    #[cfg(unix)]
+    {
+        // As any other file: what the user's mask leaves.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut beside = builder.tempfile_in(folder).with_context(failed)?;
+    write(beside.as_file_mut())?;
+    beside.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        replace(&path, b"a longer text").unwrap();
+        replace(&path, b"short").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"short");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = replace(&folder.path().join("none/table.csv"), b"x").unwrap_err().to_string();
+        assert!(error.starts_with("cannot write ") && error.contains("none/table.csv"), "{error}");
+    }
+}
