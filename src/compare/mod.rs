@@ -3,6 +3,7 @@
 //! Two runs with the same seed share the initial values of every tensor they have in common and
 //! every batch, so that their difference is the activation's and the noise of both cancels.
 
+pub mod analysis;
 mod grid;
 mod statistics;
 
