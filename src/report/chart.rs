@@ -93,9 +93,14 @@ impl Drawing {
     }
 
     /// The area between two lines: along the first, and back along the second.
-    pub fn band(&mut self, look: Look, low: &[(f64, f64)], high: &[(f64, f64)]) {
+    pub fn band(&mut self, look: Look, faint: bool, low: &[(f64, f64)], high: &[(f64, f64)]) {
         let around: Vec<(f64, f64)> = low.iter().chain(high.iter().rev()).copied().collect();
-        self.push(format_args!("<polygon class=\"band {}\" points=\"{}\"/>", look.fill(), joined(&around)));
+        let class = if faint { "band faint" } else { "band" };
+        self.push(format_args!(
+            "<polygon class=\"{class} {}\" points=\"{}\"/>",
+            look.fill(),
+            joined(&around)
+        ));
     }
 
     /// A marker: a circle, square, triangle or diamond of about that radius.

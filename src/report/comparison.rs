@@ -17,8 +17,8 @@ pub struct Chart {
     pub description: String,
     pub size: (f64, f64),
     pub drawing: Drawing,
-    /// Series are told apart by a legend: arms by their number.
-    pub has_legend: bool,
+    /// The arms that it has a line of, by their number: those of its legend.
+    pub legend: Vec<usize>,
     /// The horizontal scale of a chart along which values can be read, and what it counts.
     pub reading: Option<(&'static str, Scale)>,
 }
@@ -54,11 +54,11 @@ impl Chart {
             y += 15.0;
             head.text("quiet", (MARGIN, y), "start", &line);
         }
-        if self.has_legend {
+        if !self.legend.is_empty() {
             y += 22.0;
             let mut x = MARGIN;
-            for (i, arm) in analysis.arms.iter().enumerate() {
-                let name = arm.act.name();
+            for &i in &self.legend {
+                let name = analysis.arms[i].act.name();
                 if x > MARGIN && x + 30.0 + text_width(&name) > MARGIN + self.size.0 {
                     (x, y) = (MARGIN, y + 18.0);
                 }

@@ -13,6 +13,8 @@ const TOP: f64 = 26.0;
 const BOTTOM: f64 = 256.0;
 /// More points than this make a file larger and a line no better.
 const MOST_POINTS: usize = 300;
+/// More bands than this would hide each other.
+const CROWD: usize = 8;
 
 /// At most [`MOST_POINTS`] indices of a list, the first and last among them.
 pub fn kept(length: usize) -> Vec<usize> {
@@ -44,16 +46,8 @@ fn curves(analysis: &Analysis, stem: &'static str, axis: &'static str) -> Option
     if farthest <= 0.0 {
         return None;
     }
-    // The first tenth falls from the loss of chance; shown whole, it would flatten all that follows.
-    let mut shown = Vec::new();
-    for (_, arm) in &drawn {
-        let places = along(&arm.curve, axis).iter().zip(&arm.curve.mean);
-        shown.extend(places.filter(|(x, _)| **x >= 0.1 * farthest).map(|(_, y)| *y));
-    }
-    shown = without_outliers(&shown);
-    shown.extend(analysis.floor);
     let x = Scale::linear((0.0, farthest), (LEFT, RIGHT));
-    let y = Scale::linear(padded(shown)?, (BOTTOM, TOP));
+    let y = Scale::linear(loss_range(analysis)?, (BOTTOM, TOP));
     let mut drawing = Drawing::default();
     let validation = drawn.iter().filter(|(_, arm)| arm.curve.is_validation).count();
     let kind = match validation {
@@ -79,25 +73,53 @@ fn curves(analysis: &Analysis, stem: &'static str, axis: &'static str) -> Option
         };
         drawing.push(format_args!("<g data-arm=\"{i}\">"));
         if arm.seeds.len() > 1 {
-            drawing.band(Look::of(*i), &points(&arm.curve.low), &points(&arm.curve.high));
+            drawing.band(
+                Look::of(*i),
+                drawn.len() > CROWD,
+                &points(&arm.curve.low),
+                &points(&arm.curve.high),
+            );
         }
         drawing.line(Look::of(*i), &points(&arm.curve.mean));
         drawing.push("</g>");
     }
     drawing.push("</g>");
     let seeds = analysis.arms.iter().any(|arm| arm.seeds.len() > 1);
-    let note = if seeds { "Line: mean over seeds. Band: lowest to highest seed." } else { "One seed." };
+    let mut note =
+        if seeds { "Line: mean over seeds. Band: lowest to highest seed." } else { "One seed." }.to_string();
+    let above = |arm: &Arm| arm.curve.mean.last().is_some_and(|last| *last > y.high);
+    let unseen: Vec<(usize, &Arm)> = drawn.iter().copied().filter(|(_, arm)| above(arm)).collect();
+    if !unseen.is_empty() {
+        note.push_str(&format!(" Above the chart: {}.", names(&unseen)));
+    }
     let by = if axis == "tokens" { "tokens" } else { "wall time" };
     Some(Chart {
         stem,
         title: format!("Loss by {by}"),
-        note: note.to_string(),
+        note,
         description: format!("Lines of {kind} against {by}, one for each of: {}.", names(&drawn)),
         size: (WIDTH, HEIGHT),
         drawing,
-        has_legend: true,
+        legend: drawn.iter().map(|(i, _)| *i).collect(),
         reading: Some((axis, x)),
     })
+}
+
+/// The losses shown, the same by tokens and by time so that the two can be compared. The first tenth falls
+/// from the loss of chance; shown whole, it would flatten all that follows.
+fn loss_range(analysis: &Analysis) -> Option<(f64, f64)> {
+    let curves = || analysis.arms.iter().map(|arm| &arm.curve);
+    let farthest = curves().flat_map(|curve| &curve.tokens).copied().fold(0.0, f64::max);
+    let late = curves().flat_map(|curve| {
+        curve
+            .tokens
+            .iter()
+            .zip(&curve.mean)
+            .filter(|(tokens, _)| **tokens >= 0.1 * farthest)
+            .map(|(_, loss)| *loss)
+    });
+    let late = without_outliers(&late.collect::<Vec<f64>>());
+    padded(late.into_iter().chain(analysis.floor))
 }
 
 fn names(arms: &[(usize, &Arm)]) -> String {
@@ -127,8 +149,12 @@ fn in_unit(x: &Scale, unit: f64) -> Vec<(f64, String)> {
 }
 
 pub fn by_rate(analysis: &Analysis) -> Option<Chart> {
-    let arms: Vec<(usize, &Arm)> =
-        analysis.arms.iter().enumerate().filter(|(_, arm)| arm.rates.len() > 1).collect();
+    let arms: Vec<(usize, &Arm)> = analysis
+        .arms
+        .iter()
+        .enumerate()
+        .filter(|(_, arm)| arm.rates.len() > 1 && arm.rates.iter().any(|rate| rate.loss.is_some()))
+        .collect();
     let mut tried: Vec<f64> = arms
         .iter()
         .flat_map(|(_, arm)| arm.rates.iter().map(|rate| rate.lr))
@@ -184,7 +210,7 @@ pub fn by_rate(analysis: &Analysis) -> Option<Chart> {
         description: format!("Lines of final loss against learning rate, one for each of: {}.", names(&arms)),
         size: (WIDTH, HEIGHT),
         drawing,
-        has_legend: true,
+        legend: arms.iter().map(|(i, _)| *i).collect(),
         reading: None,
     })
 }

@@ -58,7 +58,7 @@ fn verdict(title: &str, analysis: &Analysis) -> String {
     if analysis.done < analysis.planned {
         let _ = writeln!(
             html,
-            "<p class=\"unfinished\">Not finished: {} of {} done. Everything below is of those.</p>",
+            "<p class=\"unfinished\">Not finished: {} of {} are done, and everything here is about those.</p>",
             analysis.done,
             count(analysis.planned, "run")
         );
@@ -100,8 +100,11 @@ fn section(heading: &str, analysis: &Analysis, charts: &[&Chart]) -> String {
         return String::new();
     }
     let mut html = format!("<section>\n<h2>{}</h2>\n", escape(heading));
-    if charts.iter().any(|chart| chart.has_legend) {
-        html += &legend(analysis);
+    let mut arms: Vec<usize> = charts.iter().flat_map(|chart| chart.legend.clone()).collect();
+    arms.sort_unstable();
+    arms.dedup();
+    if !arms.is_empty() {
+        html += &legend(analysis, &arms);
     }
     html += "<div class=\"charts\">\n";
     for chart in charts {
@@ -110,16 +113,16 @@ fn section(heading: &str, analysis: &Analysis, charts: &[&Chart]) -> String {
     html + "</div>\n</section>\n"
 }
 
-fn legend(analysis: &Analysis) -> String {
+fn legend(analysis: &Analysis, arms: &[usize]) -> String {
     let mut html = String::from("<ul class=\"legend\">\n");
-    for (i, arm) in analysis.arms.iter().enumerate() {
+    for &i in arms {
         let mut swatch = Drawing::default();
         swatch.swatch(Look::of(i), (0.0, 5.0));
         let _ = writeln!(
             html,
             "<li data-arm=\"{i}\"><svg viewBox=\"0 0 24 10\" width=\"24\" height=\"10\" aria-hidden=\"true\">{}</svg><span>{}</span></li>",
             swatch.0.trim_end(),
-            escape(&arm.act.name())
+            escape(&analysis.arms[i].act.name())
         );
     }
     html + "</ul>\n"

@@ -55,17 +55,21 @@ pub fn final_losses(analysis: &Analysis) -> Option<Chart> {
             off_scale(&mut drawing, &x, arm.loss.mean, &fixed(arm.loss.mean, 4), y);
         }
     }
+    let note = if arms.iter().any(|arm| arm.losses.len() > 1) {
+        "Small: one seed. Large: their mean and its 95 % interval. Whether arms differ is judged by the paired \
+         differences."
+    } else {
+        "One seed."
+    };
     let means = arms.iter().map(|arm| format!("{} {}", arm.act, fixed(arm.loss.mean, 4)));
     Some(Chart {
         stem: "final-loss",
-        title: "Final loss".to_string(),
-        note: "Small: one seed. Large: their mean, with its 95 % interval. Seeds share their noise across \
-               arms, so overlap here does not decide; the paired differences do."
-            .to_string(),
+        title: "Final loss by arm".to_string(),
+        note: note.to_string(),
         description: format!("Final loss by arm, mean: {}.", means.collect::<Vec<_>>().join(", ")),
         size: (WIDTH, bottom + 44.0),
         drawing,
-        has_legend: false,
+        legend: Vec::new(),
         reading: None,
     })
 }
@@ -143,34 +147,42 @@ pub fn differences(analysis: &Analysis) -> Option<Chart> {
         let look = Look::of(arm);
         drawing.text("", (left - 8.0, y + 4.0), "end", &label(pair));
         drawing.text("", (x.end + 8.0, y + 4.0), "start", &verdict(pair.verdict));
+        if pair.difference.is_finite() && !x.holds(pair.difference) {
+            off_scale(&mut drawing, &x, pair.difference, &signed(pair.difference), y);
+            continue;
+        }
         if let Some(ends) = pair.interval {
             drawing.interval(look, "thick", &x, ends, y);
         }
         if let Some(ends) = pair.text_interval {
             drawing.interval(look, "thin", &x, ends, y + 8.0);
         }
-        if x.holds(pair.difference) {
+        if pair.difference.is_finite() {
             drawing.dot(look, "", (x.at(pair.difference), y), 5.0);
-        } else {
-            off_scale(&mut drawing, &x, pair.difference, &signed(pair.difference), y);
         }
     }
+    let mut note = Vec::new();
+    if pairs.iter().any(|pair| pair.interval.is_some()) {
+        note.push("Thick: interval over seeds, widened for the number of comparisons.");
+    }
+    if pairs.iter().any(|pair| pair.text_interval.is_some()) {
+        note.push("Thin: 95 % over pieces of the validation text.");
+    }
+    note.push("Grey: too small to matter.");
     let said = pairs
         .iter()
         .map(|pair| format!("{} {} ({})", label(pair), signed(pair.difference), verdict(pair.verdict)));
     Some(Chart {
         stem: "differences",
         title: format!("Difference from {}", analysis.baseline),
-        note: "Thick: interval over seeds, widened for the number of comparisons. Thin: 95 % over pieces of \
-               the validation text. Grey: too small to matter."
-            .to_string(),
+        note: note.join(" "),
         description: format!(
             "Differences of final loss paired by seed: {}.",
             said.collect::<Vec<_>>().join(", ")
         ),
         size: (WIDTH, bottom + 44.0),
         drawing,
-        has_legend: false,
+        legend: Vec::new(),
         reading: None,
     })
 }

@@ -288,8 +288,10 @@ pub fn html(analysis: &Analysis) -> String {
         // As the arms come: by final loss.
         let sorted = if i == 2 { " aria-sort=\"ascending\"" } else { "" };
         let class = if i < 2 { " class=\"word\"" } else { "" };
+        // A rate such as 3e-4 stays on one line.
+        let title = escape(&column.title).replace("e-", "e\u{2011}");
         // Writing to a String cannot fail.
-        let _ = write!(table, "<th scope=\"col\"{class}{sorted}>{}</th>", escape(&column.title));
+        let _ = write!(table, "<th scope=\"col\"{class}{sorted}>{title}</th>");
     }
     table += "</tr></thead>\n<tbody>\n";
     for row in rows(analysis) {

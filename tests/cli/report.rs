@@ -92,7 +92,7 @@ fn a_page_says_what_is_unfinished_and_writes_no_nan() {
         let page = report(&analysis);
         let words = page.split("<script").next().unwrap();
         assert!(!words.contains("NaN") && !words.contains(">inf"), "{name}");
-        assert_eq!(words.contains("Not finished: 2 of 6 runs done."), name == "unfinished", "{name}");
+        assert_eq!(words.contains("Not finished: 2 of 6 runs are done"), name == "unfinished", "{name}");
     }
 }
 

@@ -104,13 +104,15 @@ pub fn analysis(names: &[&str], diverged: &[&str], gap: f64, seeds: usize, rates
     let baseline = arms.iter().find(|arm| arm.act == act("relu")).unwrap_or(&arms[0]).clone();
     let pairs = if seeds == 0 { Vec::new() } else { pairs(&arms, &baseline) };
     let runs = names.len() * seeds.max(1) * rates.len();
+    let headline = if arms[0].losses.is_empty() {
+        "Every run diverged.".to_string()
+    } else {
+        format!("{} has the lowest loss: {:.4}, the mean of {seeds} seeds.", arms[0].act, arms[0].loss.mean)
+    };
     Analysis {
         data: "tales.txt".to_string(),
         baseline: baseline.act,
-        headline: format!(
-            "{} has the lowest loss, {:.4}: better than {} by 2.6 %, {seeds} seeds.",
-            arms[0].act, arms[0].loss.mean, baseline.act
-        ),
+        headline,
         warnings: Vec::new(),
         arms,
         pairs,
