@@ -19,6 +19,8 @@ try:
     from selenium import webdriver
     from selenium.common.exceptions import NoAlertPresentException
     from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
+    from selenium.webdriver.common.actions.pointer_input import PointerInput
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 except ImportError as error:
@@ -136,6 +138,11 @@ def check_readings():
         after = slider.get_attribute("aria-valuetext")
         assert box.is_displayed() and after != before and drawn[0]["name"] in after, f"{before}; {after}"
         script("arguments[0].blur()", slider)
+        assert not box.is_displayed()
+        finger = ActionBuilder(driver, mouse=PointerInput("touch", "finger"))
+        finger.pointer_action.move_to(svg).pointer_down().pointer_up()
+        finger.perform()
+        assert box.is_displayed(), "no reading under a finger"
 
 
 def check_media():
@@ -156,9 +163,20 @@ def check_media():
 
 def check_phone():
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": True})
-    width = script("return document.documentElement.scrollWidth")
+    # After the page has had time to answer.
+    width = driver.execute_async_script("const done = arguments[0]; setTimeout(() => done(document.documentElement.scrollWidth), 300)")
     assert width <= 375, f"{width} wide on a phone of 375"
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def check_without_scripts():
+    """What a reader without JavaScript sees: everything but controls that would do nothing."""
+    counts = [len(all_of(selector)) for selector in ("#arms tbody tr", "figure svg", "pre")]
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    driver.refresh()
+    assert [len(all_of(selector)) for selector in ("#arms tbody tr", "figure svg", "pre")] == counts
+    assert not all_of("button, input"), "controls without a script"
+    assert style("body", "backgroundColor") != "rgba(0, 0, 0, 0)", "no style"
 
 
 try:
@@ -178,6 +196,7 @@ try:
     assert violations == [], f"violations of the policy: {violations}"
     console = driver.get_log("browser")
     assert console == [], f"console: {console}"
+    check_without_scripts()
     print(f"{len(all_of('#arms tbody tr'))} arms, {len(all_of('figure'))} charts")
 finally:
     driver.quit()

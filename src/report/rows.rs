@@ -23,7 +23,7 @@ pub fn final_losses(analysis: &Analysis) -> Option<Chart> {
         }
     }
     let (top, bottom) = (8.0, 8.0 + ROW * arms.len() as f64);
-    let left = 10.0 + arms.iter().map(|arm| text_width(&arm.act.name())).fold(40.0, f64::max);
+    let left = 10.0 + arms.iter().map(|arm| name_width(&arm.act.name())).fold(40.0, f64::max);
     let x = Scale::linear(padded(values)?, (left, RIGHT));
     let mut drawing = Drawing::default();
     drawing.x_axis(&x.ticks(), &x, (top, bottom));
@@ -74,6 +74,11 @@ pub fn final_losses(analysis: &Analysis) -> Option<Chart> {
     })
 }
 
+/// With room to grow: a page makes letters larger where it makes charts smaller.
+fn name_width(text: &str) -> f64 {
+    1.1 * text_width(text)
+}
+
 /// Student's 95 % interval of the mean.
 fn interval(losses: &[f64]) -> Option<(f64, f64)> {
     let n = losses.len() as f64;
@@ -117,8 +122,8 @@ pub fn differences(analysis: &Analysis) -> Option<Chart> {
         }
     }
     let (top, bottom) = (8.0, 8.0 + ROW * pairs.len() as f64);
-    let left = 10.0 + pairs.iter().map(|pair| text_width(&label(pair))).fold(40.0, f64::max).min(190.0);
-    let words = pairs.iter().map(|pair| text_width(&verdict(pair.verdict))).fold(0.0, f64::max);
+    let left = 10.0 + pairs.iter().map(|pair| name_width(&label(pair))).fold(40.0, f64::max).min(190.0);
+    let words = pairs.iter().map(|pair| name_width(verdict(pair.verdict))).fold(0.0, f64::max);
     let x = Scale::linear(padded(values)?, (left, WIDTH - words - 8.0));
     let mut drawing = Drawing::default();
     let margin = analysis
@@ -146,7 +151,7 @@ pub fn differences(analysis: &Analysis) -> Option<Chart> {
         let arm = analysis.arms.iter().position(|arm| arm.act == pair.act).unwrap_or(0);
         let look = Look::of(arm);
         drawing.text("", (left - 8.0, y + 4.0), "end", &label(pair));
-        drawing.text("", (x.end + 8.0, y + 4.0), "start", &verdict(pair.verdict));
+        drawing.text("", (x.end + 8.0, y + 4.0), "start", verdict(pair.verdict));
         if pair.difference.is_finite() && !x.holds(pair.difference) {
             off_scale(&mut drawing, &x, pair.difference, &signed(pair.difference), y);
             continue;

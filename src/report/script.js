@@ -38,12 +38,15 @@
   // Legends: an entry becomes a button that shows and hides its arm wherever it is a line.
   const hidden = new Set();
   const redraw = [];
+  const update = () => redraw.forEach((draw) => draw());
   const toggle = (arm) => {
     if (!hidden.delete(arm)) hidden.add(arm);
     for (const line of document.querySelectorAll(`figure g[data-arm="${arm}"]`)) line.classList.toggle("off", hidden.has(arm));
     for (const button of document.querySelectorAll(`.legend button[data-arm="${arm}"]`)) button.setAttribute("aria-pressed", String(!hidden.has(arm)));
-    redraw.forEach((update) => update());
+    update();
   };
+  // A phone that is turned has other places for everything.
+  window.addEventListener("resize", update);
   for (const entry of document.querySelectorAll(".legend li")) {
     const arm = entry.dataset.arm;
     const button = element("button", { type: "button", "aria-pressed": "true", "data-arm": arm }, ...entry.childNodes);

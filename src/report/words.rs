@@ -23,29 +23,25 @@ pub fn signed(value: f64) -> String {
     if text == "-0.0000" { "+0.0000".to_string() } else { minus(&text) }
 }
 
-/// 3.142, 31.42, 314.2: four significant digits.
+/// 0.03142, 3.142, 314.2: four significant digits.
 pub fn four_digits(value: f64) -> String {
-    if !value.is_finite() {
-        return DASH.to_string();
-    }
-    let before = if value.abs() >= 1.0 { value.abs().log10().floor() as usize + 1 } else { 1 };
-    format!("{value:.*}", 4usize.saturating_sub(before))
+    let decimals = if value == 0.0 { 0.0 } else { 3.0 - value.abs().log10().floor() };
+    fixed(value, decimals.clamp(0.0, 12.0) as usize)
 }
 
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "<0.001".to_string() } else { fixed(p, 3) }
 }
 
-pub fn verdict(verdict: Verdict) -> String {
+pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Better => "better".to_string(),
-        Verdict::Worse => "worse".to_string(),
-        Verdict::BetterButSmall => "better, but small".to_string(),
-        Verdict::WorseButSmall => "worse, but small".to_string(),
-        Verdict::Indistinguishable { seeds_needed: Some(n) } => format!("undecided (~{n} seeds)"),
-        Verdict::Indistinguishable { seeds_needed: None } => "undecided".to_string(),
-        Verdict::TooFewSeeds => "too few seeds".to_string(),
-        Verdict::Diverged => "diverged".to_string(),
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::BetterButSmall => "better, but small",
+        Verdict::WorseButSmall => "worse, but small",
+        Verdict::Indistinguishable { .. } => "undecided",
+        Verdict::TooFewSeeds => "too few seeds",
+        Verdict::Diverged => "diverged",
     }
 }
 
@@ -75,7 +71,10 @@ pub fn standing(analysis: &Analysis, arm: &Arm) -> String {
             format!("{} of {} diverged", arm.diverged.len(), arm.diverged.len() + arm.losses.len())
         }
         Some(Pair { verdict: Verdict::Diverged, .. }) => "baseline diverged".to_string(),
-        Some(pair) => some(&verdict(pair.verdict)),
+        Some(Pair { verdict: Verdict::Indistinguishable { seeds_needed: Some(n) }, .. }) => {
+            some(&format!("undecided (~{n} seeds)"))
+        }
+        Some(pair) => some(verdict(pair.verdict)),
         None => some(DASH),
     }
 }

@@ -72,7 +72,7 @@ fn arm(i: usize, name: &str, target: f64, seeds: usize, rates: &[f64]) -> Arm {
             .iter()
             .map(|&lr| Rate {
                 lr,
-                loss: (!diverged && !(i == 1 && lr > 2e-3)).then(|| summary(&[at_rate(lr)])),
+                loss: (!diverged && (i != 1 || lr < 2e-3)).then(|| summary(&[at_rate(lr)])),
                 diverged: if diverged { seeds } else { 0 },
             })
             .collect(),
