@@ -8,6 +8,7 @@ mod data;
 mod eval;
 mod generate;
 mod progress;
+mod report;
 mod runs;
 mod text;
 mod train;
@@ -41,6 +42,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Train one model per activation and seed, and compare them
     Compare(compare::CompareArgs),
+    /// Write the report of a comparison again
+    Report(report::ReportArgs),
     /// List the activations
     Acts(acts::ActsArgs),
     /// Time training, generation and the activations on this machine
@@ -61,6 +64,7 @@ pub fn run() -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Acts(args) => acts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),

@@ -1,45 +1,8 @@
 //! Numbers and tables as people read them.
 
+pub use crate::output::{duration, grouped, scaled};
+
 use comfy_table::{CellAlignment, Table, presets};
-
-/// 10,795,776
-pub fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let first = digits.len() % 3;
-    let mut text = digits[..first].to_string();
-    for (i, digit) in digits[first..].chars().enumerate() {
-        if i % 3 == 0 && !text.is_empty() {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// 2.3 G, 14 M: three significant digits and a prefix.
-pub fn scaled(x: f64) -> String {
-    let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
-    let (unit, prefix) = prefixes.into_iter().find(|(unit, _)| x >= *unit).unwrap_or((1.0, ""));
-    let value = x / unit;
-    let decimals = if value >= 99.5 {
-        0
-    } else if value >= 9.95 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.decimals$} {prefix}")
-}
-
-/// 45 s, 2 min 05 s, 3 h 20 min
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.max(0.0).round() as u64;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
-        _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
-    }
-}
 
 /// An empty table with these column titles, numbers to the right: Markdown, so that it can be pasted.
 pub fn table(titles: &[&str]) -> Table {
@@ -66,10 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
-        assert_eq!([0, 999, 1000, 10_795_776].map(grouped), ["0", "999", "1,000", "10,795,776"]);
-        assert_eq!([950.0, 14_200_000.0, 2.3e9].map(scaled), ["950 ", "14.2 M", "2.30 G"]);
-        assert_eq!([45.2, 125.0, 12_000.0].map(duration), ["45 s", "2 min 05 s", "3 h 20 min"]);
+    fn a_word_with_a_quote_stays_one_word() {
         assert_eq!(shell_word("it's"), r"'it'\''s'");
     }
 }

@@ -140,3 +140,18 @@ pub enum Verdict {
     /// Runs of one of the two diverged.
     Diverged,
 }
+
+impl Verdict {
+    /// In one word, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Better => "better",
+            Verdict::Worse => "worse",
+            Verdict::BetterButSmall => "better_but_small",
+            Verdict::WorseButSmall => "worse_but_small",
+            Verdict::Indistinguishable { .. } => "indistinguishable",
+            Verdict::TooFewSeeds => "too_few_seeds",
+            Verdict::Diverged => "diverged",
+        }
+    }
+}

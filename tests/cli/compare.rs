@@ -35,7 +35,7 @@ fn every_arm_is_reported_against_the_baseline_best_first() {
         assert!(low < delta && delta < high, "{arm}");
         assert!((0.0..=1.0).contains(&number(arm, "p")), "{arm}");
         // Two seeds claim nothing.
-        assert_eq!(arm["verdict"], "too few seeds");
+        assert_eq!(arm["verdict"], "too_few_seeds");
     }
 }
 
@@ -91,7 +91,7 @@ fn the_table_is_markdown() {
     let folder = folder();
     let table =
         succeed(tinygpt(&folder).arg("compare").args(SMALL).args(["--acts", "relu,gelu", "--seeds", "1"]));
-    assert!(table.contains("| act ") && table.contains("| gelu ") && table.contains("baseline"), "{table}");
+    assert!(table.contains("| activation ") && table.contains("| gelu ") && table.contains("baseline"), "{table}");
     assert!(
         table.ends_with("Too few seeds to tell: 1, of at least 3. relu is ahead so far.\n")
             || table.ends_with("Too few seeds to tell: 1, of at least 3. gelu is ahead so far.\n"),
@@ -135,7 +135,7 @@ fn three_seeds_and_a_clear_difference_give_a_verdict_in_a_sentence() {
 
     // A difference of more than matters is asked for: the verdict says that it is too small.
     let report = compare(&folder, &[flags.as_slice(), &["--matters", "90%"]].concat());
-    assert_eq!(report["results"][0]["verdict"], "better, too little to matter");
+    assert_eq!(report["results"][0]["verdict"], "better_but_small");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod generate;
 mod hub;
 mod japanese;
 mod manners;
+mod report;
 mod resume;
 mod sources;
 mod tales;

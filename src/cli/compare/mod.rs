@@ -4,6 +4,7 @@ mod jobs;
 mod show;
 
 use super::progress::Progress;
+use super::report;
 use super::text::shell_word;
 use crate::activation::Activation;
 use crate::compare::{
@@ -78,6 +79,9 @@ pub struct CompareArgs {
     /// Train what nobody else is training, then stop: what --jobs starts
     #[arg(long, hide = true)]
     worker: bool,
+    /// Write the report's charts as SVG and PNG, and the table as CSV and Markdown, to a directory
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    plot: Option<PathBuf>,
     /// Print one JSON object on the last line
     #[arg(long, help_heading = "Run")]
     json: bool,
@@ -324,10 +328,15 @@ fn train(grid: &mut Grid, run: &Run, label: &str, dataset: &Dataset, device: &De
 /// Evaluates what is done: the table or JSON, and the report.
 fn finish(args: &CompareArgs, grid: &Grid) -> Result<()> {
     let analysis = evaluate(&args.out, grid.comparison(), &grid.results);
+    let report = report::write(&args.out, grid.comparison(), &analysis)?;
+    if let Some(folder) = &args.plot {
+        report::plot(folder, &analysis)?;
+    }
     if args.json {
         show::json(&analysis, &grid.results)?;
     } else {
         show::tables(&analysis)?;
+        note!("the report: {}", report.display());
     }
     let diverged: Vec<String> =
         grid.results.diverged().map(|(run, why)| format!("{}: {why}", run.label())).collect();

@@ -1,14 +1,16 @@
 //! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
 
 use super::command;
-use crate::cli::text::{duration, grouped, scaled, table};
+use crate::cli::text::table;
 use crate::compare::{Analysis, Arm, Design, Pair, Plan, Results, Verdict};
+use crate::output::{duration, grouped};
+use crate::report::cells;
 use anyhow::Result;
 use serde_json::{Value, json};
 
 /// The command of each run, a line each.
 pub fn commands(design: &Design) -> Result<()> {
-    let command = command(&[("--plan", 0), ("--force", 0), ("--json", 0), ("--jobs", 1)]);
+    let command = command(&[("--plan", 0), ("--force", 0), ("--json", 0), ("--jobs", 1), ("--plot", 1)]);
     for k in 1..=design.runs().len() {
         say!("{command} --only {k}")?;
     }
@@ -57,145 +59,39 @@ pub fn plan(plan: &Plan, design: &Design) {
     );
 }
 
-/// Four decimals, or a dash.
-fn number(value: f64) -> String {
-    optional(Some(value), |value| format!("{value:.4}"))
-}
-
-fn optional(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
-    value.filter(|value| value.is_finite()).map_or("-".to_string(), show)
-}
-
-/// What is said of an arm against the baseline.
-fn verdict(analysis: &Analysis, arm: &Arm) -> String {
-    if arm.loss.n == 0 && !arm.diverged.is_empty() {
-        return "diverged".to_string();
-    }
-    match against_baseline(analysis, arm) {
-        None if arm.act == analysis.baseline => "baseline".to_string(),
-        None => "-".to_string(),
-        Some(pair) => words(pair.verdict),
-    }
-}
-
-fn against_baseline<'a>(analysis: &'a Analysis, arm: &Arm) -> Option<&'a Pair> {
-    analysis.pairs.iter().find(|pair| pair.act == arm.act && pair.against == analysis.baseline)
-}
-
-fn words(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Better => "better".to_string(),
-        Verdict::Worse => "worse".to_string(),
-        Verdict::BetterButSmall => "better, too little to matter".to_string(),
-        Verdict::WorseButSmall => "worse, too little to matter".to_string(),
-        Verdict::Indistinguishable { seeds_needed: Some(seeds) } => {
-            format!("indistinguishable (about {seeds} seeds)")
-        }
-        Verdict::Indistinguishable { seeds_needed: None } => "indistinguishable".to_string(),
-        Verdict::TooFewSeeds => "too few seeds".to_string(),
-        Verdict::Diverged => "diverged".to_string(),
-    }
-}
-
-fn difference(pair: Option<&Pair>) -> String {
-    match pair {
-        None => "-".to_string(),
-        Some(Pair { interval: Some((low, high)), difference, .. }) => {
-            format!("{difference:+.4} [{low:+.4}, {high:+.4}]")
-        }
-        Some(pair) => format!("{:+.4}", pair.difference),
-    }
-}
-
 /// Quality, cost, the grid of learning rates where there is one, and what it comes to.
 pub fn tables(analysis: &Analysis) -> Result<()> {
-    let baseline = analysis.baseline;
-    let title = format!("loss - {baseline}'s [Holm]");
-    let floor = analysis.floor.map(|floor| (floor, "above floor"));
-    let mut titles = vec!["act", "final loss", "std", "perplexity", "bits/byte"];
-    titles.extend(floor.map(|(_, title)| title));
-    titles.extend([title.as_str(), "by text [95 %]", "p", "verdict"]);
-    let mut quality = table(&titles);
-    for arm in &analysis.arms {
-        let pair = against_baseline(analysis, arm);
-        let mut row = vec![
-            arm.act.name(),
-            number(arm.loss.mean),
-            optional(arm.loss.std, |std| format!("{std:.4}")),
-            optional(Some(arm.perplexity.mean), |mean| format!("{mean:.3}")),
-            number(arm.bits_per_byte),
-        ];
-        row.extend(floor.map(|(floor, _)| number(arm.loss.mean - floor)));
-        let by_text = pair.and_then(|pair| pair.text_interval);
-        row.extend([
-            difference(pair),
-            by_text.map_or("-".to_string(), |(low, high)| format!("[{low:+.4}, {high:+.4}]")),
-            optional(pair.and_then(|pair| pair.p), p_value),
-            verdict(analysis, arm),
-        ]);
-        quality.add_row(row);
+    for (titles, rows) in cells(analysis) {
+        let mut table = table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+        table.add_rows(rows);
+        say!("{table}\n")?;
     }
-    say!("{quality}\n")?;
-    say!("{}\n", cost(analysis))?;
     if analysis.fixed_lr.is_some() {
         say!("{}\n", rates(analysis))?;
     }
     say!("{}", analysis.headline)?;
-    for pair in analysis.pairs.iter().filter(|pair| pair.against != baseline) {
-        say!("{} against {}: {}, {}.", pair.act, pair.against, difference(Some(pair)), words(pair.verdict))?;
-    }
     for warning in &analysis.warnings {
         note!("warning: {warning}");
     }
     Ok(())
 }
 
-fn p_value(p: f64) -> String {
-    if p < 0.0001 { "<0.0001".to_string() } else { format!("{p:.4}") }
-}
-
-fn cost(analysis: &Analysis) -> comfy_table::Table {
-    let reach = format!("s to {}'s loss", analysis.baseline);
-    let titles =
-        ["act", "params", "FFN", "tokens/s", "range", &reach, "MB", "FLOP/token", "FFN rms", "best loss"];
-    let mut cost = table(&titles);
-    for arm in &analysis.arms {
-        let speed = arm.tokens_per_second;
-        let whole = |value: f64| grouped(value as usize);
-        cost.add_row([
-            arm.act.name(),
-            grouped(arm.params),
-            arm.ffn_dim.to_string(),
-            optional(Some(speed.median), whole),
-            optional(Some(speed.low), |low| format!("{}-{}", whole(low), whole(speed.high))),
-            optional(arm.seconds_to_baseline, |seconds| format!("{seconds:.1}")),
-            optional(arm.peak_memory, |megabytes| format!("{megabytes:.0}")),
-            optional(Some(arm.flops_per_token), scaled),
-            number(arm.ffn_output_rms),
-            number(arm.best_loss.mean),
-        ]);
-    }
-    cost
-}
-
 /// Each arm's loss over the learning rates.
 fn rates(analysis: &Analysis) -> comfy_table::Table {
-    let every: Vec<f64> =
-        analysis.arms.first().map_or(Vec::new(), |arm| arm.rates.iter().map(|rate| rate.lr).collect());
-    let mut titles = vec!["act".to_string()];
-    titles.extend(every.iter().map(|lr| match analysis.fixed_lr == Some(*lr) {
-        true => format!("lr {lr} (fixed)"),
-        false => format!("lr {lr}"),
-    }));
-    titles.extend(["best lr", "its loss", "sensitivity"].map(String::from));
+    let first = analysis.arms.first();
+    let mut titles = vec!["activation".to_string()];
+    titles.extend(first.iter().flat_map(|arm| &arm.rates).map(|rate| format!("lr {}", rate.lr)));
+    titles.push("best lr".to_string());
     let mut table = table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
     for arm in &analysis.arms {
         let mut row = vec![arm.act.name()];
-        for rate in &arm.rates {
-            let loss = optional(rate.loss.map(|loss| loss.mean), |loss| format!("{loss:.4}"));
-            row.push(if rate.diverged > 0 { format!("{loss} ({} diverged)", rate.diverged) } else { loss });
-        }
-        row.extend([arm.lr.to_string(), number(arm.loss.mean), number(arm.sensitivity())]);
+        row.extend(arm.rates.iter().map(|rate| match rate.loss {
+            Some(loss) if rate.diverged > 0 => format!("{:.4} ({} diverged)", loss.mean, rate.diverged),
+            Some(loss) => format!("{:.4}", loss.mean),
+            None if rate.diverged > 0 => "diverged".to_string(),
+            None => "-".to_string(),
+        }));
+        row.push(arm.lr.to_string());
         table.add_row(row);
     }
     table
@@ -218,7 +114,17 @@ pub fn json(analysis: &Analysis, results: &Results) -> Result<()> {
 }
 
 fn describe(analysis: &Analysis, arm: &Arm) -> Value {
-    let pair = against_baseline(analysis, arm);
+    let is = |pair: &&Pair| pair.act == arm.act && pair.against == analysis.baseline;
+    let pair = analysis.pairs.iter().find(is);
+    let verdict = match pair {
+        _ if arm.loss.n == 0 && !arm.diverged.is_empty() => Some("diverged"),
+        _ if arm.act == analysis.baseline => Some("baseline"),
+        pair => pair.map(|pair| pair.verdict.name()),
+    };
+    let seeds_needed = match pair.map(|pair| pair.verdict) {
+        Some(Verdict::Indistinguishable { seeds_needed }) => seeds_needed,
+        _ => None,
+    };
     json!({
         "act": arm.act,
         "lr": arm.lr,
@@ -235,7 +141,8 @@ fn describe(analysis: &Analysis, arm: &Arm) -> Value {
         "ci95": pair.and_then(|pair| pair.interval).map(|(low, high)| [low, high]),
         "text_ci95": pair.and_then(|pair| pair.text_interval).map(|(low, high)| [low, high]),
         "p": pair.and_then(|pair| pair.p),
-        "verdict": verdict(analysis, arm),
+        "verdict": verdict,
+        "seeds_needed": seeds_needed,
         "tokens_per_second": arm.tokens_per_second.median,
         "seconds_to_baseline": arm.seconds_to_baseline,
         "peak_rss_mb": arm.peak_memory,

@@ -1,0 +1,100 @@
+//! Numbers and verdicts as a report writes them. What is no number is a dash.
+
+use crate::compare::analysis::{Analysis, Arm, Pair, Verdict};
+
+pub const DASH: &str = "\u{2013}";
+
+/// The sign that is as wide as a plus.
+pub fn minus(text: &str) -> String {
+    text.replace('-', "\u{2212}")
+}
+
+pub fn fixed(value: f64, decimals: usize) -> String {
+    if value.is_finite() { minus(&format!("{value:.decimals$}")) } else { DASH.to_string() }
+}
+
+/// With its sign.
+pub fn signed(value: f64) -> String {
+    if !value.is_finite() {
+        return DASH.to_string();
+    }
+    let text = format!("{value:+.4}");
+    // Nothing is neither more nor less.
+    if text == "-0.0000" { "+0.0000".to_string() } else { minus(&text) }
+}
+
+/// 0.03142, 3.142, 314.2: four significant digits.
+pub fn four_digits(value: f64) -> String {
+    let decimals = if value == 0.0 { 0.0 } else { 3.0 - value.abs().log10().floor() };
+    fixed(value, decimals.clamp(0.0, 12.0) as usize)
+}
+
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "<0.001".to_string() } else { fixed(p, 3) }
+}
+
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::BetterButSmall => "better, but small",
+        Verdict::WorseButSmall => "worse, but small",
+        Verdict::Indistinguishable { .. } => "indistinguishable",
+        Verdict::TooFewSeeds => "too few seeds",
+        Verdict::Diverged => "diverged",
+    }
+}
+
+/// The arm's comparison with the baseline, where there is one.
+pub fn against_baseline<'a>(analysis: &'a Analysis, arm: &Arm) -> Option<&'a Pair> {
+    analysis.pairs.iter().find(|pair| pair.act == arm.act && pair.against == analysis.baseline)
+}
+
+/// What the table says of an arm.
+pub fn standing(analysis: &Analysis, arm: &Arm) -> String {
+    let all = arm.losses.is_empty() && !arm.diverged.is_empty();
+    let some = |word: &str| {
+        if arm.diverged.is_empty() {
+            word.to_string()
+        } else {
+            format!("{word}, {} diverged", arm.diverged.len())
+        }
+    };
+    if all {
+        return "diverged".to_string();
+    }
+    if arm.act == analysis.baseline {
+        return some("baseline");
+    }
+    match against_baseline(analysis, arm) {
+        Some(Pair { verdict: Verdict::Diverged, .. }) if !arm.diverged.is_empty() => {
+            format!("{} of {} diverged", arm.diverged.len(), arm.diverged.len() + arm.losses.len())
+        }
+        Some(Pair { verdict: Verdict::Diverged, .. }) => "baseline diverged".to_string(),
+        Some(Pair { verdict: Verdict::Indistinguishable { seeds_needed: Some(n) }, .. }) => {
+            some(&format!("indistinguishable (~{n} seeds)"))
+        }
+        Some(pair) => some(verdict(pair.verdict)),
+        None => some(DASH),
+    }
+}
+
+/// `word`, or its plural in s.
+pub fn count(n: usize, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_as_many_digits_as_they_deserve() {
+        assert_eq!(
+            [3.14159, 31.4159, 314.159, 31415.9].map(four_digits),
+            ["3.142", "31.42", "314.2", "31416"]
+        );
+        assert_eq!([0.01234, -0.00001, f64::NAN].map(signed), ["+0.0123", "+0.0000", DASH]);
+        assert_eq!([0.0004, 0.0321].map(p_value), ["<0.001", "0.032"]);
+    }
+}

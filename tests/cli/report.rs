@@ -1,0 +1,160 @@
+//! Reports of comparisons, as pages, pictures and tables.
+
+use super::*;
+use synthetic::{HOSTILE_NAME, analysis, hostile};
+use tinygpt::compare::analysis::Analysis;
+use tinygpt::report::{charts, csv, markdown, page, png};
+
+mod synthetic;
+
+fn report(analysis: &Analysis) -> String {
+    let settings =
+        [("steps".to_string(), "2000".to_string()), ("data".to_string(), HOSTILE_NAME.to_string())];
+    page(
+        &format!("Comparison on {}", analysis.data),
+        analysis,
+        &settings,
+        "tinygpt compare --data '<script>'",
+    )
+}
+
+/// Comparisons that a page must survive, as well as the usual.
+fn odd_ones() -> Vec<(&'static str, Analysis)> {
+    let mut unfinished = analysis(&["swiglu", "relu"], &[], 0.01, 1, &[1e-3]);
+    unfinished.done = 2;
+    unfinished.planned = 6;
+    let mut nothing = analysis(&["swiglu", "relu"], &["swiglu", "relu"], 0.01, 2, &[1e-3]);
+    nothing.pairs.clear();
+    let mut no_curves = analysis(&["swiglu", "relu", "gelu"], &[], 0.01, 3, &[1e-3]);
+    no_curves.arms.iter_mut().for_each(|arm| arm.curve = Default::default());
+    let names = [
+        "swiglu",
+        "geglu",
+        "reglu",
+        "glu",
+        "bilinear",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "relu",
+        "relu2",
+        "mish",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "softplus",
+        "tanh",
+        "quick_gelu",
+        "glu:mish",
+        "glu:leaky_relu",
+        "sigmoid",
+        "identity",
+    ];
+    let mut far = analysis(&["swiglu", "gelu", "relu", "silu", "identity"], &[], 0.004, 3, &[1e-3]);
+    let identity = far.arms.last_mut().unwrap();
+    identity.losses.iter_mut().for_each(|loss| *loss += 4.0);
+    identity.loss.mean += 4.0;
+    identity.curve.mean.iter_mut().for_each(|loss| *loss += 4.0);
+    let pair = far.pairs.iter_mut().find(|pair| pair.act.name() == "identity").unwrap();
+    pair.difference += 4.0;
+    pair.interval = Some((3.5, 4.5));
+    vec![
+        (
+            "usual",
+            analysis(&["swiglu", "gelu", "silu", "relu", "tanh"], &["tanh"], 0.011, 5, &[3e-4, 1e-3, 3e-3]),
+        ),
+        ("hostile", hostile()),
+        ("unfinished", unfinished),
+        ("nothing", nothing),
+        ("one-arm", analysis(&["relu"], &[], 0.01, 1, &[1e-3])),
+        ("no-curves", no_curves),
+        ("far", far),
+        ("many", analysis(&names, &["sigmoid"], 0.006, 3, &[1e-4, 3e-4, 1e-3, 3e-3])),
+    ]
+}
+
+#[test]
+fn a_page_holds_the_text_of_others_as_text() {
+    let page = report(&hostile());
+    assert!(!page.contains(HOSTILE_NAME) && !page.contains("<img") && !page.contains('\u{1b}'));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page.contains("\\u{1b}[31mred"));
+    // The numbers and the script, and nothing from elsewhere.
+    assert_eq!(page.matches("<script").count(), 2);
+    for remote in ["http://", "https://", "src=", "url(h", "style=\"", "'unsafe"] {
+        assert!(!page.replace("&lt;img src=x", "").contains(remote), "{remote}");
+    }
+}
+
+#[test]
+fn a_page_says_what_is_unfinished_and_writes_no_nan() {
+    for (name, analysis) in odd_ones() {
+        let page = report(&analysis);
+        let words = page.split("<script").next().unwrap();
+        assert!(!words.contains("NaN") && !words.contains(">inf"), "{name}");
+        assert_eq!(words.contains("Not finished: 2 of 6 runs are done"), name == "unfinished", "{name}");
+    }
+}
+
+#[test]
+fn every_chart_becomes_a_picture_of_twice_its_size() {
+    for (name, analysis) in odd_ones() {
+        for (stem, svg) in charts(&analysis) {
+            let picture = png(&svg).unwrap_or_else(|error| panic!("{name}, {stem}: {error}"));
+            assert!(!svg.contains("NaN"), "{name}, {stem}");
+            let at = |i: usize| u32::from_be_bytes(picture[i..i + 4].try_into().unwrap());
+            // The header chunk of a PNG: width, then height.
+            assert!(
+                at(16) == 1024 && (200..2000).contains(&at(20)),
+                "{name}, {stem}: {} x {}",
+                at(16),
+                at(20)
+            );
+        }
+    }
+    let stems: Vec<&str> = charts(&hostile()).into_iter().map(|(stem, _)| stem).collect();
+    assert_eq!(stems, ["loss-by-tokens", "loss-by-time", "final-loss", "differences", "loss-by-rate"]);
+}
+
+#[test]
+fn the_tables_hold_the_analysis() {
+    let analysis = hostile();
+    let csv = csv(&analysis);
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    assert_eq!(rows.len(), analysis.arms.len());
+    let cell = |row: usize, name: &str| rows[row][header.iter().position(|title| *title == name).unwrap()];
+    assert_eq!(cell(0, "activation"), "swiglu");
+    assert_eq!(cell(0, "loss_mean").parse::<f64>().unwrap(), analysis.arms[0].loss.mean);
+    assert_eq!(cell(0, "verdict"), "better");
+    assert_eq!(cell(2, "verdict"), "baseline");
+    assert_eq!((cell(4, "verdict"), cell(4, "loss_mean"), cell(4, "diverged")), ("diverged", "", "3"));
+    assert_eq!(cell(0, "loss_range_over_lrs").parse::<f64>().unwrap(), analysis.arms[0].sensitivity());
+    // The highest rate of this arm diverged.
+    assert_eq!(cell(1, "loss_range_over_lrs"), "inf");
+
+    let markdown = markdown(&analysis);
+    let widths: Vec<usize> =
+        markdown.lines().map(|line| line.replace("\\|", "").matches('|').count()).collect();
+    assert_eq!(widths.len(), 2 + analysis.arms.len());
+    assert!(widths.iter().all(|width| *width == widths[0]), "{markdown}");
+    assert!(markdown.contains("| glu:leaky\\_relu | "), "{markdown}");
+    assert!(markdown.contains("| diverged | - | - | - | - |"), "{markdown}");
+}
+
+#[test]
+fn a_browser_shows_the_report_and_its_controls_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut check) = script(&folder, "check_report.py") else { return };
+    write(&folder, "report.html", &report(&hostile()));
+    let output = check.arg("report.html").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    // What the script answers where there is no browser to drive.
+    if output.status.code() == Some(77) {
+        eprintln!("skipped: {said}");
+        return;
+    }
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said, "5 arms, 5 charts\n");
+}
