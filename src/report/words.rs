@@ -23,7 +23,7 @@ pub fn signed(value: f64) -> String {
     if text == "-0.0000" { "+0.0000".to_string() } else { minus(&text) }
 }
 
-/// 0.03457, 3.457, 314.2: four significant digits.
+/// 0.03457, 3.457, 345.7: four significant digits.
 pub fn four_digits(value: f64) -> String {
     let decimals = if value == 0.0 { 3.0 } else { 3.0 - value.abs().log10().floor() };
     fixed(value, decimals.clamp(0.0, 12.0) as usize)
