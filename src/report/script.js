@@ -121,6 +121,8 @@
       line.setAttribute("x1", position);
       line.setAttribute("x2", position);
       line.classList.remove("off");
+      // So many that the box would hide the chart: the means alone, closer together.
+      box.classList.toggle("crowded", found.length > 10);
       box.hidden = false;
       // On the side of the line where there is more room, and never outside the chart.
       const scale = svg.clientWidth / svg.viewBox.baseVal.width;
