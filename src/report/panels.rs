@@ -73,7 +73,7 @@ impl Panel {
         let x = Scale::linear(self.x_range, (LEFT, WIDTH - RIGHT));
         let y = Scale::linear(self.y_range, (HEIGHT - BOTTOM, TOP));
         drawing.text("title", (x.start, 16.0), "start", &self.title);
-        drawing.text("", (x.start, 31.0), "start", &self.subtitle);
+        drawing.text("caption", (x.start, 31.0), "start", &self.subtitle);
         drawing.x_axis(&x.ticks(), &x, (y.end, y.start));
         drawing.y_axis(&y.ticks(), &y, (x.start, x.end));
         drawing.begin_clip(clip, &x, &y);

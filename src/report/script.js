@@ -85,7 +85,7 @@
     const title = svg.querySelector("title").textContent;
     const slider = element("input", { type: "range", class: "reader", min: 0, max: 200, value: 200, "aria-label": `${title}: read values at` });
     const box = element("div", { class: "reading", "aria-hidden": "true", hidden: "" });
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    const line = document.createElementNS(svg.namespaceURI, "line");
     line.classList.add("crosshair", "off");
     const area = svg.querySelector("clipPath rect");
     line.setAttribute("y1", area.getAttribute("y"));
@@ -121,6 +121,8 @@
       line.setAttribute("x1", position);
       line.setAttribute("x2", position);
       line.classList.remove("off");
+      // So many that the box would hide the chart: the means alone, closer together.
+      box.classList.toggle("crowded", found.length > 10);
       box.hidden = false;
       // On the side of the line where there is more room, and never outside the chart.
       const scale = svg.clientWidth / svg.viewBox.baseVal.width;

@@ -23,9 +23,9 @@ pub fn signed(value: f64) -> String {
     if text == "-0.0000" { "+0.0000".to_string() } else { minus(&text) }
 }
 
-/// 0.03142, 3.142, 314.2: four significant digits.
+/// 0.03457, 3.457, 345.7: four significant digits.
 pub fn four_digits(value: f64) -> String {
-    let decimals = if value == 0.0 { 0.0 } else { 3.0 - value.abs().log10().floor() };
+    let decimals = if value == 0.0 { 3.0 } else { 3.0 - value.abs().log10().floor() };
     fixed(value, decimals.clamp(0.0, 12.0) as usize)
 }
 
@@ -91,9 +91,10 @@ mod tests {
     #[test]
     fn numbers_have_as_many_digits_as_they_deserve() {
         assert_eq!(
-            [3.14159, 31.4159, 314.159, 31415.9].map(four_digits),
-            ["3.142", "31.42", "314.2", "31416"]
+            [0.0345678, 3.45678, 345.678, 34567.8].map(four_digits),
+            ["0.03457", "3.457", "345.7", "34568"]
         );
+        assert_eq!([0.0, f64::NAN].map(four_digits), ["0.000", DASH]);
         assert_eq!([0.01234, -0.00001, f64::NAN].map(signed), ["+0.0123", "+0.0000", DASH]);
         assert_eq!([0.0004, 0.0321].map(p_value), ["<0.001", "0.032"]);
     }
