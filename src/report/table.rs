@@ -281,10 +281,7 @@ fn typed(text: &str) -> String {
 
 /// An underscore in a name is no emphasis, a bar ends no cell.
 fn markdown_text(text: &str) -> String {
-    typed(text)
-        .replace('_', "\\_")
-        .replace('|', "\\|")
-        .replace('~', "\\~")
+    typed(text).replace('_', "\\_").replace('|', "\\|").replace('~', "\\~")
 }
 
 /// The table of arms as comma-separated values (RFC 4180, but lines end in a line feed), with all digits.

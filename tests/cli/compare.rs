@@ -91,7 +91,10 @@ fn the_table_is_markdown() {
     let folder = folder();
     let table =
         succeed(tinygpt(&folder).arg("compare").args(SMALL).args(["--acts", "relu,gelu", "--seeds", "1"]));
-    assert!(table.contains("| activation ") && table.contains("| gelu ") && table.contains("baseline"), "{table}");
+    assert!(
+        table.contains("| activation ") && table.contains("| gelu ") && table.contains("baseline"),
+        "{table}"
+    );
     assert!(
         table.ends_with("Too few seeds to tell: 1, of at least 3. relu is ahead so far.\n")
             || table.ends_with("Too few seeds to tell: 1, of at least 3. gelu is ahead so far.\n"),
@@ -270,4 +273,32 @@ fn processes_on_one_directory_share_the_runs_and_say_the_same() {
     for (a, b) in alone["results"].as_array().unwrap().iter().zip(report["results"].as_array().unwrap()) {
         assert_eq!((&a["act"], &a["val_loss_mean"]), (&b["act"], &b["val_loss_mean"]));
     }
+}
+
+#[test]
+fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
+    let folder = folder();
+    std::fs::rename(folder.path().join("text.txt"), folder.path().join("<b>&.txt")).unwrap();
+    let flags = ["--data", "<b>&.txt", "--acts", "relu,gelu", "--seeds", "2", "--out", "cmp"];
+    let page = |folder: &TempDir| String::from_utf8(read(folder, "cmp/report.html")).unwrap();
+    let mut first = tinygpt(&folder);
+    succeed(first.arg("compare").args(small_but(&flags)).args(["--only", "1"]));
+    assert_eq!(succeed(tinygpt(&folder).args(["report", "cmp"])), "cmp/report.html\n");
+    assert!(page(&folder).contains("Too few seeds to tell") || page(&folder).contains("alone"));
+    assert!(page(&folder).contains("1 of 4"), "a sweep that is still running says so");
+
+    let mut all = tinygpt(&folder);
+    succeed(all.arg("compare").args(small_but(&flags)).args(["--plot", "plots"]));
+    let whole = page(&folder);
+    assert!(whole.contains("Too few seeds to tell: 2") && !whole.contains("<b>&.txt"));
+    assert!(whole.contains("&lt;b&gt;&amp;.txt") && whole.contains("tinygpt compare --"));
+    for name in ["loss-by-tokens.svg", "final-loss.png", "differences.svg", "table.csv", "table.md"] {
+        assert!(exists(&folder, &format!("plots/{name}")), "{name}");
+    }
+    std::fs::remove_file(folder.path().join("cmp/report.html")).unwrap();
+    succeed(tinygpt(&folder).args(["report", "cmp"]));
+    assert_eq!(page(&folder), whole);
+
+    let error = fail(tinygpt(&folder).args(["report", "nowhere"]), 2);
+    assert!(error.contains("nowhere holds no comparison"), "{error}");
 }

@@ -24,7 +24,8 @@ pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<String> {
 /// Starts `jobs` workers and waits for them.
 pub fn run(jobs: usize) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
-    let mut arguments = arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1)]);
+    let mut arguments =
+        arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1)]);
     arguments.extend(["--worker".to_string(), "--threads".to_string(), threads.to_string()]);
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let mut workers = Workers(Vec::new());
