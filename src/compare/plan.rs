@@ -18,7 +18,7 @@ const TIMED_STEPS: usize = 20;
 const TIMED_FOR: Duration = Duration::from_secs(5);
 
 /// Standard deviation over seeds of a paired difference, as a share of the loss, where nothing better is
-/// known: see docs/results.md.
+/// known: see docs/results/README.md.
 const TYPICAL_STD: f64 = 0.003;
 
 /// Fewest steps and most seeds that a budget is spent on.
