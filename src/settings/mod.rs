@@ -180,7 +180,7 @@ pub struct Settings {
 }
 
 /// Reads a flag's number. JSON, in which settings are kept, has none but finite ones.
-fn finite_number(text: &str) -> Result<f64, String> {
+pub fn finite_number(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
         _ => Err("it must be a finite number, such as 0.1 or 3e-4".to_string()),

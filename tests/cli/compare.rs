@@ -302,3 +302,32 @@ fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
     let error = fail(tinygpt(&folder).args(["report", "nowhere"]), 2);
     assert!(error.contains("nowhere holds no comparison"), "{error}");
 }
+
+#[test]
+fn wrong_flags_are_refused_in_a_line_and_nothing_is_written() {
+    let folder = folder();
+    for (flags, says) in [
+        (["--acts", "relu,geluu"], "did you mean 'gelu'?"),
+        (["--baseline", "mish"], "--baseline mish is not among --acts"),
+        (["--lrs", "1e-3,nan"], "--lrs"),
+        (["--lrs", "1e-3,100"], "it must lie between 0 and 10"),
+        (["--matters", "5"], "a share such as 0.5% or 0.005"),
+        (["--jobs", "0"], "between 1 and 256"),
+        (["--seeds", "0"], "between 1 and 1000"),
+        (["--only", "0"], "between 1 and 20"),
+        (["--budget", "soon"], "--budget"),
+    ] {
+        let without = |pair: &&[&str]| pair[0] != "--lr" || flags[0] != "--lrs";
+        let small: Vec<&str> = SMALL.chunks(2).filter(without).flatten().copied().collect();
+        let small: Vec<&str> = match flags[0] {
+            "--budget" => small.chunks(2).filter(|pair| pair[0] != "--steps").flatten().copied().collect(),
+            _ => small,
+        };
+        let error = fail(tinygpt(&folder).arg("compare").args(small).args(flags).args(["--out", "cmp"]), 2);
+        assert!(error.contains(says), "{flags:?}: {error}");
+        assert!(!exists(&folder, "cmp"), "{flags:?}");
+    }
+    let mut array = tinygpt(&folder);
+    array.arg("compare").args(SMALL).env("SLURM_ARRAY_TASK_ID", "first");
+    assert!(fail(&mut array, 2).contains("SLURM_ARRAY_TASK_ID is 'first', not a number"));
+}

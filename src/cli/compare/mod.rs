@@ -14,7 +14,7 @@ use crate::compare::{
 use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::run::signals;
-use crate::settings::{Recipe, Settings};
+use crate::settings::{Recipe, Settings, finite_number};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use candle_core::Device;
@@ -39,7 +39,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "NAME")]
     baseline: Option<Activation>,
     /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', conflicts_with = "lr")]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = finite_number, conflicts_with = "lr")]
     lrs: Vec<f64>,
     /// Least difference of loss worth a verdict of better: a share, or per cent
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
@@ -71,7 +71,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
     jobs: usize,
     /// Print the command of each run, a line each, then stop
-    #[arg(long, help_heading = "Run")]
+    #[arg(long, conflicts_with = "budget", help_heading = "Run")]
     plan: bool,
     /// Train only the K-th run of --plan, counted from 1 [default: $SLURM_ARRAY_TASK_ID if set]
     #[arg(long, value_name = "K", help_heading = "Run")]
@@ -145,6 +145,11 @@ impl CompareArgs {
         if !(1..=MOST_JOBS).contains(&self.jobs) {
             bail_input!("--jobs is {}; it must be between 1 and {MOST_JOBS}", self.jobs);
         }
+        if self.jobs > 1 && self.settings.data.as_deref() == Some("-") {
+            bail_input!(
+                "--jobs cannot give standard input to several processes: save the text to a file first"
+            );
+        }
         Ok(())
     }
 
@@ -155,7 +160,9 @@ impl CompareArgs {
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         for &lr in &rates {
-            recipe.with(&Settings { lr: Some(lr), ..Settings::default() })?;
+            recipe
+                .with(&Settings { lr: Some(lr), ..Settings::default() })
+                .map_err(|error| input_error!("--lrs: {error}"))?;
         }
         Ok(Design {
             baseline: self.baseline(&acts)?,
@@ -218,14 +225,15 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if args.dry_run {
         return Ok(());
     }
+    let runs = comparison.design.runs();
+    if let Some(only) = only.filter(|only| !(1..=runs.len()).contains(only)) {
+        bail_input!("--only is {only}; it must be between 1 and {}", runs.len());
+    }
     signals::listen()?;
     let mut grid = Grid::open(&args.out, &recipe, comparison, args.force)?;
-    let runs = grid.comparison().design.runs();
     if let Some(only) = only {
-        let Some(run) = only.checked_sub(1).and_then(|i| runs.get(i)) else {
-            bail_input!("--only is {only}; it must be between 1 and {}", runs.len());
-        };
-        return match train(&mut grid, run, &format!("[{only}/{}]", runs.len()), &dataset, &device)? {
+        let (run, label) = (&runs[only - 1], format!("[{only}/{}]", runs.len()));
+        return match train(&mut grid, run, &label, &dataset, &device)? {
             Attempt::Done => Ok(()),
             Attempt::Busy => {
                 Err(Failure::Busy(format!("another process is training {}", run.label())).into())
