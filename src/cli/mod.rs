@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod eval;
 mod generate;
+mod inspect;
 mod progress;
 mod runs;
 mod text;
@@ -41,6 +42,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Train one model per activation and seed, and compare them
     Compare(compare::CompareArgs),
+    /// Look inside a model: what its FFN and the activation do
+    Inspect(inspect::InspectArgs),
     /// List the activations
     Acts(acts::ActsArgs),
     /// Time training, generation and the activations on this machine
@@ -61,6 +64,7 @@ pub fn run() -> Result<()> {
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Acts(args) => acts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),

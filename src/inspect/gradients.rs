@@ -1,6 +1,7 @@
 //! Gradients at initialisation: how much of the loss reaches the first layer, and how much the last.
 
-use super::{ffn_matrices, normal};
+use super::normal::{on_standard_normal, second_moment};
+use super::{Moments, ffn_matrices};
 use crate::activation::Activation;
 use crate::data::Batch;
 use crate::model::{Ffn, Gpt, Init, ParamSpec, Params, Part, Pass};
@@ -9,9 +10,6 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::loss::cross_entropy;
 use serde::Serialize;
-
-/// Tokens whose mean loss is differentiated, about: gradients' norms need no more.
-const TOKENS: usize = 1024;
 
 /// What stands around the FFNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,8 +39,56 @@ pub struct InitialGradients {
     pub first_over_last: f64,
 }
 
-/// Differentiates the loss of a fresh model on the first sequences of a batch, in f64, so that norms far
-/// below what f32 can hold are still measured.
+/// What was found in fresh models.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FreshModels {
+    pub setting: Setting,
+    /// Model width C.
+    pub width: usize,
+    pub seed: u64,
+    /// Tokens whose loss was differentiated.
+    pub tokens: usize,
+    /// Of every activation once.
+    pub standard_normal: Vec<OnStandardNormal>,
+    /// One per model, in the order asked for.
+    pub gradients: Vec<InitialGradients>,
+}
+
+/// An activation's f on N(0, 1).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OnStandardNormal {
+    pub act: Activation,
+    #[serde(flatten)]
+    pub moments: Moments,
+}
+
+/// [`initial_gradients`] of models of one width on one batch, and their functions on N(0, 1).
+///
+/// # Errors
+/// If there is no model, or the batch does not fit them.
+pub fn fresh_models(
+    configs: &[ModelConfig],
+    batch: &Batch,
+    seed: u64,
+    setting: Setting,
+) -> Result<FreshModels> {
+    let Some(first) = configs.first() else { anyhow::bail!("there is no model to inspect") };
+    let mut acts: Vec<Activation> = configs.iter().map(|config| config.act).collect();
+    acts.dedup();
+    let on_normal = |act: Activation| OnStandardNormal { act, moments: on_standard_normal(act.function) };
+    let gradients = configs.iter().map(|config| initial_gradients(config, batch, seed, setting));
+    Ok(FreshModels {
+        setting,
+        width: first.dim,
+        seed,
+        tokens: batch.inputs.len(),
+        standard_normal: acts.into_iter().map(on_normal).collect(),
+        gradients: gradients.collect::<Result<_>>()?,
+    })
+}
+
+/// Differentiates the loss of a fresh model on a batch, in f64, so that norms far below what f32 can hold
+/// are still measured.
 pub fn initial_gradients(
     config: &ModelConfig,
     batch: &Batch,
@@ -50,8 +96,8 @@ pub fn initial_gradients(
     setting: Setting,
 ) -> Result<InitialGradients> {
     let context = config.context;
-    let count = (batch.inputs.len() / context).min(TOKENS.div_ceil(context));
-    let tensor = |ids: &[u32]| Tensor::from_slice(&ids[..count * context], (count, context), &Device::Cpu);
+    let shape = (batch.inputs.len() / context, context);
+    let tensor = |ids: &[u32]| Tensor::from_slice(ids, shape, &Device::Cpu);
     let (ids, targets) = (tensor(&batch.inputs)?, tensor(&batch.targets)?.flatten_all()?);
     let fresh = |config: &ModelConfig, of: &dyn Fn(&ParamSpec) -> ParamSpec| {
         Params::fill(config, |spec| {
@@ -106,9 +152,7 @@ fn keeping_scale(spec: &ParamSpec, config: &ModelConfig) -> ParamSpec {
     let Init::Normal { .. } = spec.init else { return spec.clone() };
     let variance = match spec.part {
         Part::Embedding => 1.0,
-        _ if spec.is_ffn_output() => {
-            1.0 / (config.ffn_dim as f64 * normal::second_moment(config.act.function))
-        }
+        _ if spec.is_ffn_output() => 1.0 / (config.ffn_dim as f64 * second_moment(config.act.function)),
         _ => 1.0 / config.dim as f64,
     };
     ParamSpec { init: Init::Normal { std: variance.sqrt() }, ..spec.clone() }
@@ -151,7 +195,7 @@ mod tests {
             let draws = random::normal(&mut random::stream(1, "theory"), 100_000, 1.0);
             draws.iter().map(|x| function.derivative(f64::from(*x)).powi(2)).sum::<f64>() / 1e5
         };
-        (slopes / normal::second_moment(function)).powi(layers - 1).sqrt()
+        (slopes / second_moment(function)).powi(layers - 1).sqrt()
     }
 
     #[test]

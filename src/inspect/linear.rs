@@ -110,9 +110,9 @@ pub fn linear_fit(fitted: &Sums, scored: &Sums) -> Result<LinearFit> {
 /// (A + ridge) B = Y for B, with a symmetric A (C, C) and Y (C, D): Cholesky's factorization
 /// (Golub & Van Loan 2013, section 4.2).
 fn solve(a: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let (size, width) = y.dims2()?;
+    let size = y.dims()[0];
     let mut factor = a.to_vec2::<f64>()?;
-    let mut rows = y.to_vec2::<f64>()?;
+    let mut columns = y.t()?.to_vec2::<f64>()?;
     let trace: f64 = (0..size).map(|i| factor[i][i]).sum();
     let ridge = (RIDGE * trace / size as f64).max(f64::MIN_POSITIVE);
     // A = L L^T, L in the lower triangle.
@@ -125,22 +125,19 @@ fn solve(a: &Tensor, y: &Tensor) -> Result<Tensor> {
             factor[i][j] = if i == j { rest.max(ridge).sqrt() } else { rest / factor[j][j] };
         }
     }
-    // L Z = Y from the top, then L^T B = Z from the bottom.
-    let mut eliminate = |i: usize, others: &mut dyn Iterator<Item = (usize, f64)>, pivot: f64| {
-        for (k, coefficient) in others {
-            for column in 0..width {
-                rows[i][column] -= coefficient * rows[k][column];
-            }
+    // For each column: L z = y from the top, then L^T b = z from the bottom.
+    for column in &mut columns {
+        for (i, row) in factor.iter().enumerate() {
+            let dot: f64 = row[..i].iter().zip(column.iter()).map(|(l, z)| l * z).sum();
+            column[i] = (column[i] - dot) / row[i];
         }
-        rows[i].iter_mut().for_each(|value| *value /= pivot);
-    };
-    for i in 0..size {
-        eliminate(i, &mut (0..i).map(|k| (k, factor[i][k])), factor[i][i]);
+        for (i, row) in factor.iter().enumerate().rev() {
+            let solved = column[i] / row[i];
+            column[i] = solved;
+            column[..i].iter_mut().zip(row).for_each(|(above, l)| *above -= l * solved);
+        }
     }
-    for i in (0..size).rev() {
-        eliminate(i, &mut (i + 1..size).map(|k| (k, factor[k][i])), factor[i][i]);
-    }
-    Tensor::new(rows, &Device::Cpu)
+    Tensor::new(columns, &Device::Cpu)?.t()?.contiguous()
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ mod parameters;
 mod survey;
 mod units;
 
-pub use gradients::{InitialGradients, Setting, initial_gradients};
+pub use gradients::{
+    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, initial_gradients,
+};
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use normal::on_standard_normal;

@@ -23,7 +23,8 @@ pub struct HiddenUnits {
     pub histogram: Histogram,
     /// Of f(x).
     pub output: Moments,
-    /// Share of all (token, unit) values with x <= 0 and |f'(x)| below 1 % of its maximum.
+    /// Share of all (token, unit) values with x <= 0 and |f'(x)| below 1 % of its maximum. Where f has a
+    /// minimum, as gelu and silu have, the values close to it count too.
     pub saturated_negative: f64,
     /// The same with x > 0.
     pub saturated_positive: f64,

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const COMMANDS: [&str; 8] = ["train", "generate", "eval", "compare", "acts", "runs", "data", "completions"];
+const COMMANDS: [&str; 9] =
+    ["train", "generate", "eval", "compare", "inspect", "acts", "runs", "data", "completions"];
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
