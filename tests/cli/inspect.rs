@@ -12,7 +12,7 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
     write(&folder, "val.txt", &text(57));
     train(&folder, &["--act", "swiglu", "--val-data", "val.txt", "--layers", "2"]);
     let own = inspect(&folder, &[]);
-    assert_eq!(own["data"], "text.txt");
+    assert_eq!(own["data"], "val.txt");
     let named = inspect(&folder, &["--checkpoint", "runs/swiglu", "--data", "val.txt"]);
     assert_eq!(own["layers"], named["layers"]);
     assert_eq!(number(&own, "tokens") as usize, text(57).len() - 1);

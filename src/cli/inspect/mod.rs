@@ -137,18 +137,14 @@ fn own_validation_text(checkpoint: &Path) -> Result<Corpus> {
     let settings = load_trainer(checkpoint)
         .map_err(|error| input_error!("which text is the checkpoint's own? {error}; name one by --data"))?
         .settings;
-    let data = settings.data.unwrap_or_default();
-    let sources = [Some(&data), settings.val_data.as_ref()];
-    for source in sources.into_iter().flatten() {
-        if source.parse::<Source>()? == Source::Stdin {
-            bail_input!("{} was trained on standard input; name a text by --data", checkpoint.display());
-        }
+    let (data, val_data) = (settings.data.unwrap_or_default(), settings.val_data);
+    let source: Source = val_data.as_ref().unwrap_or(&data).parse()?;
+    if source == Source::Stdin {
+        bail_input!("{} read its text from standard input; name a text by --data", checkpoint.display());
     }
-    Corpus::load(&data, settings.val_data.as_deref()).map_err(|error| {
-        input_error!(
-            "the text of {} cannot be read again: {error:#}; name one by --data",
-            checkpoint.display()
-        )
+    let corpus = if val_data.is_some() { Corpus::validation(&source) } else { Corpus::load(&data, None) };
+    corpus.map_err(|error| {
+        input_error!("the text of {} cannot be read: {error:#}; name one by --data", checkpoint.display())
     })
 }
 
