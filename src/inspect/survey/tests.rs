@@ -112,21 +112,25 @@ fn a_memory_wired_in_by_hand_is_found_first_with_its_trigger_and_its_token() {
     let (key, value) = (row("model.embed_tokens.weight", id("q")), row("lm_head.weight", id("u")));
     for (sign, act) in [(1.0, "relu"), (-1.0, "identity"), (-1.0, "bilinear")] {
         let base = ModelConfig { act: act.parse().unwrap(), ..base.clone() };
-        let wired = model(&base, |spec, values| match spec.name.as_str() {
-            // The residual stream is the embedding.
-            "model.layers.0.self_attn.o_proj.weight" => values.fill(0.0),
-            "model.layers.0.mlp.gate_proj.weight" => {
-                (0..16).for_each(|i| values[5 * 16 + i] = 5.0 * key[i]);
-            }
-            "model.layers.0.mlp.up_proj.weight" => {
-                (0..16).for_each(|i| values[5 * 16 + i] = sign * 5.0 * key[i]);
-            }
-            "model.layers.0.mlp.down_proj.weight" => {
-                (0..16).for_each(|i| values[i * 32 + 5] = sign * 3.0 * value[i]);
-            }
-            _ => {}
-        });
-        let found = survey(&wired, &tokenizer, 2000).layers[0].memories.clone();
+        // Alone: the keys of all other units are 0.
+        let wired = |alone: bool| {
+            model(&base, |spec, values| match spec.name.as_str() {
+                // The residual stream is the embedding.
+                "model.layers.0.self_attn.o_proj.weight" => values.fill(0.0),
+                "model.layers.0.mlp.gate_proj.weight" => {
+                    (0..16).for_each(|i| values[5 * 16 + i] = 5.0 * key[i]);
+                }
+                "model.layers.0.mlp.up_proj.weight" => {
+                    values.iter_mut().for_each(|value| *value *= if alone { 0.0 } else { 1.0 });
+                    (0..16).for_each(|i| values[5 * 16 + i] = sign * 5.0 * key[i]);
+                }
+                "model.layers.0.mlp.down_proj.weight" => {
+                    (0..16).for_each(|i| values[i * 32 + 5] = sign * 3.0 * value[i]);
+                }
+                _ => {}
+            })
+        };
+        let found = survey(&wired(false), &tokenizer, 2000).layers[0].memories.clone();
         let first = &found.units[0];
         assert_eq!(first.unit, 5, "{act}: {found:?}");
         assert_eq!(first.triggers.len(), 3);
@@ -142,7 +146,8 @@ fn a_memory_wired_in_by_hand_is_found_first_with_its_trigger_and_its_token() {
         let promoted = if sign > 0.0 { &first.promoted } else { negative.unwrap() };
         assert_eq!(promoted[0].token, "u", "{act}: {first:?}");
         assert!(promoted.len() == 5 && promoted[0].logit > promoted[1].logit);
-        assert!(found.agreement >= 1.0 / 32.0 && found.chance < 0.5, "{found:?}");
+        let alone = survey(&wired(true), &tokenizer, 2000).layers[0].memories.clone();
+        assert_eq!((alone.fired, alone.units.len(), alone.agreement), (1, 1, 1.0), "{act}: {alone:?}");
     }
 }
 
