@@ -30,6 +30,8 @@ pub mod generate;
 
 pub mod train;
 
+pub mod inspect;
+
 pub mod bench;
 
 pub mod compare;

@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod eval;
 mod generate;
+mod inspect;
 mod progress;
 mod report;
 mod runs;
@@ -44,6 +45,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Write the report of a comparison again
     Report(report::ReportArgs),
+    /// Look inside a model: what its FFN and the activation do
+    Inspect(inspect::InspectArgs),
     /// List the activations
     Acts(acts::ActsArgs),
     /// Time training, generation and the activations on this machine
@@ -65,6 +68,7 @@ pub fn run() -> Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Acts(args) => acts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),

@@ -135,7 +135,7 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
 }
 
 /// Refuses a run that cannot fit, before it takes the memory.
-fn check_memory(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
+pub(super) fn check_memory(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
     let config = recipe.model(dataset.tokenizer.vocab_size())?;
     let needed = training_bytes(&config, recipe.training.batch_size, recipe.ops);
     match available_memory() {

@@ -139,6 +139,15 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| anyhow!("cannot decode tokens: {error}"))
     }
 
+    /// What one token stands for: its text, or its name where it is no whole character by itself.
+    pub fn token(&self, id: u32) -> Result<String> {
+        let text = self.decode(&[id])?;
+        if !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER) {
+            return Ok(text);
+        }
+        Ok(self.inner.id_to_token(id).unwrap_or_else(|| format!("<{id}>")))
+    }
+
     /// Decodes one token after the other, those that follow `before`.
     pub fn decoder(&self, before: Option<u32>) -> Decoder<'_> {
         Decoder { tokenizer: self, context: before.into_iter().collect(), pending: Vec::new() }
@@ -310,6 +319,17 @@ mod tests {
         }
         parts.push(decoder.finish().unwrap());
         assert_eq!(parts.concat(), text);
+    }
+
+    #[test]
+    fn a_token_is_its_text_or_its_name() {
+        let tokenizer = of("ab\n");
+        let id = |text: &str| tokenizer.encode(text).unwrap()[0];
+        assert_eq!(tokenizer.token(id("a")).unwrap(), "a");
+        assert_eq!(tokenizer.token(id("\n")).unwrap(), "\n");
+        assert_eq!(tokenizer.token(id("猫")).unwrap(), "<0xE7>");
+        assert_eq!(tokenizer.token(tokenizer.end_of_text().unwrap().0).unwrap(), END_OF_TEXT);
+        assert_eq!(tokenizer.token(9999).unwrap(), "<9999>");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::activation::Activation;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
 
+/// The FFN of one layer.
 pub struct Ffn {
     act: Activation,
     gate: Option<Linear>,
@@ -16,6 +17,7 @@ pub struct Ffn {
 }
 
 impl Ffn {
+    /// The FFN of `layer` over the model's parameters.
     pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Ffn> {
         let linear = |llama: &str, gpt2: &str| match config.backbone {
             Backbone::Llama => Linear::llama(params, &format!("model.layers.{layer}.mlp.{llama}")),
@@ -32,6 +34,7 @@ impl Ffn {
 
     /// (N, C) -> (N, C): `down(f(up x))`, or `down(f(gate x) * up x)`.
     pub fn forward(&self, x: &Tensor, layer: usize, pass: &mut Pass) -> Result<Tensor> {
+        pass.observe(Site::FfnInput, layer, x);
         let up = self.up.forward(x)?; // (N, F)
         let before = match &self.gate {
             Some(gate) => gate.forward(x)?, // (N, F)

@@ -14,6 +14,10 @@ use candle_core::{DType, Device, Result, Tensor};
 /// A place in the forward pass that an observer can look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Site {
+    /// The residual stream that the FFN adds to, (N, C).
+    Residual,
+    /// What the FFN reads, (N, C).
+    FfnInput,
     /// The argument of the activation, (N, F).
     PreActivation,
     /// What the down projection reads, (N, F).
@@ -74,6 +78,7 @@ impl Block {
         let normed = self.attention_norm.forward(x)?;
         let attended = self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask, cache)?;
         let x = (x + pass.drop(attended, layer, "attention")?)?;
+        pass.observe(Site::Residual, layer, &x);
         let transformed = self.ffn.forward(&self.ffn_norm.forward(&x)?, layer, pass)?;
         x + pass.drop(transformed, layer, "ffn")?
     }
@@ -96,7 +101,8 @@ pub struct Gpt {
     rope: Option<Rope>,
     blocks: Vec<Block>,
     norm: Norm,
-    head: Tensor,
+    /// The unembedding, (V, C).
+    pub head: Tensor,
     fused: Option<Fused>,
 }
 

@@ -48,7 +48,7 @@ impl ParamSpec {
     }
 
     /// A matrix from an FFN's hidden units back to the width.
-    fn is_ffn_output(&self) -> bool {
+    pub fn is_ffn_output(&self) -> bool {
         let last = ["mlp.down_proj.weight", "mlp.c_proj.weight"];
         last.iter().any(|name| self.name.ends_with(name))
     }

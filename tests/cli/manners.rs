@@ -2,8 +2,8 @@
 
 use super::*;
 
-const COMMANDS: [&str; 9] =
-    ["train", "generate", "eval", "compare", "report", "acts", "runs", "data", "completions"];
+const COMMANDS: [&str; 10] =
+    ["train", "generate", "eval", "compare", "report", "inspect", "acts", "runs", "data", "completions"];
 
 #[test]
 fn every_command_explains_itself_with_an_example() {

@@ -105,21 +105,26 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-impl CompareArgs {
-    fn acts(&self) -> Result<Vec<Activation>> {
-        let mut acts: Vec<Activation> = Vec::new();
-        for name in &self.acts {
-            let named: Vec<Activation> = match name.as_str() {
-                "all" => Activation::named().collect(),
-                name => vec![name.parse().map_err(|error| input_error!("--acts: {error}"))?],
-            };
-            for act in named {
-                if !acts.contains(&act) {
-                    acts.push(act);
-                }
+/// The activations that a list names, each once; `all` names every one that has a name.
+pub fn named_acts(names: &[String]) -> Result<Vec<Activation>> {
+    let mut acts: Vec<Activation> = Vec::new();
+    for name in names {
+        let named: Vec<Activation> = match name.as_str() {
+            "all" => Activation::named().collect(),
+            name => vec![name.parse().map_err(|error| input_error!("--acts: {error}"))?],
+        };
+        for act in named {
+            if !acts.contains(&act) {
+                acts.push(act);
             }
         }
-        Ok(acts)
+    }
+    Ok(acts)
+}
+
+impl CompareArgs {
+    fn acts(&self) -> Result<Vec<Activation>> {
+        named_acts(&self.acts)
     }
 
     fn baseline(&self, acts: &[Activation]) -> Result<Activation> {

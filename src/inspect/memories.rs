@@ -1,0 +1,251 @@
+//! The FFN as key-value memories (Geva et al. 2021, "Transformer Feed-Forward Layers Are Key-Value
+//! Memories"): a unit's row of the up projection is a key that some contexts match, its row of the down
+//! projection a value that is added to the residual stream as strongly as they match. Here: which
+//! contexts fire a unit, and which tokens its value promotes.
+
+use crate::data::Tokenizer;
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+use serde::Serialize;
+
+/// Contexts kept per unit.
+const TRIGGERS: usize = 3;
+/// Tokens shown of each context.
+const CONTEXT_TOKENS: usize = 12;
+/// Tokens kept of those that a value promotes.
+const PROMOTED: usize = 5;
+/// Logits computed at a time, at most.
+const LOGITS: usize = 1 << 25;
+
+/// The memories of one layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Memories {
+    /// Share of the units whose value promotes most the very token that follows their first trigger
+    /// (Geva et al. 2021, section 4.2).
+    pub agreement: f64,
+    /// The mean of that share over all ways to deal the triggers to other units: chance.
+    pub chance: f64,
+    /// Units that fired at all, of which these are shares.
+    pub fired: usize,
+    /// The strongest first.
+    pub units: Vec<Memory>,
+}
+
+/// One unit. Its coefficient is what its value is multiplied by: f(x), times the other half where the
+/// FFN is gated.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Memory {
+    pub unit: usize,
+    /// Mean of |coefficient| over the tokens.
+    pub mean_coefficient: f64,
+    /// Euclidean length of its value.
+    pub value_norm: f64,
+    /// Where |coefficient| is largest.
+    pub triggers: Vec<Trigger>,
+    /// Tokens with the largest logits of its value.
+    pub promoted: Vec<Promoted>,
+    /// The same of its negated value; none where its coefficient is never negative.
+    pub promoted_when_negative: Option<Vec<Promoted>>,
+}
+
+/// A context that fires a unit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trigger {
+    pub coefficient: f64,
+    /// The last tokens that the model had read, up to the one at which the unit fired.
+    pub context: String,
+    /// The token that follows in the text.
+    pub next: String,
+}
+
+/// A token that a value promotes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Promoted {
+    pub token: String,
+    /// The value's product with the token's row of the unembedding, without the final norm.
+    pub logit: f64,
+}
+
+/// Collects how strongly each unit of a layer fires and where, some tokens at a time.
+pub struct Firing {
+    tokens: usize,
+    units: Vec<UnitFiring>,
+}
+
+#[derive(Clone, Default)]
+struct UnitFiring {
+    /// Sum of |coefficient|.
+    magnitude: f64,
+    negative: bool,
+    /// (coefficient, token's place in the text) where |coefficient| is largest, the largest first.
+    strongest: Vec<(f32, usize)>,
+}
+
+impl Firing {
+    pub fn new(units: usize) -> Firing {
+        Firing { tokens: 0, units: vec![UnitFiring::default(); units] }
+    }
+
+    /// Adds the coefficients (N, F) of the next N tokens, row by row.
+    pub fn add(&mut self, coefficients: &[f32]) {
+        for row in coefficients.chunks_exact(self.units.len()) {
+            for (unit, coefficient) in self.units.iter_mut().zip(row) {
+                unit.add(*coefficient, self.tokens);
+            }
+            self.tokens += 1;
+        }
+    }
+}
+
+impl UnitFiring {
+    fn add(&mut self, coefficient: f32, place: usize) {
+        self.magnitude += f64::from(coefficient.abs());
+        self.negative |= coefficient < 0.0;
+        let weakest = match self.strongest.get(TRIGGERS - 1) {
+            Some((weakest, _)) => weakest.abs(),
+            None => 0.0,
+        };
+        if coefficient.abs() > weakest {
+            let at = self.strongest.partition_point(|(kept, _)| kept.abs() >= coefficient.abs());
+            self.strongest.insert(at, (coefficient, place));
+            self.strongest.truncate(TRIGGERS);
+        }
+    }
+}
+
+/// The text that the units fired on.
+pub struct Text<'a> {
+    /// One token more than was read: the one that follows the last.
+    pub tokens: &'a [u32],
+    /// The model read windows of this many tokens.
+    pub context: usize,
+    pub tokenizer: &'a Tokenizer,
+}
+
+/// The memories of a layer whose units have these `values` (F, C), with the `head` (V, C), and the
+/// `most` strongest units by |value| x mean |coefficient| described.
+pub fn memories(
+    firing: &Firing,
+    values: &Tensor,
+    head: &Tensor,
+    text: &Text,
+    most: usize,
+) -> Result<Memories> {
+    // Per unit that fired: what its value promotes under its first trigger's sign, and what follows.
+    let mut pairs = Vec::new();
+    let at_once = (LOGITS / head.dims()[0]).max(1);
+    for start in (0..firing.units.len()).step_by(at_once) {
+        let count = at_once.min(firing.units.len() - start);
+        let logits = logits(&values.narrow(0, start, count)?, head)?;
+        for (unit, logits) in firing.units[start..].iter().zip(&logits) {
+            if let Some((coefficient, place)) = unit.strongest.first() {
+                pairs.push((largest(logits, coefficient.signum()), text.tokens[place + 1]));
+            }
+        }
+    }
+    let norms: Vec<f32> = values.sqr()?.sum(1)?.sqrt()?.to_dtype(DType::F32)?.to_vec1()?;
+    let strength = |unit: usize| f64::from(norms[unit]) * firing.units[unit].magnitude;
+    let mut order: Vec<usize> = (0..norms.len()).filter(|unit| strength(*unit) > 0.0).collect();
+    order.sort_by(|a, b| strength(*b).total_cmp(&strength(*a)));
+    order.truncate(most);
+    let describe = |unit: usize| describe(unit, firing, f64::from(norms[unit]), values, head, text);
+    let (agreement, chance) = agreement(&pairs);
+    let units = order.into_iter().map(describe).collect::<Result<Vec<_>>>()?;
+    Ok(Memories { agreement, chance, fired: pairs.len(), units })
+}
+
+/// The share of pairs of equal tokens, and its mean over all shufflings of their second halves.
+fn agreement(pairs: &[(u32, u32)]) -> (f64, f64) {
+    let count = pairs.len().max(1) as f64;
+    let equal = pairs.iter().filter(|(promoted, next)| promoted == next).count();
+    let mut nexts = std::collections::HashMap::new();
+    for (_, next) in pairs {
+        *nexts.entry(next).or_insert(0usize) += 1;
+    }
+    let mixed: usize = pairs.iter().filter_map(|(promoted, _)| nexts.get(promoted)).sum();
+    (equal as f64 / count, mixed as f64 / (count * count))
+}
+
+fn describe(
+    unit: usize,
+    firing: &Firing,
+    value_norm: f64,
+    values: &Tensor,
+    head: &Tensor,
+    text: &Text,
+) -> Result<Memory> {
+    let own = &firing.units[unit];
+    let trigger = |&(coefficient, place): &(f32, usize)| {
+        // The model read nothing before the window that this token is in.
+        let start = (place / text.context * text.context).max((place + 1).saturating_sub(CONTEXT_TOKENS));
+        Ok(Trigger {
+            coefficient: f64::from(coefficient),
+            context: text.tokenizer.decode(&text.tokens[start..=place])?,
+            next: text.tokenizer.token(text.tokens[place + 1])?,
+        })
+    };
+    let logits = logits(&values.narrow(0, unit, 1)?, head)?.concat();
+    let promoted = |sign: f32| -> Result<Vec<Promoted>> {
+        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+        ids.sort_by(|a, b| (sign * logits[*b as usize]).total_cmp(&(sign * logits[*a as usize])));
+        let promoted = |id: &u32| {
+            let logit = f64::from(sign * logits[*id as usize]);
+            Ok(Promoted { token: text.tokenizer.token(*id)?, logit })
+        };
+        ids.iter().take(PROMOTED).map(promoted).collect()
+    };
+    Ok(Memory {
+        unit,
+        mean_coefficient: own.magnitude / firing.tokens as f64,
+        value_norm,
+        triggers: own.strongest.iter().map(trigger).collect::<Result<_>>()?,
+        promoted: promoted(1.0)?,
+        promoted_when_negative: own.negative.then(|| promoted(-1.0)).transpose()?,
+    })
+}
+
+/// The logits of each of some values: (N, C) with the head (V, C) -> (N, V).
+fn logits(values: &Tensor, head: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let logits = values.contiguous()?.matmul(&head.t()?)?;
+    Ok(logits.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.to_vec2()?)
+}
+
+/// The token with the largest `sign` x logit; the first of equals.
+fn largest(logits: &[f32], sign: f32) -> u32 {
+    let better = |best: usize, id: usize| if sign * logits[id] > sign * logits[best] { id } else { best };
+    (0..logits.len()).reduce(better).unwrap_or_default() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_the_mean_over_all_shufflings() {
+        let pairs = [(1, 1), (2, 1), (3, 3), (1, 2)];
+        let (share, chance) = agreement(&pairs);
+        assert_eq!(share, 0.5);
+        // All 24 orders of the second halves, counted one by one.
+        let nexts: Vec<u32> = pairs.iter().map(|(_, next)| *next).collect();
+        let (mut equal, mut orders) = (0, 0);
+        for order in (0..256usize).map(|code| [code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6 & 3]) {
+            let mut seen = order;
+            seen.sort_unstable();
+            if seen == [0, 1, 2, 3] {
+                orders += 1;
+                equal += pairs.iter().zip(order).filter(|((promoted, _), i)| *promoted == nexts[*i]).count();
+            }
+        }
+        assert_eq!(orders, 24);
+        assert!((chance - equal as f64 / (24.0 * 4.0)).abs() < 1e-12, "{chance}");
+    }
+
+    #[test]
+    fn the_largest_coefficients_of_either_sign_are_kept_in_order() {
+        let mut firing = Firing::new(1);
+        firing.add(&[0.0, 1.0, -3.0]);
+        firing.add(&[2.0, 0.5, -3.0]);
+        assert_eq!(firing.units[0].strongest, [(-3.0, 2), (-3.0, 5), (2.0, 3)]);
+        assert!((firing.units[0].magnitude - 9.5).abs() < 1e-12 && firing.units[0].negative);
+    }
+}

@@ -1,0 +1,44 @@
+//! Looking inside a model: what the FFN and its activation do, measured.
+//!
+//! [`inspect`] measures a trained model on a text; [`initial_gradients`] measures fresh ones, where
+//! activations differ most in what reaches the first layer. Results are plain data, to be printed or
+//! written as JSON.
+
+mod gradients;
+mod linear;
+mod memories;
+mod normal;
+mod parameters;
+mod survey;
+mod units;
+
+pub use gradients::{
+    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, initial_gradients,
+};
+pub use linear::LinearFit;
+pub use memories::{Memories, Memory, Promoted, Trigger};
+pub use normal::on_standard_normal;
+pub use parameters::{Parameters, PartSize};
+pub use survey::{FfnOutput, Inspection, Layer, inspect};
+pub use units::{HiddenUnits, Histogram, flat_below};
+
+use crate::model::{Params, Part};
+use crate::settings::ModelConfig;
+use candle_core::Var;
+use serde::Serialize;
+
+/// A mean and a standard deviation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Moments {
+    pub mean: f64,
+    pub std: f64,
+}
+
+/// The matrices of every layer's FFN as they are stored, in the order of the forward pass: those into
+/// the hidden units, of which the first gives the argument of f, then the one out of them.
+fn ffn_matrices<'a>(params: &'a Params, config: &ModelConfig) -> Vec<Vec<&'a Var>> {
+    let named = params.specs.iter().zip(&params.vars);
+    let matrices = named.filter(|(spec, _)| spec.part == Part::Ffn && spec.decays()).map(|(_, var)| var);
+    let matrices: Vec<&Var> = matrices.collect();
+    matrices.chunks(config.act.ffn_matrices()).map(<[&Var]>::to_vec).collect()
+}

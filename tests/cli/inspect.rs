@@ -1,0 +1,120 @@
+//! Looking inside: what a trained model's FFNs do, and what reaches the first layer of fresh ones.
+
+use super::*;
+
+fn inspect(folder: &TempDir, flags: &[&str]) -> Value {
+    last_line(&succeed(tinygpt(folder).args(["inspect", "--threads", "1", "--json"]).args(flags)))
+}
+
+#[test]
+fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
+    let folder = folder();
+    write(&folder, "val.txt", &text(57));
+    train(&folder, &["--act", "swiglu", "--val-data", "val.txt", "--layers", "2"]);
+    let own = inspect(&folder, &[]);
+    assert_eq!(own["data"], "val.txt");
+    let named = inspect(&folder, &["--checkpoint", "runs/swiglu", "--data", "val.txt"]);
+    assert_eq!(own["layers"], named["layers"]);
+    assert_eq!(number(&own, "tokens") as usize, text(57).len() - 1);
+    assert_eq!(own["act"], "swiglu");
+    let layers = own["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 2);
+    for layer in layers {
+        let hidden = &layer["hidden"];
+        let histogram = &hidden["histogram"];
+        let inside: u64 = histogram["counts"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
+        let outside = number(histogram, "below") + number(histogram, "above");
+        assert_eq!(inside as f64 + outside, number(&own, "tokens") * number(hidden, "units"));
+        assert!(number(&layer["output"], "relative") > 0.0);
+        assert!(number(&layer["linear"], "r2") < 1.0);
+        let units = layer["memories"]["units"].as_array().unwrap();
+        assert_eq!(units.len(), 5);
+        assert!(units.iter().all(|unit| unit["triggers"].as_array().unwrap().len() == 3), "{units:?}");
+    }
+    let parts = own["parameters"]["parts"].as_array().unwrap();
+    let sum: f64 = parts.iter().map(|part| number(part, "of_all")).sum();
+    assert!((sum - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn without_an_activation_the_linear_map_explains_everything() {
+    let folder = folder();
+    train(&folder, &["--act", "identity", "--out", "run"]);
+    let found = inspect(&folder, &["--checkpoint", "run"]);
+    assert!((number(&found["layers"][0]["linear"], "r2") - 1.0).abs() < 1e-3, "{found}");
+}
+
+#[test]
+fn inspect_prints_markdown_tables_for_either_backbone() {
+    let folder = folder();
+    write(&folder, "bars.txt", &text(100).replace(" the ", " | "));
+    for (out, backbone) in [("a", "llama"), ("b", "gpt2")] {
+        train(&folder, &["--act", "gelu", "--backbone", backbone, "--data", "bars.txt", "--out", out]);
+        let mut command = tinygpt(&folder);
+        command.args(["inspect", "--checkpoint", out, "--units", "2", "--tokens", "300"]);
+        let shown = succeed(&mut command);
+        for title in ["of the blocks", "saturated, x <= 0", "linear R^2", "agreement", "promotes"] {
+            assert!(shown.contains(title), "{title}: {shown}");
+        }
+        // Every row of a table has as many cells as its title: a bar in the text ends none.
+        let mut cells = None;
+        for line in shown.lines() {
+            let count = line.starts_with('|').then(|| line.replace("\\|", "").matches('|').count());
+            assert!(cells.is_none() || count.is_none() || count == cells, "{line}\n{shown}");
+            cells = count;
+        }
+    }
+}
+
+#[test]
+fn wrong_input_to_inspect_is_one_clear_line() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let cases: &[(&[&str], &str)] = &[
+        (&["--checkpoint", "nowhere"], "there is no checkpoint nowhere"),
+        (&["--checkpoint", "run", "--data", "missing.txt"], "cannot read missing.txt"),
+        (&["--checkpoint", "run", "--tokens", "0"], "--tokens is 0"),
+        (&["--init-only", "--acts", "gleu"], "did you mean 'gelu'?"),
+        (&["--init-only", "--layers", "2,0"], "--layers is 0"),
+        (&["--init-only", "--layers", "5000"], "--layers is 5000"),
+        (&["--init-only", "--heads", "3"], "--heads 3 does not divide"),
+        (&["--init-only", "--checkpoint", "run"], "cannot be used with"),
+        (&["--no-residual"], "--init-only"),
+    ];
+    for (flags, expected) in cases {
+        let output = tinygpt(&folder).arg("inspect").args(*flags).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {errors}");
+        assert!(errors.contains(expected) && !errors.contains("panicked"), "{flags:?}: {errors}");
+    }
+    std::fs::remove_file(folder.path().join("text.txt")).unwrap();
+    let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint", "run"]), 2);
+    assert!(error.contains("text.txt") && error.contains("--data"), "{error}");
+    std::fs::remove_file(folder.path().join("run/last/trainer.json")).unwrap();
+    std::fs::remove_file(folder.path().join("run/best/trainer.json")).unwrap_or_default();
+    let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint", "run"]), 2);
+    assert!(error.contains("trainer.json") && error.contains("--data"), "{error}");
+}
+
+/// The claim that GPTs cannot use sigmoid, in its own setting and in a GPT's.
+#[test]
+fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
+    let folder = folder();
+    let flags = ["--init-only", "--acts", "relu,sigmoid", "--layers", "2,24", "--data", "text.txt"];
+    let small = ["--dim", "16", "--heads", "2", "--context", "16"];
+    let ratios = |more: &[&str]| -> Vec<f64> {
+        let found = inspect(&folder, &[flags.as_slice(), &small, more].concat());
+        let means: Vec<f64> =
+            found["standard_normal"].as_array().unwrap().iter().map(|act| number(act, "mean")).collect();
+        assert!((means[0] - 0.40).abs() < 0.005 && (means[1] - 0.50).abs() < 0.005, "{means:?}");
+        let gradients = found["gradients"].as_array().unwrap();
+        assert_eq!(gradients[1]["norms"].as_array().unwrap().len(), 24);
+        gradients.iter().map(|found| number(found, "first_over_last")).collect()
+    };
+    // relu with 2 and 24 layers, then sigmoid.
+    let (stack, model) = (ratios(&["--no-residual"]), ratios(&[]));
+    assert!(stack[3] < 1e-5 * stack[1] && stack[3] < 1e-5 * stack[2], "{stack:?}");
+    assert!(model.iter().all(|ratio| (0.01..100.0).contains(ratio)), "{model:?}");
+    let shown = succeed(tinygpt(&folder).arg("inspect").args(flags).args(small));
+    assert!(shown.contains("24 layers") && shown.contains("sigmoid"), "{shown}");
+}
