@@ -19,7 +19,7 @@ const TIMED_FOR: Duration = Duration::from_secs(5);
 
 /// Standard deviation over seeds of a paired difference, as a share of the loss, where nothing better is
 /// known: see docs/results/README.md.
-const TYPICAL_STD: f64 = 0.003;
+const TYPICAL_STD: f64 = 0.005;
 
 /// Fewest steps and most seeds that a budget is spent on.
 const LEAST_STEPS: usize = 50;
