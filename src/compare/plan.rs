@@ -34,7 +34,7 @@ pub struct Timing {
     pub scoring: f64,
     /// The initial root mean square of each arm's FFN outputs.
     pub ffn_output_rms: Vec<f64>,
-    /// Training tokens of a step, and windows of the text: for epochs.
+    /// Share of the training text that a step reads.
     pub epochs_per_step: f64,
 }
 
@@ -56,7 +56,8 @@ pub struct Plan {
 pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device) -> Result<Timing> {
     let mut timing =
         Timing { steps: Vec::new(), scoring: 0.0, ffn_output_rms: Vec::new(), epochs_per_step: 0.0 };
-    let one_each = Design { seeds: design.seeds[..1].to_vec(), rates: Vec::new(), ..design.clone() };
+    let seed = design.seeds.iter().copied().take(1).collect();
+    let one_each = Design { seeds: seed, rates: Vec::new(), ..design.clone() };
     for run in one_each.runs() {
         let folder = tempfile::tempdir()?;
         let recipe = recipe.with(&run.settings())?;

@@ -8,8 +8,8 @@ use super::report;
 use super::text::shell_word;
 use crate::activation::Activation;
 use crate::compare::{
-    Attempt, Comparison, Design, Grid, Matching, Plan, Results, Run, evaluate, fit, load, match_arms, time,
-    with_steps,
+    Attempt, Comparison, Design, Grid, Matching, Plan, Results, Run, Timing, evaluate, fit, load, match_arms,
+    time, with_steps,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
@@ -216,7 +216,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         &dataset,
         &device,
     )?;
-    let (recipe, design) = prepare(args, recipe, design, &dataset, &device)?;
+    let (recipe, design, timing) = prepare(args, recipe, design, &dataset, &device)?;
     let comparison = Comparison {
         design,
         settings: recipe.settings().clone(),
@@ -225,7 +225,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     };
     let only = args.only()?;
     if !args.worker && only.is_none() {
-        announce(args, &comparison, &recipe, &dataset, &device)?;
+        announce(args, &comparison, timing, &recipe, &dataset, &device)?;
     }
     if args.dry_run {
         return Ok(());
@@ -255,32 +255,35 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     finish(args, &grid)
 }
 
-/// The recipe and the design with what a budget allows.
+/// The recipe and the design with what a budget allows, and the timing that told it.
 fn prepare(
     args: &CompareArgs,
     recipe: Recipe,
     design: Design,
     dataset: &Dataset,
     device: &Device,
-) -> Result<(Recipe, Design)> {
-    let Some(budget) = args.budget else { return Ok((recipe, design)) };
+) -> Result<(Recipe, Design, Option<Timing>)> {
+    let Some(budget) = args.budget else { return Ok((recipe, design, None)) };
     // One that was begun keeps what was chosen for it then.
-    let (steps, seeds) = match load(&args.out).ok().filter(|_| !args.force) {
+    let (steps, seeds, timing) = match load(&args.out).ok().filter(|_| !args.force) {
         Some(Comparison { settings: Settings { steps: Some(steps), .. }, design, .. }) => {
-            (steps, design.seeds)
+            (steps, design.seeds, None)
         }
         _ => {
-            let fit = fit(budget, &design, &time(&design, &recipe, dataset, device)?, &recipe)?;
-            (fit.steps, seeds(&recipe, fit.seeds))
+            let timing = time(&design, &recipe, dataset, device)?;
+            let fit = fit(budget, &design, &timing, &recipe)?;
+            (fit.steps, seeds(&recipe, fit.seeds), Some(timing))
         }
     };
-    Ok((with_steps(&recipe, steps)?, Design { seeds, ..design }))
+    // What a step takes does not depend on how many there are.
+    Ok((with_steps(&recipe, steps)?, Design { seeds, ..design }, timing))
 }
 
 /// Prints the plan, unless nothing is left to do.
 fn announce(
     args: &CompareArgs,
     comparison: &Comparison,
+    timing: Option<Timing>,
     recipe: &Recipe,
     dataset: &Dataset,
     device: &Device,
@@ -291,7 +294,8 @@ fn announce(
         return Ok(());
     }
     let before = evaluate(&args.out, comparison, &results);
-    let plan = Plan::new(time(design, recipe, dataset, device)?, design, recipe, &results, &before);
+    let timing = timing.map_or_else(|| time(design, recipe, dataset, device), Ok)?;
+    let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
     if plan.epochs() > MANY_EPOCHS {
         note!(
