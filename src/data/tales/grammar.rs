@@ -4,6 +4,7 @@ use crate::random::{self, Stream};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The files in `data/`.
 #[derive(Deserialize)]
@@ -78,6 +79,9 @@ pub struct Written {
     pub text: String,
     /// -ln of its probability under the grammar.
     pub nats: f64,
+    /// Bytes of the text that tell a fact of someone or something the tale has spoken of before: they
+    /// can be known, and cannot be guessed.
+    pub facts: Vec<Range<usize>>,
 }
 
 impl Grammar {
@@ -115,17 +119,21 @@ impl Grammar {
 
     /// One tale on a line of its own.
     pub fn tale(&self, rng: &mut Stream) -> Written {
-        let mut writer = Writer { grammar: self, rng, cast: Vec::new(), nats: 0.0 };
-        let mut sentences = vec![writer.sentence(&self.open)];
+        let mut writer = Writer { grammar: self, rng, cast: Vec::new(), written: Written::default() };
+        writer.sentence(&self.open);
         for _ in 0..SHORTEST + writer.choose(LENGTHS) {
-            sentences.push(writer.sentence(&self.body));
+            writer.join();
+            writer.sentence(&self.body);
         }
         if self.facts > 0 {
+            writer.join();
             let index = writer.choose(self.facts);
-            sentences.push(self.fact(index));
+            writer.extra(index);
         }
-        sentences.push(writer.sentence(&self.close));
-        Written { text: sentences.join(&self.joiner) + "\n", nats: writer.nats }
+        writer.join();
+        writer.sentence(&self.close);
+        writer.written.text.push('\n');
+        writer.written
     }
 
     /// Tales of at least `bytes` bytes in all.
@@ -133,6 +141,8 @@ impl Grammar {
         let mut all = Written::default();
         while all.text.len() < bytes {
             let tale = self.tale(rng);
+            let start = all.text.len();
+            all.facts.extend(tale.facts.iter().map(|fact| start + fact.start..start + fact.end));
             all.text += &tale.text;
             all.nats += tale.nats;
         }
@@ -141,8 +151,22 @@ impl Grammar {
 
     /// The sentence that tells extra fact `index`: a word of its own and its number, the same always.
     pub fn fact(&self, index: usize) -> String {
+        let (prompt, number, rest) = self.extra_parts(index);
+        prompt + &number + &rest
+    }
+
+    /// The same up to the number, the number, and what follows it.
+    fn extra_parts(&self, index: usize) -> (String, String, String) {
         let number = 1000 + random::fnv1a(&index.to_le_bytes()) % 9000;
-        self.extra.replace("{word}", &word(index)).replace("{number}", &number.to_string())
+        let sentence = self.extra.replace("{word}", &word(index));
+        let (prompt, rest) = sentence.split_once("{number}").unwrap_or((&sentence, ""));
+        (prompt.to_string(), number.to_string(), rest.to_string())
+    }
+
+    /// Extra fact `index` as a prompt and its answer.
+    pub fn extra_question(&self, index: usize) -> (String, String) {
+        let (prompt, number, _) = self.extra_parts(index);
+        (prompt, number)
     }
 
     /// A template with its names and facts filled in; it must have no free slots.
@@ -163,35 +187,63 @@ struct Writer<'a> {
     rng: &'a mut Stream,
     /// The hero, and the friend once there is one.
     cast: Vec<usize>,
-    nats: f64,
+    written: Written,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     /// One of `n`, each as likely as the others.
     fn choose(&mut self, n: usize) -> usize {
-        self.nats += (n as f64).ln();
+        self.written.nats += (n as f64).ln();
         random::below(self.rng, n as u64) as usize
     }
 
-    fn sentence(&mut self, templates: &[Template]) -> String {
-        let template = &templates[self.choose(templates.len())];
-        template.iter().map(|piece| self.piece(piece)).collect()
+    fn join(&mut self) {
+        self.written.text += &self.grammar.joiner;
     }
 
-    fn piece(&mut self, piece: &Piece) -> String {
+    fn sentence(&mut self, templates: &[Template]) {
+        let template = &templates[self.choose(templates.len())];
+        for piece in template {
+            self.piece(piece);
+        }
+    }
+
+    fn piece(&mut self, piece: &Piece) {
         match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Name(role) => self.character(*role).name.clone(),
-            Piece::Fact(role, fact) => self.character(*role).facts[fact].clone(),
+            Piece::Text(text) => self.written.text += text,
+            Piece::Name(role) => {
+                let name = &self.character(*role).name;
+                self.written.text += name;
+            }
+            Piece::Fact(role, fact) => {
+                let known = self.cast.len() > *role as usize;
+                let value = &self.character(*role).facts[fact];
+                if known { self.fact(value) } else { self.written.text += value }
+            }
             Piece::Slot(slot) => {
                 let values = &self.grammar.slots[slot];
-                values[self.choose(values.len())].clone()
+                let value = &values[self.choose(values.len())];
+                self.written.text += value;
             }
         }
     }
 
+    /// Tells the value of a fact.
+    fn fact(&mut self, value: &str) {
+        let start = self.written.text.len();
+        self.written.text += value;
+        self.written.facts.push(start..self.written.text.len());
+    }
+
+    fn extra(&mut self, index: usize) {
+        let (prompt, number, rest) = self.grammar.extra_parts(index);
+        self.written.text += &prompt;
+        self.fact(&number);
+        self.written.text += &rest;
+    }
+
     /// A character is drawn when a tale first speaks of it; the friend is not the hero.
-    fn character(&mut self, role: Role) -> &Character {
+    fn character(&mut self, role: Role) -> &'a Character {
         while self.cast.len() <= role as usize {
             let mut index = self.choose(self.grammar.characters.len() - self.cast.len());
             if self.cast.first().is_some_and(|hero| index >= *hero) {

@@ -84,3 +84,43 @@ fn a_quiz_asks_what_the_tales_say() {
         }
     }
 }
+
+#[test]
+fn all_questions_are_different() {
+    let grammar = grammar("tales");
+    let asked = |count| questions(&grammar, 1, count);
+    let all = asked(usize::MAX);
+    assert_eq!(all.len(), 60 * 5);
+    // Whose kind two characters share, of those the same may be asked of both.
+    let mut about: Vec<(String, String)> =
+        all.iter().map(|q| (q.opening.clone(), q.prompt.clone())).collect();
+    about.sort_unstable();
+    about.dedup();
+    assert_eq!(about.len(), all.len());
+    assert_eq!(asked(7), all[..7]);
+}
+
+/// Once a tale has spoken of Mia, that she lives in the barn follows; that it is Mia's tale did not.
+#[test]
+fn the_facts_of_a_text_are_what_can_be_known() {
+    for name in ["tales", "tales:ja", "tales:facts=20"] {
+        let grammar = grammar(name);
+        let written = grammar.tales(&mut random::stream(1, "facts"), 100_000);
+        assert!(written.facts.len() > 500, "{}", written.facts.len());
+        let known: Vec<&str> = written.facts.iter().map(|fact| &written.text[fact.clone()]).collect();
+        let values = |hero: &super::grammar::Character| hero.facts.values().cloned().collect::<Vec<_>>();
+        let all: Vec<String> = grammar.characters.iter().flat_map(values).collect();
+        let numbers = |text: &str| text.parse::<u32>().is_ok_and(|number| number >= 1000);
+        assert!(known.iter().all(|text| all.iter().any(|value| value == text) || numbers(text)));
+        assert_eq!(known.iter().any(|text| numbers(text)), name.contains("facts"));
+    }
+    // The first kind that a tale tells introduces its hero.
+    let grammar = grammar("tales");
+    let first = |seed| grammar.tale(&mut random::stream(seed, "first"));
+    let introduced =
+        (0..200).map(first).filter(|tale| tale.text.contains(", a ") && tale.text.starts_with("One "));
+    for tale in introduced {
+        let kind = tale.text.find(", a ").unwrap() + 4;
+        assert!(tale.facts.iter().all(|fact| fact.start != kind), "{}", tale.text);
+    }
+}
