@@ -4,19 +4,23 @@
 //! activations differ most in what reaches the first layer. Results are plain data, to be printed or
 //! written as JSON.
 
+mod ablation;
 mod gradients;
 mod linear;
 mod memories;
+mod movement;
 mod normal;
 mod parameters;
 mod survey;
 mod units;
 
+pub use ablation::{Half, MeanOutputs, ablated};
 pub use gradients::{
     FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, initial_gradients,
 };
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
+pub use movement::{Movement, movement};
 pub use normal::on_standard_normal;
 pub use parameters::{Parameters, PartSize};
 pub use survey::{FfnOutput, Inspection, Layer, inspect};

@@ -104,7 +104,7 @@ pub fn inspect(
 
 /// The tokens cut into windows of one context, (windows, their length) to a pass: only the last window
 /// may be shorter, and has a pass of its own.
-fn passes<'a>(tokens: &'a [u32], config: &ModelConfig) -> Vec<(&'a [u32], usize)> {
+pub(super) fn passes<'a>(tokens: &'a [u32], config: &ModelConfig) -> Vec<(&'a [u32], usize)> {
     let context = config.context;
     let together = TOKENS_PER_PASS.min(LOGITS_PER_PASS / config.vocab_size) / context;
     let (whole, rest) = tokens.split_at(tokens.len() / context * context);

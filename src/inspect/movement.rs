@@ -1,0 +1,198 @@
+//! How the weights that read an activation's outputs move while a model learns: whether the gradients of
+//! one unit's weights share a sign, and whether successive steps turn back on each other (LeCun et al.
+//! 1998, "Efficient BackProp", section 4.3: inputs that are all positive let the weights of a unit only
+//! grow together or shrink together, so that it zigzags to where it has to go).
+
+use super::ffn_matrices;
+use crate::activation::Activation;
+use crate::data::{Batch, Batches, Dataset};
+use crate::model::{Gpt, Params, Pass, Site};
+use crate::settings::{Backbone, Ops, Recipe};
+use crate::train::{Schedule, clip_scale, learner};
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor, Var};
+use candle_nn::loss::cross_entropy;
+use serde::Serialize;
+
+/// Steps between two measurements, each over two steps in a row.
+const EVERY: usize = 10;
+/// Tokens that a measured gradient is of, about.
+const TOKENS: usize = 512;
+
+/// The FFNs' output matrices in the first steps of training. A unit is one coordinate of an FFN's output,
+/// its weights are those it reads the hidden units with.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Movement {
+    pub act: Activation,
+    /// Updates done.
+    pub steps: usize,
+    /// Mean over tokens and layers of the share of hidden outputs that have the commoner sign, those that
+    /// are 0 left out: what the gradients of any unit's weights share of the loss through one token.
+    pub one_sign_of_a_token: f64,
+    /// Mean over units of the share of their weights' gradients that have the commoner sign, for the loss of
+    /// a batch.
+    pub one_sign_of_a_batch: f64,
+    /// Mean cosine between the gradients of two steps in a row.
+    pub gradient_cosine: f64,
+    /// Mean cosine between two AdamW updates in a row.
+    pub update_cosine: f64,
+}
+
+/// Trains a fresh model for some steps of its recipe and watches its FFNs' output matrices.
+pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Movement> {
+    let training = &recipe.training;
+    let config = recipe.model(dataset.tokenizer.vocab_size())?;
+    let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, &Device::Cpu)?;
+    let model = Gpt::new(config.clone(), params, &Device::Cpu, recipe.ops)?;
+    let mut batches = Batches::new(&dataset.train, config.context, training.batch_size, training.seed)?;
+    let mut learner = learner(&model, training)?;
+    let warmup = training.warmup.unwrap_or((steps / 20).min(100));
+    let schedule = Schedule { peak: training.lr, floor: training.lr, warmup, steps };
+    let (mut of_tokens, mut of_batches) = (Mean::default(), Mean::default());
+    let (mut gradient_cosines, mut update_cosines) = (Mean::default(), Mean::default());
+    let mut last_gradient: Option<Vec<Tensor>> = None;
+    let mut last_update: Option<Vec<Tensor>> = None;
+    for step in 0..steps {
+        let batch = batches.get(step);
+        if step % EVERY < 2 {
+            let gradient = gradient(&model, &batch, &mut of_tokens)?;
+            for layer in &gradient {
+                of_batches.add(one_sign_of_rows(&layer.to_vec2()?));
+            }
+            if let Some(last) = last_gradient.replace(gradient.clone()).filter(|_| step % EVERY == 1) {
+                gradient_cosines.add(cosine(&last, &gradient)?);
+            }
+        }
+        learner.accumulate(&model, &batch, None)?;
+        let clip = clip_scale(learner.norm()?, training.grad_clip);
+        let before =
+            output_matrices(&model).map(|var| var.as_tensor().copy()).collect::<Result<Vec<_>, _>>()?;
+        learner.update(&model.params, clip, schedule.lr(step), step)?;
+        let moved = |(var, before): (&Var, &Tensor)| var.as_tensor().detach() - before;
+        let update = output_matrices(&model).zip(&before).map(moved).collect::<Result<Vec<_>, _>>()?;
+        if let Some(last) = last_update.replace(update.clone()) {
+            update_cosines.add(cosine(&last, &update)?);
+        }
+    }
+    Ok(Movement {
+        act: config.act,
+        steps,
+        one_sign_of_a_token: of_tokens.value(),
+        one_sign_of_a_batch: of_batches.value(),
+        gradient_cosine: gradient_cosines.value(),
+        update_cosine: update_cosines.value(),
+    })
+}
+
+fn output_matrices(model: &Gpt) -> impl Iterator<Item = &Var> {
+    let last = model.config.act.ffn_matrices() - 1;
+    ffn_matrices(&model.params, &model.config).into_iter().map(move |matrices| matrices[last])
+}
+
+/// The gradient of the loss on the first sequences of a batch with respect to every output matrix, as
+/// (C, F), and the shares of one sign among the hidden outputs.
+fn gradient(model: &Gpt, batch: &Batch, of_tokens: &mut Mean) -> Result<Vec<Tensor>> {
+    let context = model.config.context;
+    let count = batch.inputs.len().min(context * TOKENS.div_ceil(context));
+    let tensor = |ids: &[u32]| Tensor::from_slice(&ids[..count], (count / context, context), &Device::Cpu);
+    let mut seen = Ok(());
+    let mut observer = |site: Site, _: usize, x: &Tensor| {
+        if site == Site::FfnHidden && seen.is_ok() {
+            seen = x.detach().to_vec2::<f32>().map(|rows| of_tokens.add(one_sign_of_rows(&rows)));
+        }
+    };
+    let mut pass = Pass { learning: true, observer: Some(&mut observer), ..Pass::default() };
+    let logits = model.forward(&tensor(&batch.inputs)?, &mut pass)?;
+    seen?;
+    let loss = cross_entropy(&logits, &tensor(&batch.targets)?.flatten_all()?)?;
+    let gradients = loss.backward()?;
+    let own = |var: &Var| {
+        let gradient = gradients.get(var).context("the loss depends on every FFN")?;
+        Ok(match model.config.backbone {
+            Backbone::Llama => gradient.contiguous()?,
+            Backbone::Gpt2 => gradient.t()?.contiguous()?,
+        })
+    };
+    output_matrices(model).map(own).collect()
+}
+
+/// The mean over rows of the share of a row's numbers other than 0 that have its commoner sign.
+fn one_sign_of_rows(rows: &[Vec<f32>]) -> f64 {
+    let mut mean = Mean::default();
+    for row in rows {
+        let positive = row.iter().filter(|x| **x > 0.0).count();
+        let negative = row.iter().filter(|x| **x < 0.0).count();
+        if positive + negative > 0 {
+            mean.add(positive.max(negative) as f64 / (positive + negative) as f64);
+        }
+    }
+    mean.value()
+}
+
+/// The cosine of the angle between two lists of matrices, each taken as one long vector.
+fn cosine(a: &[Tensor], b: &[Tensor]) -> Result<f64> {
+    let dot = |a: &[Tensor], b: &[Tensor]| -> Result<f64> {
+        let parts = a.iter().zip(b).map(|(a, b)| Ok(f64::from((a * b)?.sum_all()?.to_scalar::<f32>()?)));
+        parts.sum()
+    };
+    Ok(dot(a, b)? / (dot(a, a)? * dot(b, b)?).sqrt())
+}
+
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    /// Adds a number, if it is one.
+    fn add(&mut self, x: f64) {
+        if x.is_finite() {
+            self.sum += x;
+            self.count += 1;
+        }
+    }
+
+    fn value(&self) -> f64 {
+        self.sum / self.count as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn shares_of_planted_signs_are_found() {
+        let rows = [vec![1.0, 2.0, -3.0, 0.0], vec![-1.0, -1.0, -1.0, -5.0], vec![0.0; 4]];
+        assert!((one_sign_of_rows(&rows) - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
+        let matrix = |values: &[f32]| vec![Tensor::new(values, &Device::Cpu).unwrap()];
+        let found = cosine(&matrix(&[1.0, 0.0, 2.0]), &matrix(&[-2.0, 5.0, 1.0])).unwrap();
+        assert!(found.abs() < 1e-9, "{found}");
+        assert!((cosine(&matrix(&[1.0, 2.0]), &matrix(&[-2.0, -4.0])).unwrap() + 1.0).abs() < 1e-6);
+    }
+
+    /// A sigmoid's outputs are positive at every token, a tanh's take both signs.
+    #[test]
+    fn all_gradients_of_a_token_share_a_sign_where_outputs_are_positive() {
+        let mut settings = Settings::preset("default").unwrap();
+        settings =
+            Settings { steps: Some(3), layers: Some(2), dim: Some(32), batch_size: Some(4), ..settings };
+        let of = |act: &str, ops| {
+            let act = Settings { act: act.parse().ok(), ops: Some(ops), ..Settings::default() };
+            let recipe = Recipe::new(act.over(&settings)).unwrap();
+            let dataset = Dataset::load(&recipe).unwrap();
+            movement(&recipe, &dataset, 3).unwrap()
+        };
+        for ops in [Ops::Plain, Ops::Fused] {
+            let (sigmoid, relu, tanh) = (of("sigmoid", ops), of("relu", ops), of("tanh", ops));
+            assert_eq!((sigmoid.one_sign_of_a_token, relu.one_sign_of_a_token), (1.0, 1.0));
+            assert!((0.5..0.7).contains(&tanh.one_sign_of_a_token), "{tanh:?}");
+            for found in [sigmoid, relu, tanh] {
+                assert!((0.5..=1.0).contains(&found.one_sign_of_a_batch), "{found:?}");
+                assert!(found.update_cosine.abs() <= 1.0 && found.gradient_cosine.abs() <= 1.0, "{found:?}");
+            }
+        }
+    }
+}
