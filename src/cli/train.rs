@@ -7,6 +7,7 @@ use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::inspect::answer;
 use crate::model::{Gpt, training_bytes};
 use crate::run::{LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings};
@@ -192,17 +193,11 @@ fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
 
 /// Three facts of the tales, asked and marked.
 fn quiz(model: &Gpt, dataset: &Dataset, tales: &Tales) -> Result<()> {
-    let grammar = tales.grammar()?;
-    let limits = Limits { max_tokens: 24, stop: [".", "。", "\n"].map(String::from).to_vec() };
     say!("\nwhat it knows of the tales:")?;
-    for question in questions(&grammar, 1, 3) {
-        let prompt = format!("\n{}{}", question.opening, question.prompt);
-        let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
-        let answer = generate(model, &dataset.tokenizer, &prompt, &mut sampler, &limits, |_| Ok(()))?.text;
-        let answer = escape_controls(answer.trim());
-        let right = answer.starts_with(&question.answer);
+    for question in questions(&tales.grammar()?, 1, 3) {
+        let (answer, right) = answer(model, &dataset.tokenizer, &question)?;
         let mark = if right { "right".to_string() } else { format!("wrong: {}", question.answer) };
-        say!("  {} ... {answer}  ({mark})", question.prompt)?;
+        say!("  {} ... {}  ({mark})", question.prompt, escape_controls(&answer))?;
     }
     Ok(())
 }

@@ -6,10 +6,12 @@
 
 mod ablation;
 mod gradients;
+mod knowledge;
 mod linear;
 mod memories;
 mod movement;
 mod normal;
+mod output;
 mod parameters;
 mod survey;
 mod units;
@@ -18,10 +20,12 @@ pub use ablation::{Half, MeanOutputs, ablated};
 pub use gradients::{
     FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, initial_gradients,
 };
+pub use knowledge::{Knowledge, answer, capacity, knowledge};
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use movement::{Movement, movement};
 pub use normal::on_standard_normal;
+pub use output::{Output, Outputs, train_output};
 pub use parameters::{Parameters, PartSize};
 pub use survey::{FfnOutput, Inspection, Layer, inspect};
 pub use units::{HiddenUnits, Histogram, flat_below};

@@ -1,5 +1,6 @@
 //! The grammar of a tale, and drawing tales from it.
 
+use super::quiz::Question;
 use crate::random::{self, Stream};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -72,6 +73,10 @@ pub struct Grammar {
 /// Least number of sentences between opening and closing, and how many different numbers there are.
 pub const SHORTEST: usize = 3;
 pub const LENGTHS: usize = 4;
+
+/// The numbers of extra facts: all of four digits.
+const LEAST_NUMBER: u64 = 1000;
+const NUMBERS: u64 = 9000;
 
 /// Text with its surprisal.
 #[derive(Clone, Debug, Default)]
@@ -157,16 +162,21 @@ impl Grammar {
 
     /// The same up to the number, the number, and what follows it.
     fn extra_parts(&self, index: usize) -> (String, String, String) {
-        let number = 1000 + random::fnv1a(&index.to_le_bytes()) % 9000;
+        let number = LEAST_NUMBER + random::fnv1a(&index.to_le_bytes()) % NUMBERS;
         let sentence = self.extra.replace("{word}", &word(index));
         let (prompt, rest) = sentence.split_once("{number}").unwrap_or((&sentence, ""));
         (prompt.to_string(), number.to_string(), rest.to_string())
     }
 
-    /// Extra fact `index` as a prompt and its answer.
-    pub fn extra_question(&self, index: usize) -> (String, String) {
+    /// How many numbers an extra fact could have, each as likely.
+    pub fn extra_numbers(&self) -> u64 {
+        NUMBERS
+    }
+
+    /// Extra fact `index` as a question.
+    pub fn extra_question(&self, index: usize) -> Question {
         let (prompt, number, _) = self.extra_parts(index);
-        (prompt, number)
+        Question { opening: String::new(), prompt, answer: number }
     }
 
     /// A template with its names and facts filled in; it must have no free slots.
