@@ -13,13 +13,13 @@ mod survey;
 mod units;
 
 pub use gradients::{
-    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, initial_gradients,
+    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, gradient_norms, initial_gradients,
 };
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use normal::on_standard_normal;
 pub use parameters::{Parameters, PartSize};
-pub use survey::{FfnOutput, Inspection, Layer, inspect};
+pub use survey::{FfnOutput, Inspection, Layer, Summary, inspect};
 pub use units::{HiddenUnits, Histogram, flat_below};
 
 use crate::model::{Params, Part};

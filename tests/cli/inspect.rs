@@ -26,7 +26,17 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
         let outside = number(histogram, "below") + number(histogram, "above");
         assert_eq!(inside as f64 + outside, number(&own, "tokens") * number(hidden, "units"));
         assert!(number(&layer["output"], "relative") > 0.0);
-        assert!(number(&layer["linear"], "r2") < 1.0);
+        // One number each, flat, and the same as in the details.
+        let (negative, positive) =
+            (number(hidden, "saturated_negative"), number(hidden, "saturated_positive"));
+        assert!(number(layer, "linear_r2") < 1.0);
+        assert_eq!(layer["linear_r2"], layer["linear"]["r2"]);
+        assert_eq!(layer["zero_share"], hidden["zeros"]);
+        assert_eq!(layer["dead_units"], hidden["dead"]);
+        assert_eq!(number(layer, "saturated_share"), negative + positive);
+        assert_eq!(layer["pre_activation_mean"], hidden["argument"]["mean"]);
+        assert_eq!(layer["pre_activation_std"], hidden["argument"]["std"]);
+        assert!(number(layer, "grad_norm") > 0.0);
         let units = layer["memories"]["units"].as_array().unwrap();
         assert_eq!(units.len(), 5);
         assert!(units.iter().all(|unit| unit["triggers"].as_array().unwrap().len() == 3), "{units:?}");
@@ -34,6 +44,8 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
     let parts = own["parameters"]["parts"].as_array().unwrap();
     let sum: f64 = parts.iter().map(|part| number(part, "of_all")).sum();
     assert!((sum - 1.0).abs() < 1e-9);
+    assert_eq!(own["parameters"]["ffn_share"], parts[2]["of_all"]);
+    assert_eq!(own["parameters"]["ffn_share_of_blocks"], parts[2]["of_blocks"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod show;
 
 use super::compare::named_acts;
+use super::progress::Counted;
 use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokens, check_ids};
@@ -125,7 +126,10 @@ fn trained(args: &InspectArgs) -> Result<()> {
     if tokens.len() < 2 {
         bail_input!("{} has {} token; inspecting needs at least 2", corpus.name, tokens.len());
     }
-    let found = inspect(&model, &tokenizer, &tokens, most, units)?;
+    let mut progress = Counted::new("inspecting, tokens");
+    let found =
+        inspect(&model, &tokenizer, &tokens, (most, units), &mut |done, all| progress.tell(done, all))?;
+    drop(progress);
     if args.json {
         return say_json(&json!({ "checkpoint": checkpoint, "data": corpus.name }), &found);
     }

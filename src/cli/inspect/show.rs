@@ -105,14 +105,16 @@ fn hidden_units(layers: &[Layer]) -> Result<()> {
 
 fn outputs(layers: &[Layer]) -> Result<()> {
     say!("\nWhat the FFN adds to the residual stream, and how much of it one linear map would\n")?;
-    let mut table = table(&["layer", "FFN output RMS", "residual RMS", "ratio", "linear R^2"]);
-    for Layer { layer, output, linear, .. } in layers {
+    let titles = ["layer", "FFN output RMS", "residual RMS", "ratio", "linear R^2", "gradient norm"];
+    let mut table = table(&titles);
+    for Layer { layer, output, linear, summary, .. } in layers {
         table.add_row([
             layer.to_string(),
             decimals(output.rms, 3),
             decimals(output.residual_rms, 3),
             decimals(output.relative, 3),
             linear.r2.map_or("-".to_string(), |r2| decimals(r2, 4)),
+            format!("{:.2e}", summary.grad_norm),
         ]);
     }
     say!("{table}")?;
@@ -124,6 +126,7 @@ fn outputs(layers: &[Layer]) -> Result<()> {
             "\n{fitted} tokens are too few to fit a linear map to; give a longer text or more --tokens."
         )?,
     }
+    say!("Gradient norm: of the mean loss with respect to the matrix that gives f its argument.")?;
     Ok(())
 }
 
