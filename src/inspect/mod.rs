@@ -1,14 +1,15 @@
 //! Looking inside a model: what the FFN and its activation do, measured.
 //!
 //! [`inspect`] measures a trained model on a text; [`initial_gradients`] measures fresh ones, where
-//! activations differ most in what reaches the first layer. Results are plain data, to be printed or
-//! written as JSON.
+//! activations differ most in what reaches the first layer; [`Shapes`] needs no model at all. Results are
+//! plain data, to be printed, drawn or written as JSON.
 
 mod gradients;
 mod linear;
 mod memories;
 mod normal;
 mod parameters;
+mod shapes;
 mod survey;
 mod units;
 
@@ -19,6 +20,7 @@ pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use normal::on_standard_normal;
 pub use parameters::{Parameters, PartSize};
+pub use shapes::{Bytes, Flops, Shapes, Step};
 pub use survey::{FfnOutput, Inspection, Layer, Summary, inspect};
 pub use units::{HiddenUnits, Histogram, flat_below};
 

@@ -4,9 +4,8 @@ use super::ffn_matrices;
 use super::gradients::gradient_norms;
 use super::linear::{LinearFit, Sums, linear_fit};
 use super::memories::{Firing, Memories, Text, memories};
-use super::parameters::Parameters;
+use super::shapes::Shapes;
 use super::units::{HiddenUnits, Tally};
-use crate::activation::Activation;
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::failure::Failure;
@@ -27,12 +26,12 @@ const GRADIENT_TOKENS: usize = 2048;
 /// What was found in a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inspection {
-    pub act: Activation,
+    #[serde(flatten)]
+    pub shapes: Shapes,
     /// Tokens read.
     pub tokens: usize,
     /// Tokens of these whose loss was differentiated: the first.
     pub gradient_tokens: usize,
-    pub parameters: Parameters,
     pub layers: Vec<Layer>,
 }
 
@@ -148,10 +147,9 @@ pub fn inspect(
         })
     };
     Ok(Inspection {
-        act: config.act,
+        shapes: Shapes::of(config),
         tokens: read,
         gradient_tokens: differentiated,
-        parameters: Parameters::of(config),
         layers: watches.into_iter().enumerate().map(finish).collect::<Result<_>>()?,
     })
 }
