@@ -5,6 +5,7 @@
 //! plain data, to be printed, drawn or written as JSON.
 
 mod gradients;
+mod lens;
 mod linear;
 mod memories;
 mod normal;
@@ -16,6 +17,7 @@ mod units;
 pub use gradients::{
     FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, gradient_norms, initial_gradients,
 };
+pub use lens::{AtLayer, Lens, Likely, Position, Truth, lens};
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use normal::on_standard_normal;
