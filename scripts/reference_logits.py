@@ -1,4 +1,5 @@
-"""Logits of tiny models from transformers in f64, for the tests in src/model/tests.rs.
+"""Logits of tiny models from transformers in f64, after the last layer and as they would be after the first,
+for the tests in src/model/tests.rs.
 
     pip install torch transformers
     python scripts/reference_logits.py > src/model/transformers_logits.in
@@ -59,7 +60,12 @@ for backbone, act, kv_heads, tied, config in CASES:
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float64).eval()
     fill(model)
     with torch.no_grad():
-        logits = model(torch.tensor([TOKENS])).logits[0, -1].tolist()
-    assert all(map(math.isfinite, logits))
-    print(f'    ("{backbone}", "{act}", {kv_heads}, {str(tied).lower()}, [{", ".join(map(repr, logits))}]),')
+        output = model(torch.tensor([TOKENS]), output_hidden_states=True)
+        final_norm = model.transformer.ln_f if backbone == "gpt2" else model.model.norm
+        # Hidden states begin with the embedding.
+        early = model.lm_head(final_norm(output.hidden_states[1]))
+    values = [logits[0, -1].tolist() for logits in (output.logits, early)]
+    assert all(map(math.isfinite, sum(values, [])))
+    shown = ", ".join(f"[{', '.join(map(repr, logits))}]" for logits in values)
+    print(f'    ("{backbone}", "{act}", {kv_heads}, {str(tied).lower()}, {shown}),')
 print("]")

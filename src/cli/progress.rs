@@ -100,6 +100,38 @@ impl Progress {
     }
 }
 
+/// Follows work whose parts are counted: a bar on a terminal, elsewhere a line now and then.
+pub struct Counted {
+    what: &'static str,
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl Counted {
+    /// `what` names the work: "reading".
+    pub fn new(what: &'static str) -> Counted {
+        Counted { what, bar: ProgressBar::hidden(), last_line: Instant::now() }
+    }
+
+    /// `done` of `all` parts are done.
+    pub fn tell(&mut self, done: usize, all: usize) {
+        if self.bar.length() != Some(all as u64) {
+            self.bar = bar(all, "{prefix} {bar:24} {percent} %  {eta} left").with_prefix(self.what);
+        }
+        self.bar.set_position(done as u64);
+        if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY {
+            note!("{}: {} of {}", self.what, grouped(done), grouped(all));
+            self.last_line = Instant::now();
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// `, 0.1234 above the floor of 0.1911`
 pub fn above_floor(score: &Score, floor: f64) -> String {
     format!(", {:.4} above the floor of {floor:.4}", score.loss() - floor)

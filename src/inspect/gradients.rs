@@ -1,4 +1,5 @@
-//! Gradients at initialisation: how much of the loss reaches the first layer, and how much the last.
+//! Gradients: how much of the loss reaches the first layer's FFN, and how much the last's, in fresh models
+//! and in trained ones.
 
 use super::normal::{on_standard_normal, second_moment};
 use super::{Moments, ffn_matrices};
@@ -118,13 +119,7 @@ pub fn initial_gradients(
             (cross_entropy(&stack(&config, &params, &ids)?, &targets)?, params)
         }
     };
-    let gradients = loss.backward()?;
-    let norm = |matrices: &Vec<&candle_core::Var>| match gradients.get(matrices[0]) {
-        Some(gradient) => Ok(gradient.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt()),
-        // The loss does not depend on it.
-        None => Ok(0.0),
-    };
-    let norms: Vec<f64> = ffn_matrices(&params, config).iter().map(norm).collect::<Result<_>>()?;
+    let norms = norms(&argument_gradients(&loss, &params, config)?)?;
     Ok(InitialGradients {
         act: config.act,
         layers: config.layers,
@@ -132,6 +127,61 @@ pub fn initial_gradients(
         first_over_last: norms[0] / norms[config.layers - 1],
         norms,
     })
+}
+
+/// Tokens that one graph is kept for, at most: what a backward pass needs grows with them.
+const GRAPH_TOKENS: usize = 256;
+
+/// By layer, the norm of the gradient of a model's mean loss on `tokens`, each predicted from those before
+/// it in its window, with respect to the FFN matrix that gives f its argument. Windows are of one context,
+/// or shorter so that memory is bounded; `step` hears of each how long it was.
+///
+/// # Errors
+/// What `step` answers.
+pub fn gradient_norms(
+    model: &Gpt,
+    tokens: &[u32],
+    step: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<Vec<f64>> {
+    let length = model.config.context.min(GRAPH_TOKENS);
+    let predicted = tokens.len() - 1;
+    let mut sums: Vec<Option<Tensor>> = vec![None; model.config.layers];
+    for (ids, targets) in tokens[..predicted].chunks(length).zip(tokens[1..].chunks(length)) {
+        let tensor = |ids: &[u32]| Tensor::new(ids, model.device());
+        let mut pass = Pass { learning: true, ..Pass::default() };
+        let logits = model.forward(&tensor(ids)?.unsqueeze(0)?, &mut pass)?;
+        // Its share of the mean over all windows.
+        let share = ids.len() as f64 / predicted as f64;
+        let loss = (cross_entropy(&logits, &tensor(targets)?)? * share)?;
+        let gradients = argument_gradients(&loss, &model.params, &model.config)?;
+        for (sum, gradient) in sums.iter_mut().zip(gradients) {
+            *sum = match (sum.take(), gradient) {
+                (Some(sum), Some(gradient)) => Some((sum + gradient)?),
+                (one, other) => one.or(other),
+            };
+        }
+        step(ids.len())?;
+    }
+    norms(&sums)
+}
+
+/// By layer, the gradient of `loss` with respect to the matrix that gives f its argument; none where the
+/// loss does not depend on it.
+fn argument_gradients(loss: &Tensor, params: &Params, config: &ModelConfig) -> Result<Vec<Option<Tensor>>> {
+    let gradients = loss.backward()?;
+    Ok(ffn_matrices(params, config).iter().map(|matrices| gradients.get(matrices[0]).cloned()).collect())
+}
+
+/// Euclidean norms, 0 where there is no gradient.
+fn norms(gradients: &[Option<Tensor>]) -> Result<Vec<f64>> {
+    let norm = |gradient: &Option<Tensor>| match gradient {
+        Some(gradient) => {
+            let exact = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            Ok(exact.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt())
+        }
+        None => Ok(0.0),
+    };
+    gradients.iter().map(norm).collect()
 }
 
 /// Token ids (B, T) -> logits (B T, V) through the FFNs alone: see [`Setting::Stack`].

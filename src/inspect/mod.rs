@@ -1,33 +1,37 @@
 //! Looking inside a model: what the FFN and its activation do, measured.
 //!
 //! [`inspect`] measures a trained model on a text; [`initial_gradients`] measures fresh ones, where
-//! activations differ most in what reaches the first layer. Results are plain data, to be printed or
-//! written as JSON.
+//! activations differ most in what reaches the first layer; [`Shapes`] needs no model at all. Results are
+//! plain data, to be printed, drawn or written as JSON.
 
 mod ablation;
 mod gradients;
 mod knowledge;
+mod lens;
 mod linear;
 mod memories;
 mod movement;
 mod normal;
 mod output;
 mod parameters;
+mod shapes;
 mod survey;
 mod units;
 
 pub use ablation::{Half, MeanOutputs, ablated};
 pub use gradients::{
-    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, initial_gradients,
+    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, gradient_norms, initial_gradients,
 };
 pub use knowledge::{Knowledge, answer, capacity, knowledge};
+pub use lens::{AtLayer, Lens, Likely, Position, Truth, lens};
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use movement::{Movement, movement};
 pub use normal::on_standard_normal;
 pub use output::{Output, Outputs, train_output};
 pub use parameters::{Parameters, PartSize};
-pub use survey::{FfnOutput, Inspection, Layer, inspect};
+pub use shapes::{Bytes, Flops, Shapes, Step};
+pub use survey::{FfnOutput, Inspection, Layer, Summary, inspect};
 pub use units::{HiddenUnits, Histogram, flat_below};
 
 use crate::model::{Params, Part};

@@ -10,6 +10,10 @@ pub struct Parameters {
     pub total: usize,
     /// Those inside the blocks: without embeddings, final norm and head.
     pub in_blocks: usize,
+    /// The FFNs' share of all parameters.
+    pub ffn_share: f64,
+    /// The FFNs' share of the parameters inside the blocks.
+    pub ffn_share_of_blocks: f64,
     /// Embedding (positions included), attention, FFN, norms, head; one that does not exist counts 0.
     pub parts: Vec<PartSize>,
 }
@@ -41,7 +45,14 @@ impl Parameters {
                 of_blocks: (parameters - count(&outside)) as f64 / in_blocks as f64,
             }
         });
-        Parameters { total, in_blocks, parts: parts.into() }
+        let [_, _, ffn, ..] = &parts;
+        Parameters {
+            total,
+            in_blocks,
+            ffn_share: ffn.of_all,
+            ffn_share_of_blocks: ffn.of_blocks,
+            parts: parts.into(),
+        }
     }
 }
 
@@ -82,18 +93,12 @@ mod tests {
         }
     }
 
-    fn shares(parameters: &Parameters, part: &str) -> (f64, f64) {
-        let found = parameters.parts.iter().find(|size| size.part == part).unwrap();
-        (found.of_all, found.of_blocks)
-    }
-
     /// Brown et al. 2020, table 2.1: 96 layers, width 12288, 96 heads, context 2048, 175.0 billion.
     #[test]
     fn two_thirds_of_gpt3_are_ffn() {
         let parameters = Parameters::of(&gpt(96, 12_288, 96, 2048));
         assert!((parameters.total as f64 / 175.0e9 - 1.0).abs() < 0.005, "{}", parameters.total);
-        let (of_all, _) = shares(&parameters, "FFN");
-        assert!((of_all - 0.66).abs() < 0.005, "{of_all}");
+        assert!((parameters.ffn_share - 0.66).abs() < 0.005, "{}", parameters.ffn_share);
     }
 
     /// GPT-2 small by transformers: 124,439,808 parameters, 12 FFNs of 8 x 768^2 + 5 x 768.
@@ -102,8 +107,8 @@ mod tests {
         let parameters = Parameters::of(&gpt(12, 768, 12, 1024));
         assert_eq!(parameters.total, 124_439_808);
         assert_eq!(parameters.in_blocks, 12 * 7_087_872);
-        let (of_all, of_blocks) = shares(&parameters, "FFN");
-        assert!((of_all - 0.455).abs() < 0.001, "{of_all}");
+        assert!((parameters.ffn_share - 0.455).abs() < 0.001, "{}", parameters.ffn_share);
+        let of_blocks = parameters.ffn_share_of_blocks;
         assert!((of_blocks - 2.0 / 3.0).abs() < 0.001, "{of_blocks}");
     }
 

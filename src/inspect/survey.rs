@@ -1,15 +1,16 @@
 //! A trained model's FFNs on a text: one pass over it by the composition, watched at every site.
 
 use super::ffn_matrices;
+use super::gradients::gradient_norms;
 use super::linear::{LinearFit, Sums, linear_fit};
 use super::memories::{Firing, Memories, Text, memories};
-use super::parameters::Parameters;
+use super::shapes::Shapes;
 use super::units::{HiddenUnits, Tally};
-use crate::activation::Activation;
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::failure::Failure;
 use crate::model::{Gpt, Pass, Site};
+use crate::run::signals;
 use crate::settings::{Backbone, ModelConfig};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -19,13 +20,18 @@ use serde::Serialize;
 const TOKENS_PER_PASS: usize = 1024;
 const LOGITS_PER_PASS: usize = 1 << 25;
 
+/// Tokens whose loss is differentiated, at most.
+const GRADIENT_TOKENS: usize = 2048;
+
 /// What was found in a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inspection {
-    pub act: Activation,
+    #[serde(flatten)]
+    pub shapes: Shapes,
     /// Tokens read.
     pub tokens: usize,
-    pub parameters: Parameters,
+    /// Tokens of these whose loss was differentiated: the first.
+    pub gradient_tokens: usize,
     pub layers: Vec<Layer>,
 }
 
@@ -34,10 +40,43 @@ pub struct Inspection {
 pub struct Layer {
     /// Counted from 0, as in the names of the tensors.
     pub layer: usize,
+    #[serde(flatten)]
+    pub summary: Summary,
     pub hidden: HiddenUnits,
     pub output: FfnOutput,
     pub linear: LinearFit,
     pub memories: Memories,
+}
+
+/// A layer in one number each: what can be compared between models at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// See [`LinearFit::r2`].
+    pub linear_r2: Option<f64>,
+    /// Share of all (token, unit) values with f(x) exactly 0.
+    pub zero_share: f64,
+    /// Units with f(x) exactly 0 at every token.
+    pub dead_units: usize,
+    /// Share of all values whose |f'(x)| is below 1 % of its maximum, on either side of 0.
+    pub saturated_share: f64,
+    /// Euclidean norm of the mean loss's gradient with respect to the matrix that gives f its argument.
+    pub grad_norm: f64,
+    pub pre_activation_mean: f64,
+    pub pre_activation_std: f64,
+}
+
+impl Summary {
+    fn new(hidden: &HiddenUnits, linear: LinearFit, grad_norm: f64) -> Summary {
+        Summary {
+            linear_r2: linear.r2,
+            zero_share: hidden.zeros,
+            dead_units: hidden.dead,
+            saturated_share: hidden.saturated_negative + hidden.saturated_positive,
+            grad_norm,
+            pre_activation_mean: hidden.argument.mean,
+            pre_activation_std: hidden.argument.std,
+        }
+    }
 }
 
 /// How much an FFN adds to the residual stream: root mean squares over tokens and width.
@@ -53,16 +92,17 @@ pub struct FfnOutput {
 /// Reads the first `most` of `tokens` (at least two: each needs one that follows) in windows of one
 /// context end to end, and measures every layer's FFN. Affine maps are fitted to the first three
 /// quarters and scored on the last. Of each layer the `units` strongest memories are described.
+/// Meanwhile `tell` hears how many tokens of how many are done; those that are differentiated count twice.
 ///
 /// # Errors
 /// [`Failure::Input`] for a text of fewer than two tokens, [`Failure::Diverged`] if the model computes
-/// no numbers.
+/// no numbers, [`Failure::Interrupted`] if a signal asks to stop meanwhile.
 pub fn inspect(
     model: &Gpt,
     tokenizer: &Tokenizer,
     tokens: &[u32],
-    most: usize,
-    units: usize,
+    (most, units): (usize, usize),
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Inspection> {
     let config = &model.config;
     let read = most.min(tokens.len().saturating_sub(1));
@@ -71,12 +111,21 @@ pub fn inspect(
     }
     let mut watches: Vec<Watch> =
         (0..config.layers).map(|_| Watch::new(config, read - read / 4)).collect::<Result<_>>()?;
+    let differentiated = read.min(GRADIENT_TOKENS);
+    let (mut done, all) = (0, read + differentiated);
+    let mut step = |tokens: usize| {
+        done += tokens;
+        tell(done, all);
+        signals::check("while inspecting")
+    };
     for pass in passes(&tokens[..read], config) {
         watch(model, pass, &mut watches)?;
+        step(pass.0.len())?;
     }
     if !watches.iter().all(|watch| watch.output.squares.is_finite()) {
         return Err(Failure::Diverged("the model computes no numbers: its training diverged".into()).into());
     }
+    let gradients = gradient_norms(model, &tokens[..=differentiated], &mut step)?;
     let text = Text { tokens: &tokens[..=read], context: config.context, tokenizer };
     let matrices = ffn_matrices(&model.params, config);
     let finish = |(layer, watch): (usize, Watch)| {
@@ -86,18 +135,21 @@ pub fn inspect(
             Backbone::Gpt2 => down.clone(),
         };
         let (rms, residual_rms) = (watch.output.root(), watch.residual.root());
+        let hidden = watch.tally.finish();
+        let linear = linear_fit(&watch.fitted, &watch.scored)?;
         Ok(Layer {
             layer,
-            hidden: watch.tally.finish(),
+            summary: Summary::new(&hidden, linear, gradients[layer]),
+            hidden,
             output: FfnOutput { rms, residual_rms, relative: rms / residual_rms },
-            linear: linear_fit(&watch.fitted, &watch.scored)?,
+            linear,
             memories: memories(&watch.firing, &values, &model.head, &text, units)?,
         })
     };
     Ok(Inspection {
-        act: config.act,
+        shapes: Shapes::of(config),
         tokens: read,
-        parameters: Parameters::of(config),
+        gradient_tokens: differentiated,
         layers: watches.into_iter().enumerate().map(finish).collect::<Result<_>>()?,
     })
 }

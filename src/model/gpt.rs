@@ -189,13 +189,17 @@ impl Gpt {
                 x = x.detach();
             }
         }
-        self.norm.forward(&x)?.matmul(&self.head.t()?)
+        self.unembed(&x)
+    }
+
+    /// What the residual stream says about the next token: (N, C) -> logits (N, V).
+    pub fn unembed(&self, x: &Tensor) -> Result<Tensor> {
+        self.norm.forward(x)?.matmul(&self.head.t()?)
     }
 
     /// Negative log-likelihood of each target in nats: ids and targets (B, T) -> (B T).
     pub fn token_losses(&self, ids: &Tensor, targets: &Tensor, pass: &mut Pass) -> Result<Tensor> {
-        let logits = self.forward(ids, pass)?;
-        ops::token_losses(&logits, &targets.flatten_all()?)
+        ops::token_losses(&self.forward(ids, pass)?, &targets.flatten_all()?)
     }
 
     /// (T, S): 0 where token t may see token s, else -infinity; none where a single token may see
@@ -207,8 +211,7 @@ impl Gpt {
         let keys = shape.start + shape.tokens;
         let row = |t: usize| (0..keys).map(move |s| if s <= t { 0.0 } else { f32::NEG_INFINITY });
         let mask: Vec<f32> = (shape.start..keys).flat_map(row).collect();
-        Tensor::from_vec(mask, (shape.tokens, keys), self.device())?
-            .to_dtype(self.embedding.dtype())
-            .map(Some)
+        let mask = Tensor::from_vec(mask, (shape.tokens, keys), self.device())?;
+        mask.to_dtype(self.embedding.dtype()).map(Some)
     }
 }

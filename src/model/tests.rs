@@ -60,11 +60,13 @@ fn logits(model: &Gpt, ids: &[u32], caches: Option<&mut [Cache]>) -> Vec<Vec<f32
 
 const BACKBONES: [Backbone; 2] = [Backbone::Llama, Backbone::Gpt2];
 
-/// Expected values from transformers in f64 (`scripts/reference_logits.py`).
+/// Expected values from transformers in f64 (`scripts/reference_logits.py`): the logits, and what final norm
+/// and head make of its hidden states after the first layer.
 #[test]
-fn logits_equal_transformers() {
-    let cases: &[(&str, &str, usize, bool, [f64; 11])] = include!("transformers_logits.in");
-    for (backbone, act, kv_heads, tied, expected) in cases {
+fn logits_equal_transformers_after_the_last_layer_and_after_the_first() {
+    type Logits = [f64; 11];
+    let cases: &[(&str, &str, usize, bool, Logits, Logits)] = include!("transformers_logits.in");
+    for (backbone, act, kv_heads, tied, expected, expected_early) in cases {
         let backbone = if *backbone == "llama" { Backbone::Llama } else { Backbone::Gpt2 };
         let config = ModelConfig { kv_heads: *kv_heads, tied: *tied, ..config(backbone, act) };
         let params = Params::fill(&config, |spec| {
@@ -76,10 +78,23 @@ fn logits_equal_transformers() {
         });
         let model = Gpt::new(config, params.unwrap(), &Device::Cpu, Ops::Plain).unwrap();
         let ids = Tensor::new(&[[3u32, 1, 4, 1, 5, 9]], &Device::Cpu).unwrap();
-        let logits = model.forward(&ids, &mut Pass::default()).unwrap();
-        let last: Vec<f64> = logits.get(5).unwrap().to_vec1().unwrap();
-        for (got, want) in last.iter().zip(expected) {
-            assert!((got - want).abs() < 1e-6, "{backbone:?} {act}: {last:?}\ntransformers: {expected:?}");
+        let mut added: Vec<Tensor> = Vec::new();
+        let mut observer = |site: Site, layer: usize, x: &Tensor| {
+            if layer == 0 && matches!(site, Site::Residual | Site::FfnOutput) {
+                added.push(x.clone());
+            }
+        };
+        let mut pass = Pass { observer: Some(&mut observer), ..Pass::default() };
+        let logits = model.forward(&ids, &mut pass).unwrap();
+        let early = model.unembed(&(&added[0] + &added[1]).unwrap()).unwrap();
+        for (logits, expected) in [(logits, expected), (early, expected_early)] {
+            let last: Vec<f64> = logits.get(5).unwrap().to_vec1().unwrap();
+            for (got, want) in last.iter().zip(expected) {
+                assert!(
+                    (got - want).abs() < 1e-6,
+                    "{backbone:?} {act}: {last:?}\ntransformers: {expected:?}"
+                );
+            }
         }
     }
 }

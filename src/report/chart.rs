@@ -147,8 +147,20 @@ impl Drawing {
         }
     }
 
+    /// Axes with their ticks, and the beginning of a group of what lies between them; `</g>` ends it.
+    pub fn begin_plot(
+        &mut self,
+        clip: &str,
+        (x, x_ticks): (&Scale, &[(f64, String)]),
+        (y, y_ticks): (&Scale, &[(f64, String)]),
+    ) {
+        self.x_axis(x_ticks, x, (y.end, y.start));
+        self.y_axis(y_ticks, y, (x.start, x.end));
+        self.begin_clip(clip, x, y);
+    }
+
     /// Begins a group of which only the part within the plot shows; `</g>` ends it.
-    pub fn begin_clip(&mut self, id: &str, x: &Scale, y: &Scale) {
+    fn begin_clip(&mut self, id: &str, x: &Scale, y: &Scale) {
         let (width, height) = (x.end - x.start, y.start - y.end);
         self.push(format_args!(
             "<clipPath id=\"{id}\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/></clipPath>\n<g clip-path=\"url(#{id})\">",

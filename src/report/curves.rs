@@ -1,16 +1,12 @@
 //! Charts of lines: loss on the way, and loss against the learning rate.
 
 use super::chart::{Drawing, Look};
-use super::comparison::{Chart, WIDTH};
+use super::frame::{ACROSS, Axis, HEIGHT, LEFT, RIGHT, UP};
+use super::picture::{Chart, WIDTH};
 use super::scale::{Scale, padded, scientific, without_outliers};
 use super::words::count;
 use crate::compare::analysis::{Analysis, Arm, Curve};
 
-const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 464.0;
-const TOP: f64 = 26.0;
-const BOTTOM: f64 = 256.0;
 /// More points than this make a file larger and a line no better.
 const MOST_POINTS: usize = 300;
 /// More bands than this would hide each other.
@@ -46,8 +42,8 @@ fn curves(analysis: &Analysis, stem: &'static str, axis: &'static str) -> Option
     if farthest <= 0.0 {
         return None;
     }
-    let x = Scale::linear((0.0, farthest), (LEFT, RIGHT));
-    let y = Scale::linear(loss_range(analysis)?, (BOTTOM, TOP));
+    let x = Scale::linear((0.0, farthest), ACROSS);
+    let y = Scale::linear(loss_range(analysis)?, UP);
     let mut drawing = Drawing::default();
     let validation = drawn.iter().filter(|(_, arm)| arm.curve.is_validation).count();
     let kind = match validation {
@@ -55,16 +51,13 @@ fn curves(analysis: &Analysis, stem: &'static str, axis: &'static str) -> Option
         n if n == drawn.len() => "validation loss",
         _ => "loss",
     };
-    drawing.text("quiet", (0.0, 12.0), "start", &format!("{kind}, nats per token"));
     let (unit, ticks) = if axis == "tokens" { token_ticks(&x) } else { time_ticks(&x) };
-    drawing.x_axis(&ticks, &x, (TOP, BOTTOM));
-    drawing.y_axis(&y.ticks(), &y, (LEFT, RIGHT));
-    drawing.text("quiet", ((LEFT + RIGHT) / 2.0, HEIGHT - 6.0), "middle", &unit);
+    let label = format!("{kind}, nats per token");
+    drawing.begin_frame(stem, &Axis { scale: x, ticks, label: &unit }, &Axis::new(y, &label));
     if let Some(floor) = analysis.floor {
         drawing.segment("floor", (LEFT, y.at(floor)), (RIGHT, y.at(floor)));
         drawing.text("quiet", (RIGHT, y.at(floor) - 4.0), "end", "floor");
     }
-    drawing.begin_clip(&format!("{stem}-clip"), &x, &y);
     // The best arm last, on top of the others.
     for (i, arm) in drawn.iter().rev() {
         let xs = along(&arm.curve, axis);
@@ -94,14 +87,15 @@ fn curves(analysis: &Analysis, stem: &'static str, axis: &'static str) -> Option
     }
     let by = if axis == "tokens" { "tokens" } else { "wall time" };
     Some(Chart {
-        stem,
+        stem: stem.to_string(),
         title: format!("Loss by {by}"),
         note,
         description: format!("Lines of {kind} against {by}, one for each of: {}.", names(&drawn)),
         size: (WIDTH, HEIGHT),
         drawing,
-        legend: drawn.iter().map(|(i, _)| *i).collect(),
+        legend: named(&drawn),
         reading: Some((axis, x)),
+        ..Chart::default()
     })
 }
 
@@ -120,6 +114,10 @@ fn loss_range(analysis: &Analysis) -> Option<(f64, f64)> {
     });
     let late = without_outliers(&late.collect::<Vec<f64>>());
     padded(late.into_iter().chain(analysis.floor))
+}
+
+fn named(arms: &[(usize, &Arm)]) -> Vec<(usize, String)> {
+    arms.iter().map(|(i, arm)| (*i, arm.act.name())).collect()
 }
 
 fn names(arms: &[(usize, &Arm)]) -> String {
@@ -168,18 +166,15 @@ pub fn by_rate(analysis: &Analysis) -> Option<Chart> {
     }
     let means: Vec<f64> =
         arms.iter().flat_map(|(_, arm)| arm.rates.iter().filter_map(|rate| Some(rate.loss?.mean))).collect();
-    let y = Scale::linear(padded(without_outliers(&means))?, (BOTTOM, TOP));
+    let y = Scale::linear(padded(without_outliers(&means))?, UP);
     // A little beyond the outermost rates, so that their markers are whole.
     let room = (fastest / slowest).powf(0.04);
-    let x = Scale::log((slowest / room, fastest * room), (LEFT, RIGHT));
+    let x = Scale::log((slowest / room, fastest * room), ACROSS);
     let ticks =
         if tried.len() <= 7 { tried.iter().map(|lr| (*lr, scientific(*lr))).collect() } else { x.ticks() };
     let mut drawing = Drawing::default();
-    drawing.text("quiet", (0.0, 12.0), "start", "final validation loss, nats per token");
-    drawing.x_axis(&ticks, &x, (TOP, BOTTOM));
-    drawing.y_axis(&y.ticks(), &y, (LEFT, RIGHT));
-    drawing.text("quiet", ((LEFT + RIGHT) / 2.0, HEIGHT - 6.0), "middle", "learning rate");
-    drawing.begin_clip("rates-clip", &x, &y);
+    let rates = Axis { scale: x, ticks, label: "learning rate" };
+    drawing.begin_frame("rates", &rates, &Axis::new(y, "final validation loss, nats per token"));
     for (i, arm) in arms.iter().rev() {
         let look = Look::of(*i);
         let point = |lr: f64, loss: f64| (x.at(lr), y.at(loss));
@@ -204,14 +199,14 @@ pub fn by_rate(analysis: &Analysis) -> Option<Chart> {
         note.push_str(" What lies far above is cut off.");
     }
     Some(Chart {
-        stem: "loss-by-rate",
+        stem: "loss-by-rate".to_string(),
         title: "Final loss by learning rate".to_string(),
         note,
         description: format!("Lines of final loss against learning rate, one for each of: {}.", names(&arms)),
         size: (WIDTH, HEIGHT),
         drawing,
-        legend: arms.iter().map(|(i, _)| *i).collect(),
-        reading: None,
+        legend: named(&arms),
+        ..Chart::default()
     })
 }
 

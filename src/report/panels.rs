@@ -74,9 +74,7 @@ impl Panel {
         let y = Scale::linear(self.y_range, (HEIGHT - BOTTOM, TOP));
         drawing.text("title", (x.start, 16.0), "start", &self.title);
         drawing.text("caption", (x.start, 31.0), "start", &self.subtitle);
-        drawing.x_axis(&x.ticks(), &x, (y.end, y.start));
-        drawing.y_axis(&y.ticks(), &y, (x.start, x.end));
-        drawing.begin_clip(clip, &x, &y);
+        drawing.begin_plot(clip, (&x, &x.ticks()), (&y, &y.ticks()));
         for (i, curve) in self.curves.iter().enumerate() {
             let points: Vec<(f64, f64)> = curve.points.iter().map(|&(a, b)| (x.at(a), y.at(b))).collect();
             drawing.line(curve.look(i), &points);

@@ -1,7 +1,7 @@
 //! Charts with a row for each arm or pair: final losses, and their differences.
 
 use super::chart::{Drawing, Look, text_width};
-use super::comparison::{Chart, WIDTH};
+use super::picture::{Chart, WIDTH};
 use super::scale::{Scale, padded, without_outliers};
 use super::words::{fixed, signed, verdict};
 use crate::compare::analysis::{Analysis, Pair};
@@ -63,14 +63,13 @@ pub fn final_losses(analysis: &Analysis) -> Option<Chart> {
     };
     let means = arms.iter().map(|arm| format!("{} {}", arm.act, fixed(arm.loss.mean, 4)));
     Some(Chart {
-        stem: "final-loss",
+        stem: "final-loss".to_string(),
         title: "Final loss by arm".to_string(),
         note: note.to_string(),
         description: format!("Final loss by arm, mean: {}.", means.collect::<Vec<_>>().join(", ")),
         size: (WIDTH, bottom + 44.0),
         drawing,
-        legend: Vec::new(),
-        reading: None,
+        ..Chart::default()
     })
 }
 
@@ -178,7 +177,7 @@ pub fn differences(analysis: &Analysis) -> Option<Chart> {
         .iter()
         .map(|pair| format!("{} {} ({})", label(pair), signed(pair.difference), verdict(pair.verdict)));
     Some(Chart {
-        stem: "differences",
+        stem: "differences".to_string(),
         title: format!("Difference from {}", analysis.baseline),
         note: note.join(" "),
         description: format!(
@@ -187,7 +186,6 @@ pub fn differences(analysis: &Analysis) -> Option<Chart> {
         ),
         size: (WIDTH, bottom + 44.0),
         drawing,
-        legend: Vec::new(),
-        reading: None,
+        ..Chart::default()
     })
 }

@@ -22,7 +22,7 @@ const MOST_LAYERS: usize = 1 << 10;
 const LARGEST_VOCABULARY: usize = 1 << 24;
 
 /// Everything that determines a model's parameters and arithmetic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelConfig {
     pub backbone: Backbone,
     pub act: Activation,

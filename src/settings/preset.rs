@@ -21,7 +21,7 @@ macro_rules! presets {
         }),*];
     };
 }
-presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2");
+presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2", "gpt3-175b");
 
 impl Preset {
     pub fn settings(&self) -> Result<Settings> {

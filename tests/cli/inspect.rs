@@ -26,7 +26,17 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
         let outside = number(histogram, "below") + number(histogram, "above");
         assert_eq!(inside as f64 + outside, number(&own, "tokens") * number(hidden, "units"));
         assert!(number(&layer["output"], "relative") > 0.0);
-        assert!(number(&layer["linear"], "r2") < 1.0);
+        // One number each, flat, and the same as in the details.
+        let (negative, positive) =
+            (number(hidden, "saturated_negative"), number(hidden, "saturated_positive"));
+        assert!(number(layer, "linear_r2") < 1.0);
+        assert_eq!(layer["linear_r2"], layer["linear"]["r2"]);
+        assert_eq!(layer["zero_share"], hidden["zeros"]);
+        assert_eq!(layer["dead_units"], hidden["dead"]);
+        assert_eq!(number(layer, "saturated_share"), negative + positive);
+        assert_eq!(layer["pre_activation_mean"], hidden["argument"]["mean"]);
+        assert_eq!(layer["pre_activation_std"], hidden["argument"]["std"]);
+        assert!(number(layer, "grad_norm") > 0.0);
         let units = layer["memories"]["units"].as_array().unwrap();
         assert_eq!(units.len(), 5);
         assert!(units.iter().all(|unit| unit["triggers"].as_array().unwrap().len() == 3), "{units:?}");
@@ -34,6 +44,8 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
     let parts = own["parameters"]["parts"].as_array().unwrap();
     let sum: f64 = parts.iter().map(|part| number(part, "of_all")).sum();
     assert!((sum - 1.0).abs() < 1e-9);
+    assert_eq!(own["parameters"]["ffn_share"], parts[2]["of_all"]);
+    assert_eq!(own["parameters"]["ffn_share_of_blocks"], parts[2]["of_blocks"]);
 }
 
 #[test]
@@ -80,6 +92,12 @@ fn wrong_input_to_inspect_is_one_clear_line() {
         (&["--init-only", "--heads", "3"], "--heads 3 does not divide"),
         (&["--init-only", "--checkpoint", "run"], "cannot be used with"),
         (&["--no-residual"], "--init-only"),
+        (&["--model", "gpt5"], "unknown preset 'gpt5'"),
+        (&["--model", "gpt2", "--vocab-size", "0"], "the vocabulary size is 0"),
+        (&["--model", "gpt2", "--data", "text.txt"], "--data names a text"),
+        (&["--model", "gpt2", "--checkpoint", "run"], "cannot be used with"),
+        (&["--vocab-size", "9"], "--model"),
+        (&["--dim", "32"], "--init-only"),
     ];
     for (flags, expected) in cases {
         let output = tinygpt(&folder).arg("inspect").args(*flags).output().unwrap();
@@ -117,4 +135,32 @@ fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
     assert!(model.iter().all(|ratio| (0.01..100.0).contains(ratio)), "{model:?}");
     let shown = succeed(tinygpt(&folder).arg("inspect").args(flags).args(small));
     assert!(shown.contains("24 layers") && shown.contains("sigmoid"), "{shown}");
+}
+
+/// 175.0 billion, and for GPT-2 what transformers counts: 124,439,808.
+#[test]
+fn shapes_of_any_preset_need_neither_weights_nor_text() {
+    let folder = folder();
+    let gpt3 = inspect(&folder, &["--model", "gpt3-175b"]);
+    let parameters = &gpt3["parameters"];
+    assert!((number(parameters, "total") / 175.0e9 - 1.0).abs() < 0.005, "{gpt3}");
+    assert!((number(parameters, "ffn_share") - 0.66).abs() < 0.005);
+    assert!((number(parameters, "ffn_share_of_blocks") - 2.0 / 3.0).abs() < 0.001);
+    assert_eq!(gpt3["ffn"][0]["matrix"], serde_json::json!([12288, 49152]));
+    let gpt2 = inspect(&folder, &["--model", "gpt2"]);
+    assert_eq!(number(&gpt2["parameters"], "total"), 124_439_808.0);
+    assert!((number(&gpt2["parameters"], "ffn_share") - 0.455).abs() < 0.001);
+    assert_eq!(number(&gpt2["bytes"], "weights"), 4.0 * 124_439_808.0);
+    write(&folder, "mine.toml", "# Mine.\nact = \"relu\"\ndim = 32\nheads = 2\ndata = \"text.txt\"\n");
+    let mine = inspect(&folder, &["--model", "mine.toml", "--vocab-size", "10"]);
+    assert_eq!(number(&mine["config"], "vocab_size"), 10.0);
+    assert!(mine["vocabulary"].as_str().unwrap().contains("--vocab-size"), "{mine}");
+    // By its own text otherwise: the characters of text.txt and the bytes.
+    let own = inspect(&folder, &["--model", "mine.toml"]);
+    assert!(number(&own["config"], "vocab_size") > 256.0, "{own}");
+    assert!(own["vocabulary"].as_str().unwrap().contains("text.txt"), "{own}");
+    let shown = succeed(tinygpt(&folder).args(["inspect", "--model", "gpt3-175b"]));
+    for said in ["12,288 x 49,152", "66.4 %", "174,604,259,328", "AdamW", "4.00 times"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
 }

@@ -112,7 +112,7 @@ fn every_chart_becomes_a_picture_of_twice_its_size() {
             );
         }
     }
-    let stems: Vec<&str> = charts(&hostile()).into_iter().map(|(stem, _)| stem).collect();
+    let stems: Vec<String> = charts(&hostile()).into_iter().map(|(stem, _)| stem).collect();
     assert_eq!(stems, ["loss-by-tokens", "loss-by-time", "final-loss", "differences", "loss-by-rate"]);
 }
 

@@ -3,24 +3,27 @@
 mod show;
 
 use super::compare::named_acts;
+use super::progress::Counted;
 use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
-use crate::data::{Batches, Corpus, Dataset, Source, Tokens, check_ids};
+use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
 use crate::failure::escape_controls;
-use crate::inspect::{Setting, fresh_models, inspect};
+use crate::inspect::{Setting, Shapes, fresh_models, inspect};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings};
+use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TokenizerKind};
 use crate::{bail_input, input_error};
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("without_weights").args(["init_only", "model"]).multiple(true))]
 #[command(after_help = "\
-Example: tinygpt inspect --checkpoint runs/swiglu
-         tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual")]
+Examples: tinygpt inspect --checkpoint runs/swiglu
+          tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual
+          tinygpt inspect --model gpt3-175b")]
 pub struct InspectArgs {
     /// A run or a checkpoint directory [default: the newest run below runs/]
     #[arg(long, value_name = "DIR", help_heading = "A trained model")]
@@ -60,24 +63,34 @@ pub struct InspectArgs {
     /// weights that keep the mean square of every value at 1
     #[arg(long, requires = "init_only", help_heading = "Fresh models")]
     no_residual: bool,
-    /// Preset to start from: default, shakespeare-char, small-10m, stories260k, gpt2, or a .toml file
-    #[arg(long, value_name = "NAME|FILE", requires = "init_only", help_heading = "Fresh models")]
-    model: Option<String>,
-    /// llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
-    #[arg(long, requires = "init_only", help_heading = "Fresh models")]
-    backbone: Option<Backbone>,
-    /// Model width
-    #[arg(long, value_name = "N", requires = "init_only", help_heading = "Fresh models")]
-    dim: Option<usize>,
-    /// Attention heads; must divide --dim
-    #[arg(long, value_name = "N", requires = "init_only", help_heading = "Fresh models")]
-    heads: Option<usize>,
-    /// Context length in tokens
-    #[arg(long, value_name = "N", requires = "init_only", help_heading = "Fresh models")]
-    context: Option<usize>,
     /// Seed of the initial weights and the batch
     #[arg(long, value_name = "N", requires = "init_only", help_heading = "Fresh models")]
     seed: Option<u64>,
+
+    /// Preset: default, shakespeare-char, small-10m, stories260k, gpt2, gpt3-175b, or a .toml file; with
+    /// --init-only where fresh models start from, alone the shapes of this one without any weights
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        conflicts_with_all = ["checkpoint", "tokens", "units", "device"],
+        help_heading = "Shapes"
+    )]
+    model: Option<String>,
+    /// llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
+    #[arg(long, requires = "without_weights", help_heading = "Shapes")]
+    backbone: Option<Backbone>,
+    /// Model width
+    #[arg(long, value_name = "N", requires = "without_weights", help_heading = "Shapes")]
+    dim: Option<usize>,
+    /// Attention heads; must divide --dim
+    #[arg(long, value_name = "N", requires = "without_weights", help_heading = "Shapes")]
+    heads: Option<usize>,
+    /// Context length in tokens
+    #[arg(long, value_name = "N", requires = "without_weights", help_heading = "Shapes")]
+    context: Option<usize>,
+    /// Tokens in the vocabulary [default: as many as the preset's tokenizer has]
+    #[arg(long, value_name = "N", requires = "model", conflicts_with = "init_only", help_heading = "Shapes")]
+    vocab_size: Option<usize>,
 
     /// Text to read: whatever `train --data` takes; of tales, their validation part [default: the
     /// validation text of the run; of fresh models, the preset's text]
@@ -97,7 +110,44 @@ const UNITS: usize = 5;
 const GRADIENT_TOKENS: usize = 512;
 
 pub fn run(args: &InspectArgs) -> Result<()> {
-    if args.init_only { fresh(args) } else { trained(args) }
+    match (&args.model, args.init_only) {
+        (_, true) => fresh(args),
+        (Some(model), false) => shapes(args, model),
+        (None, false) => trained(args),
+    }
+}
+
+fn shapes(args: &InspectArgs, model: &str) -> Result<()> {
+    if args.data.is_some() {
+        bail_input!(
+            "--data names a text, and shapes are counted without one; leave it out, or add --init-only"
+        );
+    }
+    let recipe = args.recipe(None)?;
+    let (vocabulary, whose) = vocabulary(args.vocab_size, &recipe)?;
+    let found = Shapes::of(&recipe.model(vocabulary)?);
+    if args.json {
+        return say_json(&json!({ "model": model, "vocabulary": whose }), &found);
+    }
+    show::shapes(model, &whose, &found)
+}
+
+/// How many tokens a model of this recipe knows, and by which tokenizer.
+fn vocabulary(said: Option<usize>, recipe: &Recipe) -> Result<(usize, String)> {
+    match (said, &recipe.tokenizer) {
+        (Some(size), _) => Ok((size, "by --vocab-size".to_string())),
+        (None, TokenizerKind::Bpe(size)) => {
+            Ok((*size, format!("of the preset's tokenizer, {}", recipe.tokenizer)))
+        }
+        (None, kind) => {
+            let hint =
+                |error| input_error!("the vocabulary is unknown: {error:#}; name its size by --vocab-size");
+            let corpus = Corpus::load(&recipe.data, None).map_err(hint)?;
+            let tokenizer = Tokenizer::train(kind, &corpus.train).map_err(hint)?;
+            let whose = format!("of the preset's tokenizer, {kind}, on its text, {}", corpus.name);
+            Ok((tokenizer.vocab_size(), whose))
+        }
+    }
 }
 
 fn trained(args: &InspectArgs) -> Result<()> {
@@ -125,7 +175,10 @@ fn trained(args: &InspectArgs) -> Result<()> {
     if tokens.len() < 2 {
         bail_input!("{} has {} token; inspecting needs at least 2", corpus.name, tokens.len());
     }
-    let found = inspect(&model, &tokenizer, &tokens, most, units)?;
+    let mut progress = Counted::new("inspecting, tokens");
+    let found =
+        inspect(&model, &tokenizer, &tokens, (most, units), &mut |done, all| progress.tell(done, all))?;
+    drop(progress);
     if args.json {
         return say_json(&json!({ "checkpoint": checkpoint, "data": corpus.name }), &found);
     }
@@ -161,8 +214,8 @@ impl InspectArgs {
         depths
     }
 
-    /// The preset with the flags over it, at the largest depth.
-    fn recipe(&self) -> Result<Recipe> {
+    /// The preset with the flags over it, as many layers deep, or as the preset says.
+    fn recipe(&self, layers: Option<usize>) -> Result<Recipe> {
         let flags = Settings {
             backbone: self.backbone,
             dim: self.dim,
@@ -170,20 +223,20 @@ impl InspectArgs {
             context: self.context,
             seed: self.seed,
             data: self.data.clone(),
-            layers: self.depths().last().copied(),
+            layers,
             ops: Some(Ops::Plain),
             ..Settings::default()
         };
         let preset = Settings::preset(self.model.as_deref().unwrap_or("default"))?;
-        let recipe = Recipe::new(flags.over(&preset))?;
-        // The first sequences of the first batch are the same in a batch of any size.
-        let batch_size = Some(GRADIENT_TOKENS.div_ceil(recipe.context()));
-        recipe.with(&Settings { batch_size, ..Settings::default() })
+        Recipe::new(flags.over(&preset))
     }
 }
 
 fn fresh(args: &InspectArgs) -> Result<()> {
-    let recipe = args.recipe()?;
+    let recipe = args.recipe(args.depths().last().copied())?;
+    // The first sequences of the first batch are the same in a batch of any size.
+    let batch_size = Some(GRADIENT_TOKENS.div_ceil(recipe.context()));
+    let recipe = recipe.with(&Settings { batch_size, ..Settings::default() })?;
     let mut variants = Vec::new();
     for act in args.acts()? {
         for layers in args.depths() {

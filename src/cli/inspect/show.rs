@@ -1,23 +1,77 @@
 //! What an inspection found, as tables.
 
-use crate::cli::text::{grouped, table};
+use crate::activation::Activation;
+use crate::cli::text::{grouped, scaled, table};
 use crate::failure::escape_controls;
-use crate::inspect::{FreshModels, Inspection, Layer, Promoted, Setting};
+use crate::inspect::{FreshModels, Inspection, Layer, Parameters, Promoted, Setting, Shapes};
 use anyhow::Result;
 use comfy_table::CellAlignment;
 use std::path::Path;
 
 /// Prints what was found in a trained model.
 pub fn trained(checkpoint: &Path, data: &str, found: &Inspection) -> Result<()> {
-    let gate = if found.act.gated { ": f is in the gate" } else { "" };
     say!("checkpoint     {}", checkpoint.display())?;
-    say!("activation     {}, f(x) = {}{gate}", found.act, found.act.function.facts().formula)?;
+    activation(found.shapes.act)?;
     say!("read           {} tokens of {}", grouped(found.tokens), escape_controls(data))?;
-    parameters(found)?;
+    parameters(&found.shapes.parameters)?;
     hidden_units(&found.layers)?;
     outputs(&found.layers)?;
     agreement(&found.layers)?;
     strongest_units(&found.layers)
+}
+
+/// Prints what a model's configuration says.
+pub fn shapes(model: &str, vocabulary: &str, found: &Shapes) -> Result<()> {
+    let config = &found.config;
+    let backbone = serde_json::json!(config.backbone);
+    say!("model          {}, no weights", escape_controls(model))?;
+    say!(
+        "shape          {}: {} layers, {} heads, width {}, FFN {}, context {}",
+        backbone.as_str().unwrap_or_default(),
+        config.layers,
+        config.heads,
+        grouped(config.dim),
+        grouped(config.ffn_dim),
+        grouped(config.context)
+    )?;
+    say!("vocabulary     {} tokens, {}", grouped(config.vocab_size), escape_controls(vocabulary))?;
+    activation(found.act)?;
+    parameters(&found.parameters)?;
+    say!("\nA token's way through one of the {} FFNs\n", config.layers)?;
+    let mut path = table(&["step", "computes", "matrix", "values that come out"]);
+    if let Some(column) = path.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    path.add_row(["read".to_string(), "x".to_string(), "-".to_string(), grouped(config.dim)]);
+    for step in &found.ffn {
+        let matrix =
+            step.matrix.map(|(inputs, outputs)| format!("{} x {}", grouped(inputs), grouped(outputs)));
+        path.add_row([
+            step.step.to_string(),
+            step.formula.clone(),
+            matrix.unwrap_or("-".to_string()),
+            grouped(step.values),
+        ]);
+    }
+    say!("{path}")?;
+    say!("\nThe hidden layer is {} times as wide as what it reads.", decimals(found.expansion(), 2))?;
+    say!("\nWhat it costs\n")?;
+    let mut table = table(&["what", "how much"]);
+    let bytes = |bytes: usize| format!("{}B", scaled(bytes as f64));
+    table.add_row(["weights, f32".to_string(), bytes(found.bytes.weights)]);
+    table.add_row(["gradients, f32".to_string(), bytes(found.bytes.gradients)]);
+    table.add_row(["AdamW's moments, f32".to_string(), bytes(found.bytes.optimizer)]);
+    let flops = |flops: f64| format!("{}FLOP", scaled(flops));
+    table.add_row(["one token, forward".to_string(), flops(found.flops_per_token.forward)]);
+    table.add_row(["one token, training".to_string(), flops(found.flops_per_token.training)]);
+    say!("{table}")?;
+    Ok(())
+}
+
+fn activation(act: Activation) -> Result<()> {
+    let gate = if act.gated { ": f is in the gate" } else { "" };
+    say!("activation     {act}, f(x) = {}{gate}", act.function.facts().formula)?;
+    Ok(())
 }
 
 /// Prints what was found in fresh models.
@@ -47,10 +101,9 @@ pub fn fresh(data: &str, found: &FreshModels) -> Result<()> {
     Ok(())
 }
 
-fn parameters(found: &Inspection) -> Result<()> {
+fn parameters(sizes: &Parameters) -> Result<()> {
     say!("\nWhere the parameters are\n")?;
     let mut table = table(&["part", "parameters", "of all", "of the blocks"]);
-    let sizes = &found.parameters;
     for size in &sizes.parts {
         let inside = if size.of_blocks > 0.0 { percent(size.of_blocks) } else { "-".to_string() };
         table.add_row([size.part.to_string(), grouped(size.parameters), percent(size.of_all), inside]);
@@ -105,14 +158,16 @@ fn hidden_units(layers: &[Layer]) -> Result<()> {
 
 fn outputs(layers: &[Layer]) -> Result<()> {
     say!("\nWhat the FFN adds to the residual stream, and how much of it one linear map would\n")?;
-    let mut table = table(&["layer", "FFN output RMS", "residual RMS", "ratio", "linear R^2"]);
-    for Layer { layer, output, linear, .. } in layers {
+    let titles = ["layer", "FFN output RMS", "residual RMS", "ratio", "linear R^2", "gradient norm"];
+    let mut table = table(&titles);
+    for Layer { layer, output, linear, summary, .. } in layers {
         table.add_row([
             layer.to_string(),
             decimals(output.rms, 3),
             decimals(output.residual_rms, 3),
             decimals(output.relative, 3),
             linear.r2.map_or("-".to_string(), |r2| decimals(r2, 4)),
+            format!("{:.2e}", summary.grad_norm),
         ]);
     }
     say!("{table}")?;
@@ -124,6 +179,7 @@ fn outputs(layers: &[Layer]) -> Result<()> {
             "\n{fitted} tokens are too few to fit a linear map to; give a longer text or more --tokens."
         )?,
     }
+    say!("Gradient norm: of the mean loss with respect to the matrix that gives f its argument.")?;
     Ok(())
 }
 

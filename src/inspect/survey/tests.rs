@@ -46,7 +46,7 @@ fn model(config: &ModelConfig, change: impl Fn(&ParamSpec, &mut Vec<f32>)) -> Gp
 }
 
 fn survey(model: &Gpt, tokenizer: &Tokenizer, most: usize) -> Inspection {
-    inspect(model, tokenizer, &tokenizer.encode(&text()).unwrap(), most, 4).unwrap()
+    inspect(model, tokenizer, &tokenizer.encode(&text()).unwrap(), (most, 4), &mut |_, _| {}).unwrap()
 }
 
 #[test]
@@ -193,13 +193,57 @@ fn every_token_is_read_once_in_order() {
 fn a_text_without_a_next_token_and_a_model_without_numbers_are_errors() {
     let tokenizer = tokenizer();
     let config = config(Backbone::Llama, "gelu", &tokenizer);
-    let error = inspect(&model(&config, |_, _| {}), &tokenizer, &[1], 100, 1).unwrap_err();
+    let error = inspect(&model(&config, |_, _| {}), &tokenizer, &[1], (100, 1), &mut |_, _| {}).unwrap_err();
     assert_eq!(crate::failure::exit_code(&error), 2);
     let diverged = model(&config, |spec, values| {
         if spec.is_ffn_output() {
             values[0] = f32::NAN;
         }
     });
-    let error = inspect(&diverged, &tokenizer, &[1, 2, 3], 100, 1).unwrap_err();
+    let error = inspect(&diverged, &tokenizer, &[1, 2, 3], (100, 1), &mut |_, _| {}).unwrap_err();
     assert_eq!(crate::failure::exit_code(&error), 3);
+}
+
+/// Central differences of the mean loss in f64, entry by entry.
+#[test]
+fn the_gradients_norm_is_that_of_finite_differences() {
+    let tokenizer = tokenizer();
+    let tokens = tokenizer.encode(&text()).unwrap();
+    // Windows of 24, 24 and 12.
+    let tokens = &tokens[..61];
+    let shapes = |t: &[u32]| Tensor::new(t, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+    for (backbone, act, name) in [
+        (Backbone::Llama, "swiglu", "model.layers.1.mlp.gate_proj.weight"),
+        (Backbone::Gpt2, "gelu", "transformer.h.1.mlp.c_fc.weight"),
+    ] {
+        let config = ModelConfig { dim: 8, ffn_dim: 8, ..config(backbone, act, &tokenizer) };
+        // The loss of the model with `nudge` added to one entry of that matrix.
+        let loss = |entry: usize, nudge: f64| -> f64 {
+            let params = Params::fill(&config, |spec| {
+                let mut values: Vec<f64> = spec.initial_values(3).into_iter().map(f64::from).collect();
+                if spec.name == name {
+                    values[entry] += nudge;
+                }
+                Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
+            });
+            let model = Gpt::new(config.clone(), params.unwrap(), &Device::Cpu, Ops::Plain).unwrap();
+            let windows = tokens[..60].chunks(24).zip(tokens[1..].chunks(24));
+            let sum = windows.map(|(ids, targets)| {
+                let losses = model.token_losses(&shapes(ids), &shapes(targets), &mut Pass::default());
+                losses.unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap()
+            });
+            sum.sum::<f64>() / 60.0
+        };
+        let slope = |entry: usize| (loss(entry, 1e-5) - loss(entry, -1e-5)) / 2e-5;
+        let norm = (0..8 * 8).map(|entry| slope(entry).powi(2)).sum::<f64>().sqrt();
+        let model = model(&config, |_, _| {});
+        let mut windows = Vec::new();
+        let mut step = |tokens| {
+            windows.push(tokens);
+            Ok(())
+        };
+        let found = gradient_norms(&model, tokens, &mut step).unwrap();
+        assert_eq!((found.len(), windows), (2, vec![24, 24, 12]));
+        assert!((found[1] / norm - 1.0).abs() < 1e-4, "{found:?}, by differences {norm}");
+    }
 }
