@@ -36,6 +36,8 @@ pub mod bench;
 
 pub mod compare;
 
+pub mod claims;
+
 pub mod report;
 
 pub mod cli;

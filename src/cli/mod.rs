@@ -2,6 +2,7 @@
 
 mod acts;
 mod bench;
+mod claims;
 mod compare;
 mod completions;
 mod data;
@@ -47,6 +48,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Look inside a model: what its FFN and the activation do
     Inspect(inspect::InspectArgs),
+    /// Test what is said of activations and FFNs, claim by claim, on models trained here
+    Claims(claims::ClaimsArgs),
     /// List the activations
     Acts(acts::ActsArgs),
     /// Time training, generation and the activations on this machine
@@ -69,6 +72,7 @@ pub fn run() -> Result<()> {
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Claims(args) => claims::run(&args),
         Command::Acts(args) => acts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),

@@ -7,7 +7,7 @@ use super::ffn_matrices;
 use crate::activation::Activation;
 use crate::data::{Batch, Batches, Dataset};
 use crate::model::{Gpt, Params, Pass, Site};
-use crate::settings::{Backbone, Ops, Recipe};
+use crate::settings::{Backbone, Recipe};
 use crate::train::{Schedule, clip_scale, learner};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
@@ -161,7 +161,7 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::{Ops, Settings};
 
     #[test]
     fn shares_of_planted_signs_are_found() {

@@ -37,7 +37,7 @@ pub struct HiddenUnits {
 }
 
 /// How often x fell into each of `counts.len()` equal bins of [low, high).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Histogram {
     pub low: f64,
     pub high: f64,
@@ -51,6 +51,31 @@ pub struct Histogram {
 impl Histogram {
     fn new() -> Histogram {
         Histogram { low: LOW, high: HIGH, counts: vec![0; BINS], below: 0, above: 0 }
+    }
+
+    /// Adds the counts of another of the same bins.
+    pub fn include(&mut self, other: &Histogram) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
+        self.below += other.below;
+        self.above += other.above;
+    }
+
+    /// Share of the values below 0.
+    pub fn below_zero(&self) -> f64 {
+        self.between(f64::NEG_INFINITY, 0.0)
+    }
+
+    /// Share of the values between `low` and `high`, both edges of bins or beyond all of them.
+    pub fn between(&self, low: f64, high: f64) -> f64 {
+        let width = (self.high - self.low) / self.counts.len() as f64;
+        let inside = |bin: &(usize, &u64)| {
+            let middle = self.low + (bin.0 as f64 + 0.5) * width;
+            low < middle && middle < high
+        };
+        let mut count: u64 = self.counts.iter().enumerate().filter(inside).map(|(_, count)| count).sum();
+        count += if low < self.low { self.below } else { 0 };
+        count += if high > self.high { self.above } else { 0 };
+        count as f64 / (self.counts.iter().sum::<u64>() + self.below + self.above) as f64
     }
 
     fn add(&mut self, x: f64) {
@@ -224,6 +249,16 @@ mod tests {
         let relu2 = tally("relu2", 1, &arguments);
         assert_eq!((relu2.saturated_negative, relu2.saturated_positive), (0.5, 0.0));
         assert!((flat_below(function("gelu")) - 0.011_289).abs() < 1e-5);
+    }
+
+    #[test]
+    fn shares_of_a_histogram_count_what_lies_there() {
+        let found = tally("relu", 2, &[-9.0, -1.1, -0.9, 0.1, 0.6, 2.0, 8.5, 9.0]).histogram;
+        assert_eq!((found.below_zero(), found.between(-1.0, 1.0)), (0.375, 0.375));
+        assert_eq!(found.between(f64::NEG_INFINITY, f64::INFINITY), 1.0);
+        let mut twice = found.clone();
+        twice.include(&found);
+        assert_eq!((twice.below_zero(), twice.above), (0.375, 4));
     }
 
     #[test]

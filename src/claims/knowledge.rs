@@ -1,0 +1,228 @@
+//! The FFN stores knowledge: a cat is an animal.
+
+use super::lab::{Trained, act};
+use super::numbers::{fixed, percent};
+use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
+use crate::data::{Tales, Tokenizer, questions};
+use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, knowledge};
+use crate::model::{Gpt, Params};
+use crate::random;
+use crate::settings::{Backbone, Ops, Settings};
+use anyhow::Result;
+use candle_core::Device;
+
+/// Questions asked, bytes scored, and tokens that means are taken over.
+const QUESTIONS: usize = 120;
+const BYTES: usize = 30_000;
+const TOKENS: usize = 8192;
+/// Facts of `tales:facts=N` that capacities are measured on.
+const FACTS: usize = 1000;
+/// Recall from which on a model has not been filled: its capacity cannot be told.
+const FILLED: f64 = 0.95;
+
+/// A model with some parts taken out.
+struct Row {
+    what: Said,
+    found: Knowledge,
+}
+
+pub fn measure(lab: &mut Lab) -> Result<Claim> {
+    let changes = lab.knowing(Settings { backbone: Some(Backbone::Gpt2), ..act("gelu") })?;
+    let trained = lab.train(&changes)?;
+    let tales = "tales".parse::<Tales>()?;
+    let grammar = tales.grammar()?;
+    let asked = questions(&grammar, 1, QUESTIONS);
+    let text = grammar.tales(&mut random::stream(1, "claims: knowledge"), BYTES);
+    let Trained { model, dataset, .. } = &trained;
+    let know = |model: &Gpt| knowledge(model, &dataset.tokenizer, &asked, &text);
+    let means = MeanOutputs::over(model, &dataset.val[..TOKENS.min(dataset.val.len())])?;
+    let layers = model.config.layers;
+    let mut rows = vec![Row { what: Said::new("whole model", "モデル全体"), found: know(model)? }];
+    for half in [Half::Ffn, Half::Attention] {
+        let name = match half {
+            Half::Ffn => "FFN",
+            Half::Attention => "attention",
+        };
+        for layer in 0..layers {
+            let found = know(&ablated(model, &means, &[(half, layer)])?)?;
+            rows.push(Row {
+                what: Said::new(format!("without {name} {layer}"), format!("{name} {layer} なし")),
+                found,
+            });
+        }
+        let all: Vec<(Half, usize)> = (0..layers).map(|layer| (half, layer)).collect();
+        let found = know(&ablated(model, &means, &all)?)?;
+        rows.push(Row {
+            what: Said::new(format!("without any {name}"), format!("{name} すべてなし")),
+            found,
+        });
+    }
+    let fresh = Params::init(&model.config, 1, &Device::Cpu)?;
+    let fresh = Gpt::new(model.config.clone(), fresh, &Device::Cpu, Ops::Fused)?;
+    rows.push(Row { what: Said::new("untrained", "未学習"), found: know(&fresh)? });
+
+    let whole = rows[0].found;
+    let (ffn, attention) = (&rows[1..=layers], &rows[layers + 2..=2 * layers + 1]);
+    let selective = |rows: &[Row]| selectivity(&whole, rows.iter().map(|row| &row.found));
+    let (by_ffn, by_attention) = (selective(ffn), selective(attention));
+    let without = &rows[layers + 1].found;
+    let verdict = Verdict::of(&[
+        whole.recall() >= 0.5 && without.recall() < 0.5 * whole.recall(),
+        by_ffn > by_attention && by_ffn > 1.0,
+    ]);
+    let mut tables = vec![ablations(&rows), demo(lab, &trained, &means)?];
+    if lab.deep {
+        tables.push(capacities(lab)?);
+    }
+    let [recall, rest] = [whole.recall(), without.recall()].map(percent);
+    let [by_ffn, by_attention] = [by_ffn, by_attention].map(|times| fixed(times, 1));
+    Ok(Claim {
+        name: "knowledge",
+        claim: Said::new(
+            "The FFN stores knowledge, such as that a cat is an animal.",
+            "FFNは「猫は動物である」のような知識を蓄える。",
+        ),
+        source: ffn_note("Geva et al. 2021; Allen-Zhu & Li 2024"),
+        method: Said::new(
+            format!(
+                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. It stores them if without FFNs recall falls below half (of at least 50 %), and if taking out one FFN costs facts more than other tokens, and by a larger factor than taking out one attention does."
+            ),
+            format!(
+                "事実が既知の組み込みの童話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。FFNなしで正答率が半分未満になり(全体で50 %以上のとき)、FFNを1つ外したときの損失の増え方が事実でより大きく、その倍率がattentionを1つ外したときより大きければ成り立つ。"
+            ),
+        ),
+        verdict,
+        answer: Said::new(
+            format!(
+                "Recall is {recall}, without FFNs {rest}. Taking out one FFN costs tokens that tell facts {by_ffn} times as much loss as others, taking out one attention {by_attention} times."
+            ),
+            format!(
+                "正答率は{recall}、FFNなしでは{rest}。FFNを1つ外すと事実のトークンの損失は他のトークンの{by_ffn}倍増え、attentionを1つ外すと{by_attention}倍増える。"
+            ),
+        ),
+        tables,
+        figures: Vec::new(),
+    })
+}
+
+/// How many times as much loss taking out a part costs on facts as on other tokens: the ratio of the mean
+/// increases.
+fn selectivity<'a>(whole: &Knowledge, without: impl Iterator<Item = &'a Knowledge>) -> f64 {
+    let (mut facts, mut others) = (0.0, 0.0);
+    for found in without {
+        facts += found.fact_loss - whole.fact_loss;
+        others += found.other_loss - whole.other_loss;
+    }
+    facts / others
+}
+
+fn ablations(rows: &[Row]) -> Table {
+    let row = |row: &Row| {
+        let Knowledge { fact_loss, other_loss, .. } = row.found;
+        vec![
+            row.what.clone(),
+            percent(row.found.recall()).into(),
+            fixed(fact_loss, 3).into(),
+            fixed(other_loss, 3).into(),
+        ]
+    };
+    Table {
+        caption: Said::new(
+            "Recall of facts and loss in nats per token, with parts replaced by their mean",
+            "部分を平均で置き換えたときの正答率と損失(ナット/トークン)",
+        ),
+        head: vec![
+            Said::new("model", "モデル"),
+            Said::new("recall", "正答率"),
+            Said::new("loss on facts", "事実の損失"),
+            Said::new("loss on other tokens", "他の損失"),
+        ],
+        rows: rows.iter().map(row).collect(),
+    }
+}
+
+/// The same prompt with FFNs and without, in both languages.
+fn demo(lab: &mut Lab, english: &Trained, means: &MeanOutputs) -> Result<Table> {
+    let changes = Settings { backbone: Some(Backbone::Gpt2), data: Some("tales:ja".into()), ..act("gelu") };
+    let japanese = lab.knowing(changes)?;
+    let japanese = lab.train(&japanese)?;
+    let read = &japanese.dataset.val[..TOKENS.min(japanese.dataset.val.len())];
+    let own_means = MeanOutputs::over(&japanese.model, read)?;
+    let mut rows = Vec::new();
+    for (prompt, trained, means) in [("A cat is", english, means), ("\u{732b}は", &japanese, &own_means)] {
+        let Trained { model, dataset, .. } = trained;
+        let all: Vec<(Half, usize)> = (0..model.config.layers).map(|layer| (Half::Ffn, layer)).collect();
+        let without = ablated(model, means, &all)?;
+        let with = goes_on(model, &dataset.tokenizer, prompt)?;
+        rows.push([prompt.to_string(), with, goes_on(&without, &dataset.tokenizer, prompt)?]);
+    }
+    Ok(Table {
+        caption: Said::new("How the most probable text goes on", "最も確からしい続き"),
+        head: vec![
+            Said::new("prompt", "プロンプト"),
+            Said::new("with FFNs", "FFNあり"),
+            Said::new("without", "FFNなし"),
+        ],
+        rows: rows.into_iter().map(|row| row.map(Said::from).to_vec()).collect(),
+    })
+}
+
+/// The most probable continuation up to the end of the sentence.
+fn goes_on(model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
+    let limits = Limits { max_tokens: 30, stop: [".", "。", "\n"].map(String::from).to_vec() };
+    let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
+    Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
+}
+
+/// Bits per parameter by activation, where the facts were too many to be learned.
+fn capacities(lab: &mut Lab) -> Result<Table> {
+    let tales = format!("tales:facts={FACTS}");
+    let grammar = tales.parse::<Tales>()?.grammar()?;
+    let mut rows = Vec::new();
+    for name in ["relu", "gelu", "swiglu"] {
+        let changes = Settings { data: Some(tales.clone()), dim: Some(32), layers: Some(2), ..act(name) };
+        let changes = lab.knowing(changes)?;
+        let Trained { model, dataset, .. } = lab.train(&changes)?;
+        let (bits, recall) = capacity(&model, &dataset.tokenizer, &grammar, FACTS)?;
+        let params = crate::model::ModelSize::new(&model.config).total;
+        let per_parameter = match recall < FILLED {
+            true => Said::from(fixed(bits / params as f64, 4)),
+            false => Said::new("all learned", "すべて学習済み"),
+        };
+        rows.push(vec![
+            name.into(),
+            params.to_string().into(),
+            percent(recall).into(),
+            fixed(bits, 0).into(),
+            per_parameter,
+        ]);
+    }
+    Ok(Table {
+        caption: Said::new(
+            format!("Bits of {FACTS} facts that a model has (Allen-Zhu & Li 2024)"),
+            format!("{FACTS}個の事実のうちモデルがもつビット数(Allen-Zhu & Li 2024)"),
+        ),
+        head: vec![
+            Said::new("activation", "活性化関数"),
+            Said::new("parameters", "パラメータ"),
+            Said::new("recall", "正答率"),
+            Said::new("bits", "ビット"),
+            Said::new("bits per parameter", "ビット/パラメータ"),
+        ],
+        rows,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectivity_is_the_ratio_of_what_facts_and_others_lose() {
+        let of = |fact_loss, other_loss| Knowledge { asked: 1, right: 1, fact_loss, other_loss };
+        let without = [of(1.0, 1.1), of(2.2, 1.3)];
+        let found = selectivity(&of(0.2, 1.0), without.iter());
+        assert!((found - (0.8 + 2.0) / (0.1 + 0.3)).abs() < 1e-12, "{found}");
+    }
+}

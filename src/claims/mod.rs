@@ -1,0 +1,129 @@
+//! What two lecture notes say about activations and FFNs, claim by claim, each measured here.
+//!
+//! One file per claim, in the order of [`CLAIMS`]: it says what is claimed and by whom, measures it on small
+//! models that the [`Lab`] trains, and judges by a rule written before its number was known.
+
+mod centring;
+mod collapse;
+mod depth;
+mod expressive;
+mod figures;
+mod knowledge;
+mod lab;
+mod memories;
+mod numbers;
+mod output;
+mod parameters;
+mod path;
+mod said;
+mod saturation;
+mod sparsity;
+mod vanishing;
+mod worse;
+mod zigzag;
+
+pub use figures::{Arguments, Figure, Line, Picture, Shown};
+pub use lab::Lab;
+pub use said::Said;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All of it was seen.
+    Held,
+    /// None of it was.
+    Failed,
+    /// Part of it was, or it was seen under one condition and not under another.
+    Depends,
+}
+
+impl Verdict {
+    /// Of a claim in parts.
+    fn of(parts: &[bool]) -> Verdict {
+        match (parts.iter().all(|part| *part), parts.iter().any(|part| *part)) {
+            (true, _) => Verdict::Held,
+            (_, true) => Verdict::Depends,
+            _ => Verdict::Failed,
+        }
+    }
+
+    pub fn said(self) -> Said {
+        match self {
+            Verdict::Held => Said::new("held", "成り立つ"),
+            Verdict::Failed => Said::new("failed", "成り立たない"),
+            Verdict::Depends => Said::new("depends", "場合による"),
+        }
+    }
+}
+
+/// A claim, measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claim {
+    /// What `--only` calls it.
+    pub name: &'static str,
+    pub claim: Said,
+    /// Who says so, and who found what it is held against.
+    pub source: Said,
+    /// What was measured, and the rule it was judged by.
+    pub method: Said,
+    pub verdict: Verdict,
+    /// What was seen, with the number that says so.
+    pub answer: Said,
+    pub tables: Vec<Table>,
+    #[serde(skip)]
+    pub figures: Vec<Figure>,
+}
+
+/// Numbers behind an answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    pub caption: Said,
+    pub head: Vec<Said>,
+    pub rows: Vec<Vec<Said>>,
+}
+
+/// A claim before it is measured: its name and how it is.
+pub struct Entry {
+    pub name: &'static str,
+    pub measure: fn(&mut Lab) -> Result<Claim>,
+}
+
+/// All claims, in the order of the two notes.
+pub const CLAIMS: &[Entry] = &[
+    Entry { name: "saturation", measure: saturation::measure },
+    Entry { name: "vanishing", measure: vanishing::measure },
+    Entry { name: "depth", measure: depth::measure },
+    Entry { name: "centring", measure: centring::measure },
+    Entry { name: "zigzag", measure: zigzag::measure },
+    Entry { name: "worse", measure: worse::measure },
+    Entry { name: "output", measure: output::measure },
+    Entry { name: "parameters", measure: parameters::measure },
+    Entry { name: "path", measure: path::measure },
+    Entry { name: "collapse", measure: collapse::measure },
+    Entry { name: "memories", measure: memories::measure },
+    Entry { name: "knowledge", measure: knowledge::measure },
+    Entry { name: "sparsity", measure: sparsity::measure },
+    Entry { name: "expressive", measure: expressive::measure },
+];
+
+/// The note on sigmoid, with what was published besides.
+fn sigmoid_note(besides: &str) -> Said {
+    note_and("Why GPTs do not use sigmoid", "なぜGPTはシグモイドを使わないのか", besides)
+}
+
+/// The note on the FFN.
+fn ffn_note(besides: &str) -> Said {
+    note_and("The FFN, a transformer's knowledge memory", "FFNはトランスフォーマーの知識記憶", besides)
+}
+
+fn note_and(en: &str, ja: &str, besides: &str) -> Said {
+    let (colon, besides) = if besides.is_empty() { ("", "") } else { ("; ", besides) };
+    Said::new(
+        format!("lecture note \u{201c}{en}\u{201d}{colon}{besides}"),
+        format!("講義ノート「{ja}」{colon}{besides}"),
+    )
+}

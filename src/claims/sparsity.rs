@@ -1,0 +1,72 @@
+//! ReLU is exactly sparse, and its units die.
+
+use super::lab::act;
+use super::numbers::{over_layers, percent};
+use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
+use crate::inspect::Inspection;
+use anyhow::Result;
+
+const ACTS: [&str; 5] = ["relu", "gelu", "sigmoid", "tanh", "swiglu"];
+/// From how many zeros on a function is sparse.
+const SPARSE: f64 = 0.1;
+
+pub fn measure(lab: &mut Lab) -> Result<Claim> {
+    let mut found = Vec::new();
+    for name in ACTS {
+        found.push((name, lab.inspect(&act(name))?));
+    }
+    let zeros = |found: &Inspection| over_layers(found, |layer| layer.hidden.zeros);
+    let dead = |found: &Inspection| found.layers.iter().map(|layer| layer.hidden.dead).sum::<usize>();
+    let units = |found: &Inspection| found.layers.iter().map(|layer| layer.hidden.units).sum::<usize>();
+    let relu = &found[0].1;
+    let others_full = found[1..].iter().all(|(_, found)| zeros(found) < SPARSE);
+    let verdict = Verdict::of(&[zeros(relu) >= SPARSE && others_full, dead(relu) > 0]);
+    let row = |(name, found): &(&str, std::rc::Rc<Inspection>)| {
+        let cells = [
+            (*name).to_string(),
+            percent(zeros(found)),
+            dead(found).to_string(),
+            found.layers.iter().map(|layer| layer.hidden.always_saturated).sum::<usize>().to_string(),
+            units(found).to_string(),
+        ];
+        cells.map(Said::from).to_vec()
+    };
+    let (share, count, all, tokens) = (percent(zeros(relu)), dead(relu), units(relu), relu.tokens);
+    Ok(Claim {
+        name: "sparsity",
+        claim: Said::new(
+            "ReLU makes hidden units exactly sparse, and some of them die.",
+            "ReLUは隠れユニットを厳密に疎にし、一部のユニットは死ぬ。",
+        ),
+        source: ffn_note("Glorot et al. 2011; Lu et al. 2019"),
+        method: Said::new(
+            format!(
+                "Share of the hidden outputs that are exactly 0 over {tokens} tokens, and units that are 0 at every one of them, in trained models. Sparse: a tenth and more with ReLU, less with the others. Units die: at least one did."
+            ),
+            format!(
+                "学習済みモデルで{tokens}トークンにわたり、ちょうど0になる隠れ出力の割合と、すべてのトークンで0のユニット数。ReLUで1割以上、他でそれ未満なら疎。1つでも常に0のユニットがあれば死ぬとする。"
+            ),
+        ),
+        verdict,
+        answer: Said::new(
+            format!(
+                "With ReLU {share} of the outputs are exactly 0, and {count} of {all} units are at every token. With the smooth functions next to none is: they are small, not absent."
+            ),
+            format!(
+                "ReLUでは出力の{share}がちょうど0で、{all}ユニット中{count}がすべてのトークンで0である。滑らかな関数ではほとんど0にならず、小さいだけで消えはしない。"
+            ),
+        ),
+        tables: vec![Table {
+            caption: Said::new("Zeros and dead units", "ゼロと死んだユニット"),
+            head: vec![
+                Said::new("activation", "活性化関数"),
+                "f(x) = 0".into(),
+                Said::new("dead", "常に0"),
+                Said::new("always saturated", "常に飽和"),
+                Said::new("units", "ユニット"),
+            ],
+            rows: found.iter().map(row).collect(),
+        }],
+        figures: Vec::new(),
+    })
+}

@@ -1,0 +1,81 @@
+//! Outputs that are not centred on zero bias the updates: a zigzag.
+
+use super::lab::act;
+use super::numbers::fixed;
+use super::{Claim, Lab, Said, Table, Verdict, sigmoid_note};
+use crate::inspect::{Movement, movement};
+use crate::settings::Settings;
+use anyhow::Result;
+
+const ACTS: [&str; 4] = ["sigmoid", "relu", "gelu", "tanh"];
+/// By how much sigmoid must differ from tanh, the same curve centred on zero.
+const DIFFERS: f64 = 0.05;
+
+pub fn measure(lab: &mut Lab) -> Result<Claim> {
+    let steps = if lab.deep { 200 } else { 60 };
+    let dataset = lab.dataset(&Settings::default())?;
+    let mut found = Vec::new();
+    for name in ACTS {
+        found.push(movement(&lab.recipe(&act(name))?, &dataset, steps)?);
+    }
+    let (sigmoid, relu, tanh) = (&found[0], &found[1], &found[3]);
+    let verdict = judge(sigmoid, tanh);
+    let row = |movement: &Movement| {
+        let Movement { one_sign_of_a_token: token, one_sign_of_a_batch: batch, .. } = *movement;
+        let numbers = [token, batch, movement.gradient_cosine, movement.update_cosine];
+        let cells = numbers.iter().map(|number| Said::from(fixed(*number, 2)));
+        std::iter::once(Said::from(movement.act.name())).chain(cells).collect()
+    };
+    let [token, batch, other] =
+        [sigmoid.one_sign_of_a_token, sigmoid.one_sign_of_a_batch, tanh.one_sign_of_a_batch]
+            .map(|share| fixed(100.0 * share, 0));
+    let [turn, tanh_turn] = [sigmoid.gradient_cosine, tanh.gradient_cosine].map(|cosine| fixed(cosine, 2));
+    let relu_token = fixed(100.0 * relu.one_sign_of_a_token, 0);
+    Ok(Claim {
+        name: "zigzag",
+        claim: Said::new(
+            "Outputs that are all positive bias the updates of the weights behind them: they zigzag.",
+            "出力がすべて正だと、その先の重みの更新が偏り、ジグザグに進む。",
+        ),
+        source: sigmoid_note("LeCun et al. 1998, 4.3"),
+        method: Said::new(
+            format!(
+                "The FFNs' output matrices in the first {steps} steps of training: per unit, the share of its weights' gradients that have the commoner sign (0.5 is none in common); the cosine between the gradients of two steps in a row and between two AdamW updates. Against tanh, a sigmoid centred on zero: biased if sigmoid's share is higher by 0.05, a zigzag if its gradients' cosine is lower by 0.05."
+            ),
+            format!(
+                "最初の{steps}ステップのFFN出力行列について、ユニットごとに重みの勾配のうち多い方の符号の割合(0.5なら偏りなし)と、連続する2ステップの勾配のコサイン、AdamWの更新のコサイン。ゼロ中心のシグモイドであるtanhと比べ、割合が0.05以上高ければ偏り、コサインが0.05以上低ければジグザグとする。"
+            ),
+        ),
+        verdict,
+        answer: Said::new(
+            format!(
+                "Through one token all of sigmoid's gradients of a unit share a sign ({token} %), and so do ReLU's ({relu_token} %); in a batch of many tokens {batch} % do, with tanh {other} %. The cosine of two gradients in a row is {turn} with sigmoid and {tanh_turn} with tanh."
+            ),
+            format!(
+                "1トークンだけの損失では、シグモイドのユニットの勾配はすべて同じ符号になる({token} %)。ReLUも同じ({relu_token} %)。多数のトークンからなるバッチでは{batch} %で、tanhは{other} %。連続する勾配のコサインはシグモイドで{turn}、tanhで{tanh_turn}。"
+            ),
+        ),
+        tables: vec![Table {
+            caption: Said::new(
+                "Gradients and updates of the FFNs' output matrices",
+                "FFN出力行列の勾配と更新",
+            ),
+            head: vec![
+                Said::new("activation", "活性化関数"),
+                Said::new("one sign, one token", "同符号、1トークン"),
+                Said::new("one sign, a batch", "同符号、バッチ"),
+                Said::new("cosine of gradients", "勾配のコサイン"),
+                Said::new("cosine of AdamW updates", "AdamW更新のコサイン"),
+            ],
+            rows: found.iter().map(row).collect(),
+        }],
+        figures: Vec::new(),
+    })
+}
+
+fn judge(sigmoid: &Movement, tanh: &Movement) -> Verdict {
+    Verdict::of(&[
+        sigmoid.one_sign_of_a_batch >= tanh.one_sign_of_a_batch + DIFFERS,
+        sigmoid.gradient_cosine <= tanh.gradient_cosine - DIFFERS,
+    ])
+}

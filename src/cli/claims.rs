@@ -1,0 +1,110 @@
+//! `tinygpt claims`
+
+use super::progress::Progress;
+use crate::claims::{CLAIMS, Claim, Entry, Lab};
+use crate::report::Language;
+use crate::run::signals;
+use crate::settings::{Recipe, Settings};
+use crate::train::Watcher;
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(after_help = "\
+Example: tinygpt claims --lang ja
+         tinygpt claims --only saturation,knowledge")]
+pub struct ClaimsArgs {
+    /// Directory for the models, claims.html and claims.md; what is there is used again
+    #[arg(long, value_name = "DIR", default_value = "runs/claims")]
+    out: PathBuf,
+    /// Language of what is printed and written
+    #[arg(long, value_name = "LANG", default_value = "en")]
+    lang: Language,
+    /// Claims to measure, by name, separated by commas [default: all]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Take longer: more seeds, deeper models, longer training, and how many facts a parameter holds
+    #[arg(long)]
+    deep: bool,
+    /// Steps that each model is trained for [default: those of the default preset]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Seed of initial weights and batches; further seeds count up from it
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl ClaimsArgs {
+    fn entries(&self) -> Result<Vec<&'static Entry>> {
+        if self.only.is_empty() {
+            return Ok(CLAIMS.iter().collect());
+        }
+        let entry = |name: &String| {
+            CLAIMS.iter().find(|entry| entry.name == name).ok_or_else(|| {
+                let known: Vec<&str> = CLAIMS.iter().map(|entry| entry.name).collect();
+                input_error!("--only: there is no claim '{name}'; known: {}", known.join(", "))
+            })
+        };
+        self.only.iter().map(entry).collect()
+    }
+
+    fn recipe(&self) -> Result<Recipe> {
+        let flags = Settings {
+            steps: self.steps,
+            seed: self.seed,
+            threads: self.threads,
+            // Their losses at the end are all that is asked of them.
+            eval_every: Some(0),
+            ..Settings::default()
+        };
+        Recipe::new(flags.over(&Settings::preset("default")?))
+    }
+}
+
+pub fn run(args: &ClaimsArgs) -> Result<()> {
+    let entries = args.entries()?;
+    let recipe = args.recipe()?;
+    if self::least_steps(&recipe) {
+        bail_input!("--steps is too small; the claims need at least 2");
+    }
+    super::set_threads(recipe.threads)?;
+    signals::listen()?;
+    let models = args.out.join("models");
+    let follow = |name: &str| Box::new(Progress::labelled(name)) as Box<dyn Watcher>;
+    let mut lab = Lab::new(&models, recipe, args.deep, &follow);
+    let mut claims = Vec::new();
+    for (i, entry) in entries.iter().enumerate() {
+        signals::check("between two claims")?;
+        note!("[{}/{}] {}", i + 1, entries.len(), entry.name);
+        let claim = (entry.measure)(&mut lab)?;
+        if !args.json {
+            show(&claim, args.lang)?;
+        }
+        claims.push(claim);
+    }
+    if args.json {
+        say!("{}", json!({ "claims": claims }))?;
+    }
+    Ok(())
+}
+
+/// The verdict, what is claimed, and what was seen.
+fn show(claim: &Claim, language: Language) -> Result<()> {
+    let text = |said: &crate::claims::Said| language.pick(said.en.clone(), said.ja.clone());
+    say!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
+    say!("    {}\n", text(&claim.answer))?;
+    Ok(())
+}
+
+fn least_steps(recipe: &Recipe) -> bool {
+    matches!(recipe.training.length, crate::settings::Length::Steps(steps) if steps < 2)
+}
