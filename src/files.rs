@@ -1,8 +1,9 @@
 //! Files that are there whole or not at all.
 
+use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// What the name of a file or directory begins with while it is written.
@@ -27,8 +28,37 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> 
     }
     let mut beside = builder.tempfile_in(folder).with_context(failed)?;
     write(beside.as_file_mut())?;
+    beside.as_file().sync_all().with_context(failed)?;
     beside.persist(path).with_context(failed)?;
-    Ok(())
+    sync(folder).with_context(failed)
+}
+
+/// Waits until a file or directory is on disk. Windows flushes what is open for writing only, and
+/// no directories.
+pub fn sync(path: &Path) -> Result<()> {
+    if path.is_file() {
+        return Ok(File::options().write(true).open(path)?.sync_all()?);
+    }
+    if cfg!(windows) {
+        return Ok(());
+    }
+    Ok(File::open(path)?.sync_all()?)
+}
+
+/// Reads a text file of at most `most` bytes.
+///
+/// # Errors
+/// If it is longer, cannot be read or is no UTF-8.
+pub fn read_text(path: &Path, most: u64) -> Result<String> {
+    let shown = path.display();
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(most + 1).read_to_string(&mut text))
+        .map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+    if text.len() as u64 > most {
+        bail_input!("{shown} is larger than {most} bytes, which no such file should be");
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

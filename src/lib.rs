@@ -9,6 +9,7 @@ mod output;
 mod serde_by_name;
 pub mod failure;
 mod files;
+mod home;
 mod memory;
 pub mod random;
 

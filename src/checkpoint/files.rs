@@ -1,9 +1,10 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
 use super::config::{config_json, parse_config};
+use super::manifest;
 use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
-use crate::files::SAVING;
+use crate::files::{SAVING, read_text, sync};
 use crate::input_error;
 use crate::model::{Gpt, Params, param_specs};
 use crate::settings::{Ops, Settings};
@@ -11,7 +12,7 @@ use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -27,12 +28,18 @@ pub struct TrainerState {
     /// Training tokens read.
     pub tokens: u64,
     pub params: usize,
-    /// Mean loss of the last step's batch, nats per token.
-    pub train_loss: f64,
+    /// Mean loss of the last step's batch, nats per token; none if all steps were skipped.
+    pub train_loss: Option<f64>,
+    /// Steps that updated nothing, since their loss or gradient was not finite.
+    #[serde(default)]
+    pub skipped_steps: usize,
     /// Root mean square of the FFN's outputs before the first step.
     pub ffn_output_rms: f64,
     /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the text.
     pub data: String,
+    /// Tokens of the training and of the validation text.
+    #[serde(default)]
+    pub text_tokens: Option<(usize, usize)>,
 }
 
 /// Everything a checkpoint holds.
@@ -79,36 +86,24 @@ fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let parameters = named.zip(model.params.vars.iter().map(|var| var.as_tensor().clone())).collect();
     write_tensors(&directory.join("model.safetensors"), &parameters)?;
     write_tensors(&directory.join("optimizer.safetensors"), &checkpoint.moments)?;
-    for entry in fs::read_dir(directory)? {
-        sync(&entry?.path())?;
-    }
-    sync(directory)
+    manifest::write(directory)
 }
 
 fn write_json(directory: &Path, name: &str, value: &Value) -> Result<()> {
     Ok(fs::write(directory.join(name), serde_json::to_string_pretty(value)? + "\n")?)
 }
 
-/// Waits until a file or directory is on disk. Windows flushes what is open for writing only, and
-/// no directories.
-fn sync(path: &Path) -> Result<()> {
-    if path.is_file() {
-        return Ok(fs::OpenOptions::new().write(true).open(path)?.sync_all()?);
-    }
-    if cfg!(windows) {
-        return Ok(());
-    }
-    Ok(fs::File::open(path)?.sync_all()?)
-}
+/// Bytes that a `config.json` or a `trainer.json` may have.
+const LARGEST_JSON: u64 = 1 << 20;
 
 fn read_json(path: &Path) -> Result<Value> {
-    let text =
-        fs::read_to_string(path).map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
+    let text = read_text(path, LARGEST_JSON)?;
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
 }
 
 /// Reads the model of a checkpoint directory.
 pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+    manifest::verify(directory, &["config.json", "model.safetensors"])?;
     let path = directory.join("config.json");
     let config =
         parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
@@ -120,12 +115,24 @@ pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
 
 /// Reads the tokenizer of a checkpoint directory.
 pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
+    manifest::verify(directory, &["tokenizer.json"])?;
     Tokenizer::from_file(&directory.join("tokenizer.json"))
 }
 
 /// Reads the training state of a checkpoint directory.
 pub fn load_trainer(directory: &Path) -> Result<TrainerState> {
+    manifest::verify(directory, &["trainer.json"])?;
     let path = directory.join("trainer.json");
     serde_json::from_value(read_json(&path)?)
         .map_err(|error| input_error!("{} is no training state: {error}", path.display()))
+}
+
+/// Reads the optimizer's tensors of a checkpoint directory, which must have exactly these names and shapes.
+pub fn load_moments(
+    directory: &Path,
+    shapes: &[(String, Vec<usize>)],
+    device: &Device,
+) -> Result<HashMap<String, Tensor>> {
+    manifest::verify(directory, &["optimizer.safetensors"])?;
+    read_tensors(&directory.join("optimizer.safetensors"), shapes, device)
 }

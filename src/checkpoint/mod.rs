@@ -2,8 +2,9 @@
 
 mod config;
 mod files;
+mod manifest;
 mod tensors;
 
 pub use config::{config_json, llama_cpp_graph, loads_in, parse_config};
-pub use files::{Checkpoint, TrainerState, load_model, load_tokenizer, load_trainer, save};
+pub use files::{Checkpoint, TrainerState, load_model, load_moments, load_tokenizer, load_trainer, save};
 pub use tensors::{read_tensors, write_tensors};

@@ -159,7 +159,7 @@ impl Watcher for Progress {
             Event::Planned(plan) => self.planned(plan),
             Event::Stepped(report) => self.stepped(&report),
             Event::Evaluated(evaluation) => self.evaluated(&evaluation),
-            Event::Saved(_) => {}
+            Event::Told(text) => self.line(&escape_controls(text)),
             Event::Sampled(text) => self.sampled(text),
         }
     }

@@ -17,6 +17,10 @@ pub fn table(titles: &[&str]) -> Table {
 /// `text` as one word of a shell command.
 pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=".contains(c);
+    // A shell puts the home directory for a tilde that is not quoted.
+    if let Some(rest) = text.strip_prefix("~/") {
+        return format!("~/{}", if rest.is_empty() { String::new() } else { shell_word(rest) });
+    }
     if !text.is_empty() && text.chars().all(plain) {
         text.to_string()
     } else {
@@ -31,5 +35,6 @@ mod tests {
     #[test]
     fn a_word_with_a_quote_stays_one_word() {
         assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word("~/a b.txt"), "~/'a b.txt'");
     }
 }

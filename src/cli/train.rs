@@ -42,10 +42,22 @@ pub struct TrainArgs {
 }
 
 /// Settings that may change when a run is resumed: none of them touches what was done already.
-const MAY_CHANGE: &[&str] =
-    &["steps", "epochs", "eval-every", "save-every", "keep", "data", "val-data", "threads", "ops", "device"];
+const MAY_CHANGE: &[&str] = &[
+    "steps",
+    "epochs",
+    "eval-every",
+    "save-every",
+    "keep",
+    "skip-bad-steps",
+    "data",
+    "val-data",
+    "threads",
+    "ops",
+    "device",
+];
 
 pub fn run(args: &TrainArgs) -> Result<()> {
+    signals::await_requests()?;
     match &args.resume {
         Some(path) => resume(args, path),
         None => start(args),
@@ -93,6 +105,9 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     note!("resuming {} at step {}", run.path().display(), saved.step);
     let run = if args.dry_run { run } else { run.locked()? };
     let mut session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
+    if let Some(note) = &session.note {
+        note!("{note}");
+    }
     if args.dry_run {
         show_plan(&session.plan()?);
         return Ok(());

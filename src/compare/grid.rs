@@ -14,6 +14,7 @@ use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::files::replace;
 use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::home::shorten;
 use crate::run::{LAST, RunDir, lock};
 use crate::settings::{Recipe, Settings};
 use crate::train::{Session, Watcher};
@@ -127,7 +128,8 @@ impl Grid {
             false => Session::start(&recipe, dataset, directory, device)?,
         };
         let line = match session.train(watcher) {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
+                outcome.checkpoint = shorten(&outcome.checkpoint.to_string_lossy()).into();
                 let pieces = session.pieces();
                 Line {
                     run: run.clone(),

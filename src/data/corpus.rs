@@ -146,7 +146,7 @@ impl Corpus {
     /// Reads a source; `whole` leaves both parts whole.
     fn read(source: &Source, whole: bool) -> Result<Corpus> {
         let text = source.read()?;
-        let (name, notes) = (text.name.clone(), text.notes.clone());
+        let (name, notes) = (source.to_string(), text.notes.clone());
         let part = Part::read(text);
         let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };
         if val.text().is_empty() {

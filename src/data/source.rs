@@ -3,7 +3,7 @@
 use super::gather::{Gather, Text, is_text};
 use super::hub::HubFile;
 use super::tales::Tales;
-use crate::{bail_input, input_error};
+use crate::{bail_input, home, input_error};
 use anyhow::Result;
 use std::fmt;
 use std::fs::File;
@@ -79,14 +79,15 @@ fn read_files(pattern: &str) -> Result<Text> {
     if pattern.is_empty() {
         bail_input!("--data is empty; name a text");
     }
-    let path = Path::new(pattern);
+    let path = &*home::expand(Path::new(pattern));
     if path.is_dir() {
         return read_many(pattern, &walk(path)?);
     }
     if path.exists() || !pattern.contains(['*', '?', '[']) {
         return read_one(path);
     }
-    let matches = glob::glob(pattern).map_err(|error| input_error!("'{pattern}' is no pattern: {error}"))?;
+    let matches = glob::glob(&path.to_string_lossy())
+        .map_err(|error| input_error!("'{pattern}' is no pattern: {error}"))?;
     let mut files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
     files.sort();
     if files.is_empty() {

@@ -4,9 +4,9 @@ use super::corpus::Part;
 use super::pieces::pieces;
 use super::tokens::IN_MEMORY;
 use super::{cache, hub};
-use crate::files::replace;
+use crate::files::{read_text, replace};
 use crate::settings::TokenizerKind;
-use crate::{bail_input, input_error};
+use crate::{bail_input, home, input_error};
 use anyhow::{Result, anyhow};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ const OTHER_ENDS: [&str; 4] = ["</s>", "<|end_of_text|>", "<eos>", "<|im_end|>"]
 
 /// A character tokenizer's most characters; rarer ones are written as their bytes.
 const MOST_CHARACTERS: usize = 8192;
+/// Bytes that a `tokenizer.json` may have: those of a million tokens take a tenth.
+const LARGEST: u64 = 1 << 30;
 /// Pieces encoded at a time: an encoding takes a hundred times the memory of its ids.
 const PIECES_AT_ONCE: usize = 64;
 /// A tokenizer from elsewhere is tried on this much text before it is trusted with pieces.
@@ -41,7 +43,7 @@ impl Tokenizer {
         match kind {
             TokenizerKind::Char => made(kind, text, || Ok(character_tokenizer(text.text()).to_string())),
             TokenizerKind::Bpe(size) => made(kind, text, || byte_pair_tokenizer(text, *size)),
-            TokenizerKind::File(path) => Tokenizer::from_file(path),
+            TokenizerKind::File(path) => Tokenizer::from_file(&home::expand(path)),
             TokenizerKind::Hub(repo) => Tokenizer::from_file(&hub::download_tokenizer(repo)?),
         }
     }
@@ -55,10 +57,8 @@ impl Tokenizer {
 
     /// Reads a `tokenizer.json`.
     pub fn from_file(path: &Path) -> Result<Tokenizer> {
-        let shown = path.display();
-        let text =
-            std::fs::read_to_string(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
-        Tokenizer::from_json(&text).map_err(|error| input_error!("{shown}: {error}"))
+        let text = read_text(path, LARGEST)?;
+        Tokenizer::from_json(&text).map_err(|error| input_error!("{}: {error}", path.display()))
     }
 
     pub fn to_json(&self) -> Result<String> {

@@ -15,7 +15,7 @@ mod tensorboard;
 pub use tensorboard::TensorBoard;
 
 use crate::failure::Failure;
-use crate::files::{SAVING, replace};
+use crate::files::{SAVING, read_text, replace, sync};
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub const LAST: &str = "last";
 pub const BEST: &str = "best";
 const METRICS: &str = "metrics.jsonl";
 const LOCK: &str = "lock";
+/// Bytes of a name that is kept in a file.
+const LONGEST_NAME: u64 = 4096;
 
 /// The directory of one run.
 #[derive(Clone, Debug)]
@@ -150,16 +152,26 @@ impl RunDir {
         steps
     }
 
-    /// The checkpoint that `link` names, where there is one.
+    /// The checkpoint that `link` names, where there is one. A process that was killed after it saved its
+    /// first and before it named it left the newest without its name.
     pub fn checkpoint(&self, link: &str) -> Option<PathBuf> {
+        let complete = |checkpoint: &PathBuf| checkpoint.join("config.json").is_file();
+        let newest = || self.steps().into_iter().rev().map(|step| self.step_dir(step)).find(complete);
+        match self.named(link).filter(complete) {
+            None if link == LAST => newest(),
+            named => named,
+        }
+    }
+
+    /// Where `link` leads: always to a name in this directory, whatever it says.
+    fn named(&self, link: &str) -> Option<PathBuf> {
         let path = self.path.join(link);
         let target = match fs::read_link(&path) {
             Ok(target) => target,
             // Where links are not to be had, a file holds the name.
-            Err(_) => PathBuf::from(fs::read_to_string(&path).ok()?.trim()),
+            Err(_) => PathBuf::from(read_text(&path, LONGEST_NAME).ok()?.trim()),
         };
-        let checkpoint = self.path.join(target.file_name()?);
-        checkpoint.join("config.json").is_file().then_some(checkpoint)
+        Some(self.path.join(target.file_name()?))
     }
 
     /// Makes `link` name the checkpoint of `step`, in one move.
@@ -173,23 +185,30 @@ impl RunDir {
         #[cfg(not(unix))]
         fs::write(&beside, name.to_string_lossy().as_bytes())?;
         fs::rename(&beside, self.path.join(link))
-            .with_context(|| format!("cannot write {}", self.path.join(link).display()))
+            .with_context(|| format!("cannot write {}", self.path.join(link).display()))?;
+        sync(&self.path)
     }
 
-    /// Removes all checkpoints but the `keep` newest, best and last.
-    pub fn prune(&self, keep: usize) -> Result<()> {
+    /// Removes all checkpoints but the `keep` newest, best, last, and that of the step `resumed` from.
+    pub fn prune(&self, keep: usize, resumed: Option<usize>) -> Result<()> {
         let named: Vec<PathBuf> = [LAST, BEST].iter().filter_map(|link| self.checkpoint(link)).collect();
         let mut others: Vec<PathBuf> = self
             .steps()
             .into_iter()
+            .filter(|step| Some(*step) != resumed)
             .map(|step| self.step_dir(step))
             .filter(|path| !named.contains(path))
             .collect();
         others.truncate(others.len().saturating_sub(keep));
-        for path in others {
-            fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-        Ok(())
+        others.iter().try_for_each(|path| self.remove(path))
+    }
+
+    /// Removes a checkpoint, which is whole for as long as it has its name.
+    fn remove(&self, checkpoint: &Path) -> Result<()> {
+        let nameless = self.path.join(format!("{SAVING}{}", std::process::id()));
+        fs::rename(checkpoint, &nameless)
+            .and_then(|()| fs::remove_dir_all(&nameless))
+            .with_context(|| format!("cannot remove {}", checkpoint.display()))
     }
 
     /// Adds a line to `metrics.jsonl`.
@@ -213,17 +232,19 @@ impl RunDir {
     }
 }
 
-/// Appends a line in one write, so that a kill leaves it whole or cut, never mixed.
+/// Appends a line in one write, so that a kill leaves it whole or cut, never mixed. What a full disk leaves
+/// of it is taken back.
 pub fn append_line(path: &Path, line: &Value) -> Result<()> {
-    let append = |line: String| {
+    let append = || {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
-        file.write_all(line.as_bytes())
+        let length = file.metadata()?.len();
+        file.write_all(format!("{line}\n").as_bytes()).inspect_err(|_| drop(file.set_len(length)))
     };
-    append(format!("{line}\n")).with_context(|| format!("cannot write {}", path.display()))
+    append().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The same for a file that several processes add to: one after the other, and what a kill left of a line
-/// is removed first.
+/// The same for a file that several processes add to: one after the other, what a kill left of a line is
+/// removed first, and the line is on disk when this returns.
 pub fn append_whole_line(path: &Path, line: &Value) -> Result<()> {
     let append = || -> Result<()> {
         let mut file = fs::OpenOptions::new().create(true).read(true).append(true).open(path)?;
@@ -235,8 +256,8 @@ pub fn append_whole_line(path: &Path, line: &Value) -> Result<()> {
         if whole < bytes.len() {
             file.set_len(whole as u64)?;
         }
-        file.write_all(format!("{line}\n").as_bytes())?;
-        Ok(())
+        file.write_all(format!("{line}\n").as_bytes()).inspect_err(|_| drop(file.set_len(whole as u64)))?;
+        Ok(file.sync_all()?)
     };
     append().with_context(|| format!("cannot write {}", path.display()))
 }
@@ -334,11 +355,32 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_best_and_last_and_the_newest() {
+    fn pruning_keeps_best_and_last_and_the_newest_and_what_was_resumed() {
         let (_folder, run) = run_with(&[100, 200, 300, 400, 500]);
         run.point(BEST, 100).unwrap();
-        run.prune(1).unwrap();
-        assert_eq!(run.steps(), [100, 400, 500]);
+        run.prune(1, Some(200)).unwrap();
+        assert_eq!(run.steps(), [100, 200, 400, 500]);
+        assert_eq!(entries(run.path()).filter(|name| name.starts_with(SAVING)).count(), 0);
+    }
+
+    #[test]
+    fn a_checkpoint_that_was_saved_and_not_yet_named_is_the_last() {
+        let (_folder, run) = run_with(&[100]);
+        fs::remove_file(run.path().join(LAST)).unwrap();
+        assert_eq!(run.checkpoint(LAST), Some(run.step_dir(100)));
+        assert_eq!(run.checkpoint(BEST), None);
+    }
+
+    /// A link that came with somebody's run is no way out of its directory.
+    #[test]
+    fn a_link_leads_nowhere_but_to_a_name_in_the_run() {
+        let (folder, run) = run_with(&[100]);
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("config.json"), "{}").unwrap();
+        fs::write(folder.path().join(BEST), outside.path().to_str().unwrap()).unwrap();
+        assert_eq!(run.checkpoint(BEST), None);
+        fs::write(folder.path().join(BEST), "../../step-000100").unwrap();
+        assert_eq!(run.checkpoint(BEST), Some(run.step_dir(100)));
     }
 
     #[test]

@@ -130,6 +130,10 @@ pub struct Settings {
     #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "NORM", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_clip: Option<f64>,
+    /// Skip up to N steps of the run whose loss or gradient is not finite, instead of ending at the first
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_bad_steps: Option<usize>,
     /// Seed of the initial weights, the batches and dropout
     #[arg(long, value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,6 +20,10 @@ pub enum Backbone {
 const LARGEST: usize = 1 << 20;
 const MOST_LAYERS: usize = 1 << 10;
 const LARGEST_VOCABULARY: usize = 1 << 24;
+/// No tensor of a checkpoint shows how long the context is, and these grow with it: the angles of rotary
+/// positions (context x head size), and the keys and values of one sequence in all layers.
+const MOST_ANGLES: usize = 1 << 28;
+const MOST_KEYS_AND_VALUES: usize = 1 << 32;
 
 /// Everything that determines a model's parameters and arithmetic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -83,6 +87,17 @@ impl ModelConfig {
                 )
             }
             _ => {}
+        }
+        let angles = self.context * self.head_dim();
+        // At most 2^1 2^10 2^20 2^20: no product overflows.
+        let keys_and_values = 2 * self.layers * self.context * kv_heads * self.head_dim();
+        if angles > MOST_ANGLES || keys_and_values > MOST_KEYS_AND_VALUES {
+            bail_input!(
+                "--context {} is too long for {} layers of {kv_heads} key/value heads of {}",
+                self.context,
+                self.layers,
+                self.head_dim()
+            );
         }
         for (name, value) in [
             ("--init-std", self.init_std),

@@ -2,7 +2,7 @@
 
 use super::{Backbone, ModelConfig, Ops, Settings};
 use crate::activation::Activation;
-use crate::{bail_input, input_error};
+use crate::{bail_input, home, input_error};
 use anyhow::Result;
 use candle_core::Device;
 use std::fmt;
@@ -134,6 +134,8 @@ pub struct Training {
     pub beta2: f64,
     /// 0 turns clipping off.
     pub grad_clip: f64,
+    /// Steps with a loss or gradient that is not finite that are skipped, before one ends the run.
+    pub skip_bad_steps: usize,
     pub dropout: f64,
     /// Factor of the initial weights of the FFN's output matrices.
     pub ffn_init_scale: f64,
@@ -176,6 +178,7 @@ impl Recipe {
     /// # Errors
     /// A [`Failure::Input`](crate::failure::Failure) that names the offending flag.
     pub fn new(settings: Settings) -> Result<Recipe> {
+        let settings = without_home(settings);
         let act: Activation = required!(settings.act);
         let dim = required!(settings.dim);
         let heads = required!(settings.heads);
@@ -212,6 +215,7 @@ impl Recipe {
             beta1: required!(settings.beta1),
             beta2: required!(settings.beta2),
             grad_clip: required!(settings.grad_clip),
+            skip_bad_steps: settings.skip_bad_steps.unwrap_or(0),
             dropout: required!(settings.dropout),
             ffn_init_scale: settings.ffn_init_scale.unwrap_or(1.0),
             seed: required!(settings.seed),
@@ -246,6 +250,7 @@ impl Recipe {
             eval_every: 0,
             save_every: 0,
             keep: 0,
+            skip_bad_steps: 0,
             ..training.clone()
         };
         self.model == other.model
@@ -276,6 +281,23 @@ impl Recipe {
     }
 }
 
+/// Settings that can be kept: they name no one's home directory.
+fn without_home(settings: Settings) -> Settings {
+    let shortened = |path: &String| home::shorten(path);
+    Settings {
+        data: settings.data.as_ref().map(shortened),
+        val_data: settings.val_data.as_ref().map(shortened),
+        tokenizer: settings.tokenizer.map(|kind| match kind {
+            TokenizerKind::File(path) => TokenizerKind::File(home::shorten(&path.to_string_lossy()).into()),
+            kind => kind,
+        }),
+        ..settings
+    }
+}
+
+/// Sequences of a whole run at most: with the longest context, tokens can still be counted.
+const MOST_SEQUENCES: usize = 1 << 42;
+
 impl Training {
     fn check(&self) -> Result<()> {
         if self.batch_size == 0 || self.grad_accum == 0 {
@@ -297,6 +319,15 @@ impl Training {
             if count > largest {
                 bail_input!("{name} is {count}; it must be at most {largest}");
             }
+        }
+        // Batches are numbered over the whole run.
+        let sequences = steps.checked_mul(self.grad_accum).and_then(|n| n.checked_mul(self.batch_size));
+        if sequences.is_none_or(|n| n > MOST_SEQUENCES) {
+            bail_input!(
+                "--steps {steps} of --grad-accum {} x --batch-size {} are more than {MOST_SEQUENCES} sequences",
+                self.grad_accum,
+                self.batch_size
+            );
         }
         match self.length {
             Length::Steps(0) => bail_input!("--steps is 0; it must be at least 1"),

@@ -60,6 +60,14 @@ impl Learner for Composed {
         Ok(sum.sqrt())
     }
 
+    fn bad_gradients(&self) -> Result<Vec<bool>> {
+        let is_bad = |gradient: &Tensor| {
+            let values: Vec<f32> = gradient.flatten_all()?.to_vec1()?;
+            Ok(!values.iter().all(|value| value.is_finite()))
+        };
+        self.gradients.iter().map(is_bad).collect()
+    }
+
     fn clear(&mut self) {
         self.gradients.clear();
     }

@@ -4,7 +4,7 @@ use crate::model::ModelSize;
 use crate::score::Score;
 use crate::settings::ModelConfig;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a run is about to do.
 #[derive(Clone, Debug)]
@@ -58,7 +58,9 @@ pub enum Event<'a> {
     Planned(&'a Plan),
     Stepped(StepReport),
     Evaluated(Evaluation),
-    Saved(&'a Path),
+    /// A line for whoever follows along: something went wrong and did not end the run, or a signal was
+    /// answered.
+    Told(&'a str),
     /// A text from the model as it is.
     Sampled(&'a str),
 }
@@ -81,8 +83,11 @@ pub struct Outcome {
     pub seconds: f64,
     /// From the median step; evaluation and saving left out.
     pub tokens_per_second: f64,
-    /// Mean loss of the last step's batch.
-    pub train_loss: f64,
+    /// Mean loss of the last step's batch; none if all steps were skipped.
+    pub train_loss: Option<f64>,
+    /// Steps that updated nothing, since their loss or gradient was not finite.
+    #[serde(default)]
+    pub skipped_steps: usize,
     pub val_loss: f64,
     /// exp(val_loss): not read back, since JSON has no number for it where it overflows.
     #[serde(skip_deserializing)]

@@ -48,6 +48,10 @@ impl Learner for Fused {
         Ok(squares.iter().map(|square| f64::from(*square)).sum::<f64>().sqrt())
     }
 
+    fn bad_gradients(&self) -> Result<Vec<bool>> {
+        Ok(self.sums.iter().map(|sum| !sum.iter().all(|value| value.is_finite())).collect())
+    }
+
     fn clear(&mut self) {
         for sum in &mut self.sums {
             sum.fill(0.0);

@@ -16,6 +16,9 @@ pub trait Learner {
     /// The Euclidean norm of the sum over all parameters.
     fn norm(&self) -> Result<f64>;
 
+    /// For each parameter whether its sum holds a value that is not finite.
+    fn bad_gradients(&self) -> Result<Vec<bool>>;
+
     /// Forgets the sum.
     fn clear(&mut self);
 

@@ -1,11 +1,14 @@
 //! Training: the loop, the optimizer, the learning rate.
 
 mod composed;
+mod diagnosis;
 mod events;
 mod fused;
+mod journal;
 mod learner;
 mod moments;
 mod planning;
+mod resuming;
 mod schedule;
 mod session;
 

@@ -63,7 +63,7 @@ impl Session<'_> {
         let all = self.dataset.val.len().min(EVAL_TOKENS);
         let some = all.min(8192.max(4 * self.model.config.context));
         let began = Instant::now();
-        self.score(some)?;
+        self.score(some, &mut || {})?;
         Ok(began.elapsed().as_secs_f64() * all as f64 / some as f64)
     }
 }

@@ -1,5 +1,7 @@
 //! The learning rate of each step: linear warmup, then a cosine down to a minimum.
 
+use crate::settings::Training;
+
 /// Warmup and cosine (Loshchilov & Hutter 2017), as nanoGPT counts them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
@@ -10,6 +12,25 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    pub fn new(training: &Training, warmup: usize, steps: usize) -> Schedule {
+        Schedule { peak: training.lr, floor: training.min_lr, warmup, steps }
+    }
+
+    /// What this schedule changes for a run that followed another one up to `step`, in words.
+    pub fn differs_from(&self, before: &Schedule, step: usize) -> Option<String> {
+        (self.steps != before.steps).then(|| {
+            format!(
+                "the learning rate now falls to {} at step {} instead of {}: step {} has {:.3e}, and would have had {:.3e}",
+                self.floor,
+                self.steps,
+                before.steps,
+                step + 1,
+                self.lr(step),
+                before.lr(step)
+            )
+        })
+    }
+
     /// The learning rate of step `step`, counted from 0.
     pub fn lr(&self, step: usize) -> f64 {
         if step < self.warmup {

@@ -1,23 +1,23 @@
 //! A training run from its first step to its last checkpoint.
 
+use super::diagnosis::first_bad;
 use super::events::{Evaluation, Event, Outcome, StepReport, Watcher};
+use super::journal::Journal;
 use super::learner::{Learner, clip_scale, learner};
-use super::moments::Moments;
 use super::planning::ffn_output_rms;
 use super::schedule::Schedule;
-use crate::checkpoint::{self, Checkpoint, TrainerState};
+use crate::checkpoint::{Checkpoint, TrainerState};
 use crate::data::{Batches, Dataset};
-use crate::failure::Failure;
+use crate::failure::{Failure, one_line};
 use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::input_error;
 use crate::model::{self, Dropout, Gpt, ModelSize, Params};
-use crate::run::{BEST, LAST, RunDir, TensorBoard, signals};
+use crate::run::{LAST, RunDir, signals};
 use crate::score::{Pieces, Score, each_loss};
-use crate::settings::{Length, Recipe, Settings};
-use crate::{bail_input, input_error};
+use crate::settings::{Length, Recipe, Settings, Training};
 use anyhow::Result;
 use candle_core::Device;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// Validation tokens scored while training; the whole text is scored at the end.
@@ -27,16 +27,17 @@ pub(super) const EVAL_TOKENS: usize = 1_000_000;
 pub struct Session<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) dataset: &'a Dataset,
-    run: RunDir,
+    pub(super) journal: Journal,
     pub(super) model: Gpt,
     pub(super) learner: Box<dyn Learner>,
     pub(super) state: TrainerState,
-    schedule: Schedule,
-    best: Option<f64>,
+    pub(super) schedule: Schedule,
+    pub(super) best: Option<f64>,
     pub(super) step_seconds: Vec<f64>,
-    board: Option<TensorBoard>,
     /// The last score of the whole validation text by its pieces.
     pieces: Option<Pieces>,
+    /// What going on with other settings changes.
+    pub note: Option<String>,
     /// Write a sample after every evaluation.
     pub samples: bool,
 }
@@ -61,84 +62,38 @@ impl<'a> Session<'a> {
             steps,
             tokens: 0,
             params: ModelSize::new(&model.config).total,
-            train_loss: f64::NAN,
+            train_loss: None,
+            skipped_steps: 0,
             ffn_output_rms: ffn_output_rms(&model, dataset, recipe)?,
             data: dataset.fingerprint(),
+            text_tokens: Some((dataset.train.len(), dataset.val.len())),
         };
-        Session::new(recipe, dataset, run, model, state)
+        Session::new(recipe, dataset, Journal::new(run, None), model, state)
     }
 
-    /// A run as its last checkpoint left it.
-    ///
-    /// # Errors
-    /// If the text is not the one the run began with.
-    pub fn resume(
+    pub(super) fn new(
         recipe: &'a Recipe,
         dataset: &'a Dataset,
-        run: RunDir,
-        device: &Device,
-    ) -> Result<Session<'a>> {
-        let shown = run.path().display().to_string();
-        let Some(directory) = run.checkpoint(LAST) else {
-            bail_input!("{shown} holds no checkpoint to resume")
-        };
-        let saved = checkpoint::load_trainer(&directory)?;
-        if saved.data != dataset.fingerprint() {
-            bail_input!(
-                "the text {} is not the one that {shown} was trained on; resuming would mix the two",
-                dataset.name
-            );
-        }
-        let model = checkpoint::load_model(&directory, device, recipe.ops)?;
-        if recipe.model(model.config.vocab_size)? != model.config {
-            bail_input!("trainer.json and config.json of {} describe different models", directory.display());
-        }
-        let steps = steps(recipe, dataset)?;
-        if steps < saved.step {
-            bail_input!("{shown} has done {} steps already; --steps {steps} is less", saved.step);
-        }
-        let state = TrainerState { settings: recipe.settings().clone(), steps, ..saved };
-        let mut session = Session::new(recipe, dataset, run, model, state)?;
-        let shapes = Moments::shapes(&session.model.params);
-        let moments = checkpoint::read_tensors(&directory.join("optimizer.safetensors"), &shapes, device)?;
-        *session.learner.moments() = Moments::from_names(&session.model.params, moments)?;
-        let step = session.state.step as u64;
-        let metrics = session.run.metrics();
-        let done = |line: &&Value| line["step"].as_u64() <= Some(step);
-        let numbers =
-            |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());
-        session.best = numbers("val_loss").min_by(f64::total_cmp);
-        session.step_seconds = numbers("seconds").collect();
-        Ok(session)
-    }
-
-    fn new(
-        recipe: &'a Recipe,
-        dataset: &'a Dataset,
-        run: RunDir,
+        journal: Journal,
         model: Gpt,
         state: TrainerState,
     ) -> Result<Session<'a>> {
         let training = &recipe.training;
-        let schedule = Schedule {
-            peak: training.lr,
-            floor: training.min_lr,
-            warmup: training.warmup.unwrap_or((state.steps / 20).min(100)),
-            steps: state.steps,
-        };
+        let warmup = state.settings.warmup.unwrap_or(default_warmup(state.steps));
+        let schedule = Schedule::new(training, warmup, state.steps);
         let learner = learner(&model, training)?;
         Ok(Session {
             recipe,
             dataset,
-            run,
+            journal,
             model,
             learner,
             state,
             schedule,
             best: None,
             step_seconds: Vec::new(),
-            board: None,
             pieces: None,
+            note: None,
             samples: false,
         })
     }
@@ -162,44 +117,55 @@ impl<'a> Session<'a> {
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
         let plan = self.plan()?;
         watcher.notice(Event::Planned(&plan));
-        self.run.remove_unfinished()?;
-        self.run.truncate_log(self.state.step)?;
-        self.board = Some(TensorBoard::create(self.run.path(), self.state.step)?);
+        self.journal.begin(self.state.step)?;
         let steps = self.state.steps;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.
         let is_here = |line: &Value| line["step"].as_u64() == Some(self.state.step as u64);
-        let evaluated = self.run.metrics().iter().any(|line| is_here(line) && line["val_loss"].is_number());
+        let metrics = self.journal.run().metrics();
+        let evaluated = metrics.iter().any(|line| is_here(line) && line["val_loss"].is_number());
         let mut owed = self.state.step > 0 && evaluation_due(self.state.step) && !evaluated;
         let mut final_score = None;
         loop {
             if owed {
-                let evaluation = self.evaluate()?;
+                let evaluation = self.evaluate(watcher)?;
                 watcher.notice(Event::Evaluated(evaluation));
-                self.run.prune(training.keep)?;
+                self.journal.prune(training.keep);
                 final_score = (evaluation.step == steps && evaluation.whole).then_some(evaluation.score);
                 if self.samples {
                     watcher.notice(Event::Sampled(&self.sample()?));
                 }
             }
+            self.journal.news().iter().for_each(|line| watcher.notice(Event::Told(line)));
             if self.state.step >= steps {
                 break;
             }
             let report = self.step(&mut batches)?;
             watcher.notice(Event::Stepped(report));
             owed = evaluation_due(report.step);
-            let stop = signals::asked();
-            if owed || stop || is_due(report.step, training.save_every) {
-                watcher.notice(Event::Saved(&self.save()?));
-                self.run.prune(training.keep)?;
+            let (stop, asked) = (signals::asked(), signals::asked_to_save());
+            let due = owed || is_due(report.step, training.save_every) || self.journal.is_overdue();
+            if due || stop || asked {
+                match self.save() {
+                    Ok(path) if asked => {
+                        watcher.notice(Event::Told(&format!("saved {path} as a signal asked")));
+                    }
+                    Ok(_) => {}
+                    Err(error) if stop => return Err(self.stopped_unsaved(error)),
+                    Err(error) => watcher.notice(Event::Told(&self.not_saved(&error))),
+                }
             }
             if stop && report.step < steps {
                 return Err(self.interrupted());
             }
         }
+        if self.journal.saved(steps).is_none() {
+            // The disk may have room by now; a model that is nowhere is no result.
+            self.save().map_err(|error| self.stopped_unsaved(error))?;
+        }
         let score = match final_score {
             Some(score) => score,
-            None => self.score(self.dataset.val.len())?,
+            None => self.score(self.dataset.val.len(), &mut || {})?,
         };
         self.outcome(score)
     }
@@ -211,35 +177,40 @@ impl<'a> Session<'a> {
         let (step, parts) = (self.state.step, training.grad_accum);
         let mut loss = 0.0;
         for part in 0..parts {
-            let dropout = Dropout { rate: training.dropout, seed: training.seed, step, micro_step: part };
             let batch = batches.get(step * parts + part);
-            loss += self.learner.accumulate(&self.model, &batch, Some(dropout))? / parts as f64;
+            loss += self.learner.accumulate(&self.model, &batch, Some(self.dropout(part)))? / parts as f64;
         }
         let grad_norm = self.learner.norm()? / parts as f64;
-        if !(loss.is_finite() && grad_norm.is_finite()) {
-            return Err(self.diverged(loss, grad_norm));
-        }
-        let clip = clip_scale(grad_norm, training.grad_clip);
         let lr = self.schedule.lr(step);
-        self.learner.update(&self.model.params, clip / parts as f64, lr, step)?;
+        let is_good = loss.is_finite() && grad_norm.is_finite();
+        if is_good {
+            let scale = clip_scale(grad_norm, training.grad_clip) / parts as f64;
+            // The optimizer counts its updates, of which skipped steps are none.
+            self.learner.update(&self.model.params, scale, lr, step - self.state.skipped_steps)?;
+            self.state.train_loss = Some(loss);
+        } else {
+            self.skip(batches, loss, grad_norm)?;
+        }
 
         let tokens = training.batch_size * self.model.config.context * parts;
         self.state.step += 1;
         self.state.tokens += tokens as u64;
-        self.state.train_loss = loss;
         let seconds = began.elapsed().as_secs_f64();
         self.step_seconds.push(seconds);
-        self.run.log(&json!({
+        let mut line = json!({
             "step": step + 1, "loss": loss, "lr": lr, "grad_norm": grad_norm,
             "tokens": self.state.tokens, "seconds": seconds,
-        }))?;
-        let tokens_per_second = tokens as f64 / seconds;
-        self.scalars(&[
+        });
+        if !is_good {
+            line["skipped"] = json!(true);
+        }
+        let scalars = [
             ("train/loss", loss),
             ("train/learning_rate", lr),
             ("train/gradient_norm", grad_norm),
-            ("train/tokens_per_second", tokens_per_second),
-        ])?;
+            ("train/tokens_per_second", tokens as f64 / seconds),
+        ];
+        self.journal.log(step + 1, &line, &scalars);
         let recent = median(&self.step_seconds[self.step_seconds.len().saturating_sub(20)..]);
         Ok(StepReport {
             step: step + 1,
@@ -252,15 +223,41 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn diverged(&self, loss: f64, grad_norm: f64) -> anyhow::Error {
-        let last = match self.run.checkpoint(LAST) {
-            Some(path) => format!("the last good checkpoint is {}", path.display()),
-            None => "there is no checkpoint yet".to_string(),
-        };
+    fn dropout(&self, micro_step: usize) -> Dropout {
+        let Training { dropout: rate, seed, .. } = self.recipe.training;
+        Dropout { rate, seed, step: self.state.step, micro_step }
+    }
+
+    /// Passes over a step whose numbers are bad, or ends the run if that was one too many.
+    fn skip(&mut self, batches: &mut Batches, loss: f64, grad_norm: f64) -> Result<()> {
+        let (training, step) = (&self.recipe.training, self.state.step);
+        let mut place = None;
+        for part in 0..training.grad_accum {
+            let ids = batches.get(step * training.grad_accum + part).inputs;
+            let dropout = Some(self.dropout(part)).filter(|dropout| dropout.rate > 0.0);
+            place = place.or(first_bad(&self.model, &ids, dropout, &*self.learner)?);
+        }
+        if self.state.skipped_steps >= training.skip_bad_steps {
+            return Err(self.diverged(step + 1, loss, grad_norm, place));
+        }
+        self.learner.clear();
+        self.state.skipped_steps += 1;
+        self.journal.tell(format!(
+            "warning: step {} is skipped, {} of at most {}: loss {loss}, gradient norm {grad_norm}{}",
+            step + 1,
+            self.state.skipped_steps,
+            training.skip_bad_steps,
+            first_seen(place)
+        ));
+        Ok(())
+    }
+
+    fn diverged(&self, step: usize, loss: f64, grad_norm: f64, place: Option<String>) -> anyhow::Error {
         let training = &self.recipe.training;
         anyhow::Error::new(Failure::Diverged(format!(
-            "training diverged at step {}: loss {loss}, gradient norm {grad_norm}; {last}. Try a lower --lr (now {}), a longer --warmup (now {}) or --grad-clip 1 (now {})",
-            self.state.step + 1,
+            "training diverged at step {step}: loss {loss}, gradient norm {grad_norm}{}; {}. Try a lower --lr (now {}), a longer --warmup (now {}) or --grad-clip 1 (now {})",
+            first_seen(place),
+            self.journal.last_good(),
             training.lr,
             self.schedule.warmup,
             training.grad_clip,
@@ -271,69 +268,84 @@ impl<'a> Session<'a> {
         Failure::Interrupted(format!("stopped after step {}, which is saved", self.state.step)).into()
     }
 
+    fn stopped_unsaved(&self, error: anyhow::Error) -> anyhow::Error {
+        let step = self.state.step;
+        error.context(format!("stopped after step {step}, which is lost; {}", self.journal.last_good()))
+    }
+
+    fn not_saved(&self, error: &anyhow::Error) -> String {
+        format!("warning: {}; training goes on, and {}", one_line(error), self.journal.last_good())
+    }
+
     /// What the model writes now, from the start of a line.
-    fn sample(&self) -> Result<String> {
+    fn sample(&mut self) -> Result<String> {
         let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
         let limits = Limits { max_tokens: 100, stop: Vec::new() };
         let sample = generate(&self.model, &self.dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-        self.run.log(&json!({ "step": self.state.step, "sample": sample.text }))?;
+        let step = self.state.step;
+        self.journal.log(step, &json!({ "step": step, "sample": sample.text }), &[]);
         Ok(sample.text)
     }
 
-    fn save(&mut self) -> Result<PathBuf> {
-        let path = self.run.step_dir(self.state.step);
+    /// Saves the run as it is and returns where, as a person reads it.
+    fn save(&mut self) -> Result<String> {
         let contents = Checkpoint {
             model: &self.model,
             tokenizer: &self.dataset.tokenizer,
             trainer: &self.state,
             moments: self.learner.moments().by_name(&self.model.params),
         };
-        checkpoint::save(&path, &contents)?;
-        self.run.point(LAST, self.state.step)?;
-        Ok(path)
+        let path = self.journal.save(&contents)?;
+        self.journal.prune(self.recipe.training.keep);
+        Ok(path.display().to_string())
     }
 
     /// Scores the validation text and marks the checkpoint if it is the best so far. The same part
     /// of the text is scored every time, so that losses can be compared.
-    fn evaluate(&mut self) -> Result<Evaluation> {
-        let score = self.score(EVAL_TOKENS)?;
+    fn evaluate(&mut self, watcher: &mut dyn Watcher) -> Result<Evaluation> {
+        let step = self.state.step;
+        // Who asks for a checkpoint meanwhile gets the answer at once: it was saved before.
+        let saved = self.journal.saved(step);
+        let mut answer = || {
+            if let Some(path) = saved.as_ref().filter(|_| signals::asked_to_save()) {
+                watcher.notice(Event::Told(&format!("saved {} before this evaluation", path.display())));
+            }
+        };
+        let score = self.score(EVAL_TOKENS, &mut answer)?;
         if !score.loss().is_finite() {
-            return Err(self.diverged(score.loss(), f64::NAN));
+            let ids = &self.dataset.val[..self.model.config.context.min(self.dataset.val.len())];
+            let place = first_bad(&self.model, ids, None, &*self.learner)?;
+            return Err(self.diverged(step, score.loss(), f64::NAN, place));
         }
         let best = self.best.is_none_or(|best| score.loss() < best);
         if best {
             self.best = Some(score.loss());
-            self.run.point(BEST, self.state.step)?;
+            self.journal.mark_best(step);
         }
-        self.run.log(&json!({
-            "step": self.state.step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
+        let line = json!({
+            "step": step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
             "bits_per_byte": score.bits_per_byte(), "val_tokens": score.tokens,
-        }))?;
-        self.scalars(&[
-            ("validation/loss", score.loss()),
-            ("validation/bits_per_byte", score.bits_per_byte()),
-        ])?;
+        });
+        let scalars =
+            [("validation/loss", score.loss()), ("validation/bits_per_byte", score.bits_per_byte())];
+        self.journal.log(step, &line, &scalars);
         let whole = self.dataset.val.len() <= EVAL_TOKENS;
         let floor = self.dataset.floor.filter(|_| whole).map(|nats| nats / score.tokens as f64);
-        Ok(Evaluation { step: self.state.step, score, whole, best, floor })
+        Ok(Evaluation { step, score, whole, best, floor })
     }
 
-    fn scalars(&mut self, values: &[(&str, f64)]) -> Result<()> {
-        match &mut self.board {
-            Some(board) => board.scalars(self.state.step, values),
-            None => Ok(()),
-        }
-    }
-
-    /// The score of the first `limit` validation tokens.
-    pub(super) fn score(&mut self, limit: usize) -> Result<Score> {
+    /// The score of the first `limit` validation tokens; `poll` is called for each of them.
+    pub(super) fn score(&mut self, limit: usize, poll: &mut dyn FnMut()) -> Result<Score> {
         let tokens = &self.dataset.val[..limit.min(self.dataset.val.len())];
         let whole = tokens.len() == self.dataset.val.len();
         let bytes = if whole { self.dataset.val_bytes } else { self.dataset.tokenizer.decode(tokens)?.len() };
         let separator = self.dataset.tokenizer.end_of_text().map(|(id, _)| id);
         let context = self.model.config.context;
         let mut pieces = Pieces::of(tokens, separator, context);
-        each_loss(&self.model, tokens, context, separator, &mut |index, nats| pieces.add(index, nats))?;
+        each_loss(&self.model, tokens, context, separator, &mut |index, nats| {
+            pieces.add(index, nats);
+            poll();
+        })?;
         let score = Score { nats: pieces.nats.iter().sum(), tokens: pieces.tokens.iter().sum(), bytes };
         self.pieces = whole.then_some(pieces);
         Ok(score)
@@ -353,6 +365,7 @@ impl<'a> Session<'a> {
             seconds: self.step_seconds.iter().sum(),
             tokens_per_second: tokens as f64 / median(&self.step_seconds),
             train_loss: self.state.train_loss,
+            skipped_steps: self.state.skipped_steps,
             val_loss: score.loss(),
             val_perplexity: score.perplexity(),
             best_loss: self.best.unwrap_or(f64::INFINITY).min(score.loss()),
@@ -360,13 +373,17 @@ impl<'a> Session<'a> {
             floor: self.dataset.floor.map(|nats| nats / score.tokens as f64),
             ffn_output_rms: self.state.ffn_output_rms,
             flops_per_token: model::training_flops_per_token(config),
-            checkpoint: self.run.checkpoint(LAST).ok_or_else(|| input_error!("the run has no checkpoint"))?,
+            checkpoint: self
+                .journal
+                .run()
+                .checkpoint(LAST)
+                .ok_or_else(|| input_error!("the run has no checkpoint"))?,
         })
     }
 }
 
 /// Optimizer updates that the recipe asks for on this text.
-fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
+pub(super) fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
     let training = &recipe.training;
     match training.length {
         Length::Steps(steps) => Ok(steps),
@@ -376,6 +393,15 @@ fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
             Ok((windows / (training.batch_size * training.grad_accum) as f64).ceil().max(1.0) as usize)
         }
     }
+}
+
+/// Steps of linear warmup where none are said.
+pub(super) fn default_warmup(steps: usize) -> usize {
+    (steps / 20).min(100)
+}
+
+fn first_seen(place: Option<String>) -> String {
+    place.map_or(String::new(), |place| format!(", first seen {place}"))
 }
 
 /// Whether something that happens every `period` steps happens after `step`; 0 is never.

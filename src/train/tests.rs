@@ -1,6 +1,7 @@
 //! Promises of the optimizer, against PyTorch.
 
 use super::composed::Composed;
+use super::diagnosis::first_bad;
 use super::fused::Fused;
 use super::learner::{Learner, clip_scale, learner};
 use crate::data::Batch;
@@ -130,4 +131,82 @@ fn batch(rows: usize, context: usize, vocab: u64) -> Batch {
         batch.targets.extend(&row[1..]);
     }
     batch
+}
+
+/// A small model of two layers by either implementation, with one value of one parameter replaced.
+fn with_value(ops: Ops, backbone: Backbone, name: &str, value: f32) -> Gpt {
+    let act = Some("relu".parse().unwrap());
+    let shape =
+        Settings { dim: Some(16), heads: Some(2), layers: Some(2), context: Some(8), ..Settings::default() };
+    let flags = Settings { backbone: Some(backbone), act, ..shape };
+    let config = Recipe::new(flags.over(&Settings::preset("default").unwrap())).unwrap().model(11).unwrap();
+    let params = Params::fill(&config, |spec| {
+        let mut values = spec.initial_values(1);
+        if spec.name == name {
+            values.fill(value);
+        }
+        Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
+    })
+    .unwrap();
+    Gpt::new(config, params, &Device::Cpu, ops).unwrap()
+}
+
+#[test]
+fn the_first_layer_with_a_value_that_is_not_finite_is_named() {
+    let ids: Vec<u32> = (0..16).map(|i| i % 11).collect();
+    let llama = |rest: &str| format!("model.layers.1.{rest}.weight");
+    let cases = [
+        (
+            Backbone::Llama,
+            llama("mlp.down_proj"),
+            f32::NAN,
+            "in the parameter model.layers.1.mlp.down_proj.weight",
+        ),
+        // Finite themselves, these overflow in their product.
+        (Backbone::Llama, llama("input_layernorm"), 1e30, "in the attention of layer 1"),
+        (Backbone::Llama, llama("self_attn.v_proj"), 3e38, "in the attention of layer 1"),
+        (Backbone::Llama, llama("mlp.up_proj"), 3e38, "in the FFN's pre-activations of layer 1"),
+        (Backbone::Llama, "model.norm.weight".to_string(), 3e38, "in the output head"),
+        (
+            Backbone::Gpt2,
+            "transformer.h.0.mlp.c_proj.bias".to_string(),
+            f32::INFINITY,
+            "in the parameter transformer.h.0.mlp.c_proj.bias",
+        ),
+    ];
+    for ops in [Ops::Plain, Ops::Fused] {
+        for (backbone, name, value, expected) in &cases {
+            let model = with_value(ops, *backbone, name, *value);
+            let learner = learner(&model, &recipe().training).unwrap();
+            let found = first_bad(&model, &ids, None, &*learner).unwrap();
+            assert_eq!(found.as_deref(), Some(*expected), "{name} = {value}, {ops:?}");
+        }
+        let sound = with_value(ops, Backbone::Llama, "", 0.0);
+        let learner = learner(&sound, &recipe().training).unwrap();
+        assert_eq!(first_bad(&sound, &ids, None, &*learner).unwrap(), None);
+    }
+}
+
+/// Gradients come from the loss backward: the last parameter with a bad one had it first.
+#[test]
+fn a_bad_gradient_is_named_where_the_forward_pass_is_sound() {
+    let model = with_value(Ops::Plain, Backbone::Llama, "", 0.0);
+    let specs = &model.params.specs;
+    let is_bad = |name: &str| {
+        ["model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"].contains(&name)
+    };
+    let value = |name: &str| if is_bad(name) { f32::INFINITY } else { 1.0 };
+    let mut composed = Composed::new(&model.params, &recipe().training).unwrap();
+    let tensor =
+        |spec: &ParamSpec| Tensor::full(value(&spec.name), spec.shape.as_slice(), &Device::Cpu).unwrap();
+    composed.add(specs.iter().map(tensor).collect()).unwrap();
+    let mut fused = Fused::new(&model.params, &recipe().training).unwrap();
+    for (sum, spec) in fused.sums().iter_mut().zip(specs) {
+        sum.fill(value(&spec.name));
+    }
+    for learner in [&composed as &dyn Learner, &fused] {
+        assert!(!learner.norm().unwrap().is_finite());
+        let found = first_bad(&model, &[1; 8], None, learner).unwrap();
+        assert_eq!(found.as_deref(), Some("in the gradient of model.layers.1.mlp.up_proj.weight"));
+    }
 }

@@ -99,3 +99,136 @@ fn a_dry_resume_and_a_torn_log_lose_nothing() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+/// Kills at moments spread over start-up, steps, saves and evaluations; `scripts/kill_test.py` does it
+/// hundreds of times.
+#[test]
+fn a_run_killed_again_and_again_equals_the_undisturbed_one() {
+    let folder = folder();
+    let settings = |out| {
+        small_but(&[
+            "--dropout",
+            "0.1",
+            "--save-every",
+            "7",
+            "--eval-every",
+            "20",
+            "--steps",
+            "200",
+            "--out",
+            out,
+        ])
+    };
+    succeed(tinygpt(&folder).args(settings("whole")));
+    let mut kills = 0;
+    loop {
+        let arguments = match exists(&folder, "killed/last") {
+            true => ["train", "--resume", "killed"].map(String::from).to_vec(),
+            false => settings("killed"),
+        };
+        let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
+            .current_dir(folder.path())
+            .args(arguments)
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // More each time, so that some kill comes late enough for progress on any machine.
+        std::thread::sleep(Duration::from_millis(10 + 23 * kills));
+        if process.try_wait().unwrap().is_some() {
+            break;
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills > 3, "{kills}");
+    for file in ["model.safetensors", "optimizer.safetensors"] {
+        let of = |run: &str| read(&folder, &format!("{run}/last/{file}"));
+        assert!(of("whole") == of("killed"), "{file} differs after {kills} kills");
+    }
+    // Nothing that a kill left is still there.
+    let names = std::fs::read_dir(folder.path().join("killed")).unwrap().flatten();
+    let hidden = names.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count();
+    assert_eq!(hidden, 0);
+}
+
+/// Each step is gone back to: the middle and the end of warmup (6), of epochs (every 9 steps or so) and of
+/// what is accumulated.
+#[test]
+fn a_run_goes_on_exactly_from_any_step() {
+    let folder = folder();
+    write(&folder, "text.txt", &text(60));
+    let flags = ["--grad-accum", "2", "--warmup", "6", "--steps", "24", "--dropout", "0.1"];
+    let saving = ["--save-every", "1", "--keep", "99", "--eval-every", "0", "--out", "run"];
+    let result = train(&folder, &[flags.as_slice(), &saving].concat());
+    let windows = text(60).len() as f64 * 0.9 / 16.0;
+    assert!(windows / 8.0 < 10.0, "an epoch ends within the steps gone back to");
+    assert_eq!(number(&result, "steps"), 24.0);
+    let whole = read(&folder, "run/last/model.safetensors");
+    for step in [23, 19, 18, 10, 9, 8, 7, 6, 5, 1] {
+        // As if the process had been killed after this checkpoint.
+        for later in step + 1..=24 {
+            let _ = std::fs::remove_dir_all(folder.path().join(format!("run/step-{later:06}")));
+        }
+        succeed(tinygpt(&folder).args(["train", "--resume", "run"]));
+        assert!(read(&folder, "run/last/model.safetensors") == whole, "gone on from step {step}");
+    }
+}
+
+#[test]
+fn what_was_resumed_from_is_kept_whatever_else_is_removed() {
+    let folder = folder();
+    train(&folder, &["--out", "run", "--keep", "0"]);
+    let flags = ["train", "--resume", "run", "--steps", "40", "--keep", "0"];
+    succeed(tinygpt(&folder).args(flags));
+    assert!(exists(&folder, "run/step-000012/SHA256SUMS"));
+    assert!(exists(&folder, "run/best/SHA256SUMS") && exists(&folder, "run/step-000040/SHA256SUMS"));
+    assert!(!exists(&folder, "run/step-000020") || exists(&folder, "run/best"));
+}
+
+#[test]
+fn another_length_says_what_becomes_of_the_learning_rate() {
+    let folder = folder();
+    train(&folder, &["--out", "run", "--steps", "40"]);
+    let resume = |steps: &str| {
+        let mut command = tinygpt(&folder);
+        let output = command.args(["train", "--resume", "run", "--steps", steps]).output().unwrap();
+        assert!(output.status.success());
+        let rates: Vec<Value> = String::from_utf8(read(&folder, "run/metrics.jsonl"))
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|line| line["lr"].is_number())
+            .collect();
+        (String::from_utf8(output.stderr).unwrap(), rates)
+    };
+    let (told, rates) = resume("80");
+    let said = "the learning rate now falls to 0.001 at step 80 instead of 40: step 41 has ";
+    let line = told.lines().find(|line| line.starts_with(said)).unwrap_or_else(|| panic!("{told}"));
+    let rate: f64 = line[said.len()..].split(',').next().unwrap().parse().unwrap();
+    assert!((rate / number(&rates[40], "lr") - 1.0).abs() < 1e-3, "{line}");
+    // Warmup took 5 % of the steps that were planned first, and is over.
+    assert!(number(&rates[1], "lr") > 0.006 && rate > 0.005, "{rates:?}");
+    assert!(!resume("80").0.contains("learning rate now"));
+}
+
+#[test]
+fn another_text_is_refused_with_the_difference() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let refused = || fail(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]), 2);
+    let whole = text(400);
+    write(&folder, "text.txt", &text(300));
+    let error = refused();
+    assert!(error.contains("tokens to train and") && error.contains("that had 8"), "{error}");
+    write(&folder, "text.txt", &whole.replacen("the cat", "the cow", 1));
+    assert!(refused().contains("it is as long, but reads otherwise"));
+    write(&folder, "text.txt", &whole);
+    // Somebody's settings beside another model.
+    std::fs::remove_file(folder.path().join("run/last/SHA256SUMS")).unwrap();
+    let state = String::from_utf8(read(&folder, "run/last/trainer.json")).unwrap();
+    write(&folder, "run/last/trainer.json", &state.replace("\"dim\": 16", "\"dim\": 32"));
+    let error = refused();
+    assert!(error.contains("'hidden_size' is 32 by the one and 16 by the other"), "{error}");
+}

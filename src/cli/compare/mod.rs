@@ -13,6 +13,7 @@ use crate::compare::{
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
+use crate::home::shorten;
 use crate::run::signals;
 use crate::settings::{Recipe, Settings, finite_number};
 use crate::{bail_input, input_error};
@@ -199,6 +200,7 @@ fn seeds(recipe: &Recipe, count: u64) -> Vec<u64> {
 }
 
 pub fn run(args: &CompareArgs) -> Result<()> {
+    signals::await_requests()?;
     args.check()?;
     let recipe = Recipe::new(args.settings.over(&Settings::preset(&args.model)?))?;
     let mut design = args.design(&recipe)?;
@@ -366,6 +368,6 @@ fn finish(args: &CompareArgs, grid: &Grid) -> Result<()> {
 /// The command of a process without some flags, as a shell reads it.
 fn command(without: &[(&str, usize)]) -> String {
     let words = jobs::arguments_without(without);
-    let words = words.iter().map(|word| shell_word(word));
+    let words = words.iter().map(|word| shell_word(&shorten(word)));
     std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }

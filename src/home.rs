@@ -1,0 +1,41 @@
+//! Paths in the user's home directory: what is kept says `~/text.txt`, so that a run, a comparison or a
+//! report can be given away without telling whose it was.
+
+use std::path::{Path, PathBuf};
+
+fn home() -> Option<PathBuf> {
+    // A home of `/`, as some services have, is nobody's.
+    std::env::home_dir().filter(|home| home.is_absolute() && home.parent().is_some())
+}
+
+/// `path` with `~` for the home directory.
+pub fn shorten(path: &str) -> String {
+    match home().and_then(|home| Some(Path::new(path).strip_prefix(home).ok()?.to_path_buf())) {
+        Some(rest) => Path::new("~").join(rest).display().to_string(),
+        None => path.to_string(),
+    }
+}
+
+/// A path as [`shorten`] or a person wrote it, with the home directory for `~`.
+pub fn expand(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), home()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_the_home_directory_is_kept_without_its_name() {
+        let Some(home) = home() else { return };
+        let path = home.join("texts/a b.txt");
+        assert_eq!(shorten(path.to_str().unwrap()), "~/texts/a b.txt");
+        assert_eq!(expand(Path::new("~/texts/a b.txt")), path);
+        for other in ["text.txt", "/texts/a.txt", "tales:ja", "hf:owner/name/file"] {
+            assert_eq!((shorten(other).as_str(), expand(Path::new(other))), (other, PathBuf::from(other)));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Going on with a run as its last checkpoint left it.
+
+use super::journal::Journal;
+use super::moments::Moments;
+use super::schedule::Schedule;
+use super::session::{Session, default_warmup, steps};
+use crate::bail_input;
+use crate::checkpoint::{self, TrainerState};
+use crate::data::Dataset;
+use crate::run::{LAST, RunDir};
+use crate::settings::{ModelConfig, Recipe, Settings};
+use anyhow::Result;
+use candle_core::Device;
+use serde_json::Value;
+use std::path::Path;
+
+impl<'a> Session<'a> {
+    /// A run as its last checkpoint left it.
+    ///
+    /// # Errors
+    /// If the text or the model is not the one the run began with; says in what they differ.
+    pub fn resume(
+        recipe: &'a Recipe,
+        dataset: &'a Dataset,
+        run: RunDir,
+        device: &Device,
+    ) -> Result<Session<'a>> {
+        let shown = run.path().display().to_string();
+        let Some(directory) = run.checkpoint(LAST) else {
+            bail_input!("{shown} holds no checkpoint to resume")
+        };
+        let saved = checkpoint::load_trainer(&directory)?;
+        refuse_other_text(&saved, dataset, &shown)?;
+        let model = checkpoint::load_model(&directory, device, recipe.ops)?;
+        refuse_other_model(&model.config, &recipe.model(model.config.vocab_size)?, &directory)?;
+        let steps = steps(recipe, dataset)?;
+        if steps < saved.step {
+            bail_input!("{shown} has done {} steps already; --steps {steps} is less", saved.step);
+        }
+        // A warmup that followed from the steps stays as it was.
+        let warmup = recipe.training.warmup.or(saved.settings.warmup).unwrap_or(default_warmup(saved.steps));
+        let fixed = Settings { steps: Some(steps), warmup: Some(warmup), ..Settings::default() };
+        let (step, before) = (saved.step, Schedule::new(&recipe.training, warmup, saved.steps));
+        let state = TrainerState { settings: fixed.over(recipe.settings()), steps, ..saved };
+        let metrics = run.metrics();
+        let mut session = Session::new(recipe, dataset, Journal::new(run, Some(step)), model, state)?;
+        let shapes = Moments::shapes(&session.model.params);
+        let moments = checkpoint::load_moments(&directory, &shapes, device)?;
+        *session.learner.moments() = Moments::from_names(&session.model.params, moments)?;
+        let done = |line: &&Value| line["step"].as_u64() <= Some(step as u64);
+        let numbers =
+            |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());
+        session.best = numbers("val_loss").min_by(f64::total_cmp);
+        session.step_seconds = numbers("seconds").collect();
+        session.note = session.schedule.differs_from(&before, step);
+        Ok(session)
+    }
+}
+
+/// Resuming on another text would mix the two.
+fn refuse_other_text(saved: &TrainerState, dataset: &Dataset, run: &str) -> Result<()> {
+    if saved.data == dataset.fingerprint() {
+        return Ok(());
+    }
+    let (train, val) = (dataset.train.len(), dataset.val.len());
+    let difference = match saved.text_tokens {
+        Some(then) if then == (train, val) => "it is as long, but reads otherwise".to_string(),
+        Some(then) => format!(
+            "it has {train} tokens to train and {val} to validate on, that had {} and {}",
+            then.0, then.1
+        ),
+        None => "their fingerprints differ".to_string(),
+    };
+    bail_input!(
+        "the text {} is not the one that {run} was trained on: {difference}; resuming would mix the two",
+        dataset.name
+    )
+}
+
+/// The model in a checkpoint must be the one that its settings describe.
+fn refuse_other_model(loaded: &ModelConfig, said: &ModelConfig, directory: &Path) -> Result<()> {
+    let [loaded, said] = [loaded, said].map(|config| checkpoint::config_json(config, None));
+    let values = |config: &Value| config.as_object().cloned().unwrap_or_default();
+    let other = values(&said).into_iter().find(|(key, value)| loaded[key] != *value);
+    if let Some((key, value)) = other {
+        bail_input!(
+            "trainer.json and config.json of {} describe different models: '{key}' is {value} by the one and {} by the other",
+            directory.display(),
+            loaded[&key]
+        );
+    }
+    Ok(())
+}

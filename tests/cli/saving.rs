@@ -1,0 +1,290 @@
+//! Checkpoints: complete or absent, checked when they are read, and never the reason to lose a run.
+
+use super::*;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+const FILES: [&str; 6] = [
+    "config.json",
+    "model.safetensors",
+    "optimizer.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "trainer.json",
+];
+
+fn flip_a_bit(folder: &TempDir, name: &str) {
+    let mut bytes = read(folder, name);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(folder.path().join(name), bytes).unwrap();
+}
+
+#[test]
+fn a_file_that_changed_since_it_was_saved_is_named_with_the_way_back() {
+    let folder = folder();
+    train(&folder, &["--out", "run", "--keep", "9"]);
+    let whole = read(&folder, "run/step-000012/model.safetensors");
+    let advice = "remove step-000012 and its run goes on from step-000010, which was saved before it";
+    for file in ["model.safetensors", "config.json", "tokenizer.json"] {
+        let path = format!("run/step-000012/{file}");
+        let before = read(&folder, &path);
+        flip_a_bit(&folder, &path);
+        for directory in ["run/last", "run/step-000012"] {
+            let error = fail(tinygpt(&folder).args(["generate", "--checkpoint", directory]), 2);
+            assert!(error.contains(&format!("{file} is not what was saved")), "{error}");
+            assert!(error.contains(advice) && error.contains("remove SHA256SUMS"), "{error}");
+        }
+        std::fs::write(folder.path().join(path), before).unwrap();
+    }
+    for file in ["optimizer.safetensors", "trainer.json"] {
+        let path = format!("run/step-000012/{file}");
+        let before = read(&folder, &path);
+        flip_a_bit(&folder, &path);
+        let error = fail(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]), 2);
+        assert!(error.contains(file) && error.contains(advice), "{error}");
+        std::fs::write(folder.path().join(path), before).unwrap();
+    }
+    // What the message says is what helps.
+    std::fs::remove_dir_all(folder.path().join("run/step-000012")).unwrap();
+    succeed(tinygpt(&folder).args(["train", "--resume", "run"]));
+    assert!(read(&folder, "run/last/model.safetensors") == whole);
+}
+
+#[test]
+fn the_manifest_is_one_that_sha256sum_reads() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let manifest = String::from_utf8(read(&folder, "run/last/SHA256SUMS")).unwrap();
+    let names: Vec<&str> = manifest.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+    assert_eq!(names, FILES);
+    let mut check = Command::new("sha256sum");
+    check.current_dir(folder.path().join("run/last")).args(["--check", "--strict", "SHA256SUMS"]);
+    match check.output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+        Err(_) => eprintln!("skipped: there is no sha256sum"),
+    }
+}
+
+/// Other programs write none, and nothing is asked of them.
+#[test]
+fn a_directory_without_a_manifest_is_read_and_one_that_does_not_name_a_file_is_not() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let manifest = String::from_utf8(read(&folder, "run/last/SHA256SUMS")).unwrap();
+    let short: String = manifest
+        .lines()
+        .filter(|line| !line.contains("tokenizer.json"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    write(&folder, "run/last/SHA256SUMS", &short);
+    let error = fail(tinygpt(&folder).args(["generate", "--checkpoint", "run"]), 2);
+    assert!(error.contains("tokenizer.json is not named in SHA256SUMS"), "{error}");
+    std::fs::remove_file(folder.path().join("run/last/SHA256SUMS")).unwrap();
+    succeed(tinygpt(&folder).args(["generate", "--checkpoint", "run", "--max-tokens", "3"]));
+}
+
+/// A run that goes on until it is told to stop, and its lines on standard error.
+struct Running {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(folder: &TempDir, flags: &[&str]) -> Running {
+        // Ignored by the shell, SIGXFSZ is ignored by what it becomes: writes past a limit fail as on a
+        // full disk.
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tinygpt")]);
+        Running::of(command.current_dir(folder.path()).args(small_but(flags)))
+    }
+
+    fn of(command: &mut std::process::Command) -> Running {
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = lines_of(process.stderr.take().unwrap());
+        Running { process, lines }
+    }
+
+    /// Waits for a line with `part`.
+    fn line(&self, part: &str) -> String {
+        let began = Instant::now();
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
+            if line.contains(part) {
+                return line;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "no '{part}' yet, but {line}");
+        }
+        panic!("it ended, or said nothing for a minute, without '{part}'");
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill =
+            std::process::Command::new("kill").args(["-s", signal, &self.process.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    fn end(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
+        // Nothing more is read, and that must not matter.
+        drop(self.lines);
+        self.process.wait().unwrap().code()
+    }
+}
+
+fn lines_of(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}
+
+fn wait_for(mut what: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing happened in a minute");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn last_step(folder: &TempDir) -> f64 {
+    let state = std::fs::read(folder.path().join("run/last/trainer.json")).unwrap_or_default();
+    serde_json::from_slice::<Value>(&state).map_or(0.0, |state| number(&state, "step"))
+}
+
+const ENDLESS: [&str; 8] = ["--steps", "1000000", "--eval-every", "0", "--save-every", "20", "--out", "run"];
+
+/// A limit on the size of files fails where a full disk does: in the middle of a file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
+    let folder = folder();
+    let run = Running::start(&folder, &ENDLESS);
+    let limit = |bytes: &str| {
+        let set = std::process::Command::new("prlimit")
+            .args(["--pid", &run.process.id().to_string(), &format!("--fsize={bytes}:unlimited")])
+            .status();
+        set.is_ok_and(|status| status.success())
+    };
+    wait_for(|| exists(&folder, "run/last"));
+    if !limit("4096") {
+        eprintln!("skipped: there is no prlimit to set a limit with");
+        run.end("KILL");
+        return;
+    }
+    let warning = run.line("cannot save the checkpoint run/step-");
+    assert!(warning.contains("training goes on, and the last good checkpoint is run/step-"), "{warning}");
+    // What it names is there, and whole.
+    let last = warning.split("the last good checkpoint is ").nth(1).unwrap().to_string();
+    succeed(tinygpt(&folder).args(["generate", "--max-tokens", "3", "--checkpoint", &last]));
+    let unfinished = std::fs::read_dir(folder.path().join("run")).unwrap().flatten();
+    let names: Vec<_> = unfinished.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let steps = names.iter().filter(|name| name.starts_with("step-"));
+    assert!(steps.clone().all(|name| exists(&folder, &format!("run/{name}/SHA256SUMS"))), "{names:?}");
+
+    let before = last_step(&folder);
+    assert!(limit("unlimited"));
+    wait_for(|| last_step(&folder) > before);
+    assert_eq!(run.end("TERM"), Some(130));
+    let more = (last_step(&folder) + 2.0).to_string();
+    let resumed = succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", &more, "--json"]));
+    assert_eq!(last_line(&resumed)["steps"].to_string(), more);
+    // No line of the log is mixed with another.
+    let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
+    assert!(metrics.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_may_not_be_written_any_more_does_not_end_the_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let permit = |name: &str, mode: u32| {
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    permit("", 0o777);
+    // Permissions do not bind the superuser: then another user runs the program.
+    let is_root = std::fs::write("/proc/self/oom_score_adj", "0").is_ok() && users_id() == "0";
+    let mut command = std::process::Command::new(if is_root { "setpriv" } else { "env" });
+    if is_root {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    command.arg(env!("CARGO_BIN_EXE_tinygpt")).args(small_but(&ENDLESS)).current_dir(folder.path());
+    command.env("TINYGPT_CACHE", folder.path().join("cache"));
+    let mut run = Running::of(&mut command);
+    wait_for(|| exists(&folder, "run/last") || run.process.try_wait().unwrap().is_some());
+    if run.process.try_wait().unwrap().is_some() {
+        eprintln!("skipped: another user cannot run the program here");
+        return;
+    }
+    permit("run", 0o555);
+    let warning = run.line("cannot save the checkpoint run/step-");
+    assert!(warning.contains("Permission denied") && warning.contains("training goes on"), "{warning}");
+    let before = last_step(&folder);
+    permit("run", 0o777);
+    wait_for(|| last_step(&folder) > before);
+    assert_eq!(run.end("TERM"), Some(130));
+}
+
+#[cfg(target_os = "linux")]
+fn users_id() -> String {
+    let output = std::process::Command::new("id").arg("-u").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_string()
+}
+
+/// The last checkpoint is the run's result: without it the run has failed, and says so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_end_cannot_be_saved_fails_and_names_what_there_is() {
+    let folder = folder();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tinygpt")]);
+    command.current_dir(folder.path()).args(small_but(&["--out", "run"]));
+    let error = fail(&mut command, 1);
+    assert!(error.contains("step 12, which is lost; there is no checkpoint yet"), "{error}");
+    assert!(error.contains("cannot save the checkpoint run/step-000012"), "{error}");
+    train(&folder, &["--out", "run"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_asks_for_a_checkpoint_and_the_run_goes_on() {
+    let folder = folder();
+    let run = Running::start(&folder, &["--steps", "1000000", "--eval-every", "0", "--out", "run"]);
+    run.line("tokens/s");
+    assert!(!exists(&folder, "run/last"));
+    run.signal("USR1");
+    let line = run.line("saved run/step-");
+    assert!(line.ends_with("as a signal asked"), "{line}");
+    let step = last_step(&folder);
+    run.signal("USR1");
+    run.line("saved run/step-");
+    assert!(last_step(&folder) > step);
+    assert_eq!(run.end("TERM"), Some(130));
+}
+
+/// Scoring takes many times as long as the steps before it.
+#[cfg(unix)]
+#[test]
+fn signals_are_heard_while_the_validation_text_is_scored() {
+    let folder = folder();
+    write(&folder, "long.txt", &text(80_000));
+    let flags = ["--val-data", "long.txt", "--dim", "64", "--layers", "4", "--out", "run"];
+    let run = Running::start(&folder, &flags);
+    wait_for(|| exists(&folder, "run/last"));
+    run.signal("USR1");
+    run.line("saved run/step-000005 before this evaluation");
+    run.signal("TERM");
+    run.line("error: interrupted while scoring");
+    let mut process = run.process;
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    assert_eq!(last_step(&folder), 5.0);
+    // Nothing was scored yet, and is when the run goes on.
+    let metrics = || String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
+    assert!(!metrics().contains("val_loss"));
+}
