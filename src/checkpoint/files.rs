@@ -1,12 +1,13 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
 use super::config::{config_json, parse_config};
-use super::tensors::{read_tensors, write_tensors};
+use super::import::read_params;
+use super::tensors::write_tensors;
 use crate::data::Tokenizer;
 use crate::files::SAVING;
-use crate::input_error;
-use crate::model::{Gpt, Params, param_specs};
+use crate::model::Gpt;
 use crate::settings::{Ops, Settings};
+use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -101,7 +102,7 @@ fn sync(path: &Path) -> Result<()> {
     Ok(fs::File::open(path)?.sync_all()?)
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let text =
         fs::read_to_string(path).map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
@@ -112,15 +113,29 @@ pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
     let path = directory.join("config.json");
     let config =
         parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
-    let expected: Vec<_> = param_specs(&config).into_iter().map(|spec| (spec.name, spec.shape)).collect();
-    let tensors = read_tensors(&directory.join("model.safetensors"), &expected, device)?;
-    let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
+    let params = read_params(directory, &config, device)?;
     Ok(Gpt::new(config, params, device, ops)?)
 }
 
-/// Reads the tokenizer of a checkpoint directory.
+/// Reads the tokenizer of a checkpoint directory. Where tokenizer_config.json names the token that ends a
+/// text, that is it.
 pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
-    Tokenizer::from_file(&directory.join("tokenizer.json"))
+    let path = directory.join("tokenizer.json");
+    if !path.is_file() && ["vocab.json", "tokenizer.model"].iter().any(|name| directory.join(name).is_file())
+    {
+        bail_input!(
+            "{} is missing; make it of the tokenizer that is there by transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...)",
+            path.display()
+        );
+    }
+    let tokenizer = Tokenizer::from_file(&path)?;
+    let config = directory.join("tokenizer_config.json");
+    let config = if config.is_file() { read_json(&config)? } else { Value::Null };
+    let end = &config["eos_token"];
+    Ok(match end.as_str().or(end["content"].as_str()) {
+        Some(end) => tokenizer.ending_with(end),
+        None => tokenizer,
+    })
 }
 
 /// Reads the training state of a checkpoint directory.
