@@ -6,7 +6,7 @@ use super::tensors::write_tensors;
 use crate::data::Tokenizer;
 use crate::files::SAVING;
 use crate::model::Gpt;
-use crate::settings::{Ops, Settings};
+use crate::settings::{ModelConfig, Ops, Settings};
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
@@ -21,6 +21,9 @@ use std::path::Path;
 #[serde(deny_unknown_fields)]
 pub struct TrainerState {
     pub settings: Settings,
+    /// The checkpoint that the weights came from, as `--init` named it; none where they came from the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
     /// Optimizer updates done.
     pub step: usize,
     /// Optimizer updates planned.
@@ -108,11 +111,15 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
 }
 
+/// Reads what the model of a checkpoint directory is.
+pub fn load_config(directory: &Path) -> Result<ModelConfig> {
+    let path = directory.join("config.json");
+    parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))
+}
+
 /// Reads the model of a checkpoint directory.
 pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
-    let path = directory.join("config.json");
-    let config =
-        parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
+    let config = load_config(directory)?;
     let params = read_params(directory, &config, device)?;
     Ok(Gpt::new(config, params, device, ops)?)
 }

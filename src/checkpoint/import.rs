@@ -59,16 +59,10 @@ pub fn read_params(directory: &Path, config: &ModelConfig, device: &Device) -> R
     Ok(Params::fill(config, |spec| Ok(tensors[&spec.name].clone()))?)
 }
 
-/// The same model with a shorter context.
-///
-/// # Errors
-/// If the context is longer than the model's: it has not learned those positions.
+/// The same model with a context that is no longer than its own.
 pub fn with_context(model: Gpt, context: usize, ops: Ops) -> Result<Gpt> {
     if context == model.config.context {
         return Ok(model);
-    }
-    if context > model.config.context {
-        bail_input!("--context is {context}, but the model knows {} positions", model.config.context);
     }
     let device = model.device().clone();
     let config = ModelConfig { context, ..model.config }.validated()?;

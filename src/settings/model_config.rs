@@ -84,11 +84,9 @@ impl ModelConfig {
             }
             _ => {}
         }
-        for (name, value) in [
-            ("--init-std", self.init_std),
-            ("the norm's epsilon", self.norm_eps),
-            ("rope_theta", self.rope_theta),
-        ] {
+        for (name, value) in
+            [("--init-std", self.init_std), ("--norm-eps", self.norm_eps), ("--rope-theta", self.rope_theta)]
+        {
             if !(value.is_finite() && value > 0.0) {
                 bail_input!("{name} is {value}; it must be a positive number");
             }

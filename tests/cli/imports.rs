@@ -222,3 +222,65 @@ fn a_model_of_the_hub_without_safetensors_is_refused() {
     let climbing = error("hf:me/../../arcee");
     assert!(climbing.contains("no name of a file"), "{climbing}");
 }
+
+/// Fine-tunes a fixture on `text.txt` for a few steps.
+fn tune(folder: &TempDir, init: &Path, flags: &[&str]) -> Value {
+    let mut command = tinygpt(folder);
+    command.args(["train", "--json", "--threads", "1", "--data", "text.txt", "--batch-size", "4"]);
+    command.args(["--out", "run", "--force", "--init"]).arg(init).args(flags);
+    last_line(&succeed(&mut command))
+}
+
+/// With a learning rate of 0 nothing moves: what is saved is what was given, in f32.
+#[test]
+fn fine_tuning_starts_from_the_given_weights_and_tokenizer() {
+    let folder = folder();
+    for name in FIXTURES {
+        tune(&folder, &fixture(name), &["--lr", "0", "--steps", "1"]);
+        let saved = folder.path().join("run/last");
+        let load = |path: &Path| load_model(path, &Device::Cpu, Ops::Plain).unwrap();
+        let (given, kept) = (load(&fixture(name)), load(&saved));
+        assert_eq!(given.config, kept.config, "{name}");
+        for (given, kept) in given.params.vars.iter().zip(&kept.params.vars) {
+            let difference = (given.as_tensor() - kept.as_tensor()).unwrap().abs().unwrap();
+            assert_eq!(difference.sum_all().unwrap().to_scalar::<f32>().unwrap(), 0.0, "{name}");
+        }
+        let text = "the cat 猫.";
+        let ids = |path: &Path| load_tokenizer(path).unwrap().encode(text).unwrap();
+        assert_eq!(ids(&fixture(name)), ids(&saved));
+    }
+}
+
+#[test]
+fn fine_tuning_learns_and_resumes_to_the_same_bits() {
+    let folder = folder();
+    for (name, context) in [("llama-bf16-gqa-sharded", "16"), ("gpt2-without-prefix", "16")] {
+        let flags = ["--lr", "1e-2", "--context", context, "--eval-every", "20", "--keep", "9"];
+        let once = tune(&folder, &fixture(name), &[&flags[..], &["--steps", "40"]].concat());
+        assert!(number(&once, "val_loss") < 4.0, "{once}");
+        let whole = read(&folder, "run/last/model.safetensors");
+        let last = folder.path().join("run/last");
+        fs::remove_file(&last).unwrap();
+        fs::write(&last, "step-000020").unwrap();
+        succeed(tinygpt(&folder).args(["train", "--resume", "run"]));
+        assert!(read(&folder, "run/last/model.safetensors") == whole, "{name}");
+    }
+}
+
+#[test]
+fn flags_that_the_initial_checkpoint_decides_are_refused() {
+    let folder = folder();
+    let error = |flags: &[&str]| {
+        let mut command = tinygpt(&folder);
+        fail(command.args(["train", "--data", "text.txt", "--init"]).arg(fixture("arcee-gqa")).args(flags), 2)
+    };
+    for flags in [["--dim", "16"], ["--act", "relu"], ["--tokenizer", "char"], ["--init-std", "1"]] {
+        let error = error(&flags);
+        assert!(error.contains(flags[0]) && error.contains("--init"), "{error}");
+    }
+    let long = error(&["--context", "64"]);
+    assert!(long.contains("--context is 64") && long.contains("32 positions"), "{long}");
+    let both = error(&["--model", "default"]);
+    assert!(both.contains("--model"), "{both}");
+    assert!(!exists(&folder, "runs"), "a run was left behind");
+}
