@@ -95,22 +95,26 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
         Value::Null => Ok(default),
         value => value.as_f64().with_context(|| format!("'{key}' is no number")),
     };
-    let model_type = text("model_type")?;
-    let (backbone, gated) = match model_type {
-        "llama" => (Backbone::Llama, Some(true)),
-        "arcee" => (Backbone::Llama, Some(false)),
-        "gpt2" => (Backbone::Gpt2, Some(false)),
+    // What transformers takes where config.json is silent: activation and epsilon of the norm.
+    let (backbone, gated, usual_act, usual_eps) = match text("model_type")? {
+        "llama" => (Backbone::Llama, Some(true), Some("silu"), 1e-6),
+        "arcee" => (Backbone::Llama, Some(false), Some("relu2"), 1e-5),
+        "gpt2" => (Backbone::Gpt2, Some(false), Some("gelu_new"), 1e-5),
         "tinygpt" => match text("backbone")? {
-            "llama" => (Backbone::Llama, None),
-            "gpt2" => (Backbone::Gpt2, None),
+            "llama" => (Backbone::Llama, None, None, 1e-5),
+            "gpt2" => (Backbone::Gpt2, None, None, 1e-5),
             other => bail_input!("'backbone' is {other}; known: llama, gpt2"),
         },
         other => bail_input!("'model_type' is {other}; known: llama, arcee, gpt2, tinygpt"),
     };
     refuse_other_arithmetic(json)?;
-    let act: Activation = match backbone {
-        Backbone::Llama => text("hidden_act")?.parse()?,
-        Backbone::Gpt2 => text("activation_function")?.parse()?,
+    let act_key = match backbone {
+        Backbone::Llama => "hidden_act",
+        Backbone::Gpt2 => "activation_function",
+    };
+    let act: Activation = match usual_act.filter(|_| json[act_key].is_null()) {
+        Some(usual) => usual.parse()?,
+        None => text(act_key)?.parse()?,
     };
     let act = Activation { gated: gated.unwrap_or(act.gated), ..act };
     let tied = json["tie_word_embeddings"].as_bool();
@@ -139,10 +143,8 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
                 vocab_size: size("vocab_size")?,
                 tied: tied.unwrap_or(false),
                 init_std: number("initializer_range", 0.02)?,
-                norm_eps: number("rms_norm_eps", 1e-6)?,
-                rope_theta: json["rope_parameters"]["rope_theta"]
-                    .as_f64()
-                    .unwrap_or(number("rope_theta", 10_000.0)?),
+                norm_eps: number("rms_norm_eps", usual_eps)?,
+                rope_theta: rope_theta(json)?,
             }
         }
         Backbone::Gpt2 => {
@@ -159,7 +161,7 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
                 vocab_size: size("vocab_size")?,
                 tied: tied.unwrap_or(true),
                 init_std: number("initializer_range", 0.02)?,
-                norm_eps: number("layer_norm_epsilon", 1e-5)?,
+                norm_eps: number("layer_norm_epsilon", usual_eps)?,
                 rope_theta: 10_000.0,
             }
         }
@@ -169,7 +171,13 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
 
 /// Values that change the arithmetic are refused, never ignored.
 fn refuse_other_arithmetic(json: &Value) -> Result<()> {
-    for key in ["attention_bias", "mlp_bias", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn"] {
+    for key in [
+        "attention_bias",
+        "mlp_bias",
+        "scale_attn_by_inverse_layer_idx",
+        "reorder_and_upcast_attn",
+        "add_cross_attention",
+    ] {
         if json[key].as_bool() == Some(true) {
             bail_input!("'{key}' is true; that is not supported");
         }
@@ -177,16 +185,46 @@ fn refuse_other_arithmetic(json: &Value) -> Result<()> {
     if json["scale_attn_weights"].as_bool() == Some(false) {
         bail_input!("'scale_attn_weights' is false; that is not supported");
     }
-    for key in ["rope_scaling", "sliding_window"] {
+    for key in ["sliding_window", "quantization_config"] {
         if !json[key].is_null() {
             bail_input!("'{key}' is set; that is not supported");
         }
     }
-    if json["rope_parameters"]["partial_rotary_factor"].as_f64().is_some_and(|factor| factor != 1.0) {
+    let kinds = json["layer_types"].as_array();
+    if kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind != "full_attention")) {
+        bail_input!("'layer_types' has other layers than full_attention; that is not supported");
+    }
+    Ok(())
+}
+
+/// The base of the rotary frequencies, from the keys of transformers 5 (`rope_parameters`) or of those before
+/// it (`rope_theta`, `rope_scaling`).
+fn rope_theta(json: &Value) -> Result<f64> {
+    let mut theta = &json["rope_theta"];
+    for key in ["rope_scaling", "rope_parameters"] {
+        let Some(parameters) = json[key].as_object() else {
+            if !json[key].is_null() {
+                bail_input!("'{key}' is {}; that is not supported", json[key]);
+            }
+            continue;
+        };
+        for (name, value) in parameters {
+            match (name.as_str(), value) {
+                ("rope_type" | "type", Value::String(kind)) if kind == "default" => {}
+                ("rope_theta", value) => theta = value,
+                ("partial_rotary_factor", value) if value.as_f64() == Some(1.0) => {}
+                (_, Value::Null) => {}
+                _ => {
+                    bail_input!("'{key}' has {name} = {value}; only unscaled rotary positions are supported")
+                }
+            }
+        }
+    }
+    if json["partial_rotary_factor"].as_f64().is_some_and(|factor| factor != 1.0) {
         bail_input!("'partial_rotary_factor' is not 1; that is not supported");
     }
-    match json["rope_parameters"]["rope_type"].as_str() {
-        None | Some("default") => Ok(()),
-        Some(other) => bail_input!("'rope_type' is {other}; known: default"),
+    match theta {
+        Value::Null => Ok(10_000.0),
+        value => value.as_f64().with_context(|| format!("'rope_theta' is {value}, no number")),
     }
 }

@@ -1,13 +1,14 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
 use super::config::{config_json, parse_config};
+use super::import::{read_params, weight_files};
 use super::manifest;
 use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
 use crate::files::{SAVING, read_text, sync};
-use crate::input_error;
-use crate::model::{Gpt, Params, param_specs};
-use crate::settings::{Ops, Settings};
+use crate::model::Gpt;
+use crate::settings::{ModelConfig, Ops, Settings};
+use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ use std::path::Path;
 #[serde(deny_unknown_fields)]
 pub struct TrainerState {
     pub settings: Settings,
+    /// The checkpoint that the weights came from, as `--init` named it; none where they came from the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
     /// Optimizer updates done.
     pub step: usize,
     /// Optimizer updates planned.
@@ -96,27 +100,47 @@ fn write_json(directory: &Path, name: &str, value: &Value) -> Result<()> {
 /// Bytes that a `config.json` or a `trainer.json` may have.
 const LARGEST_JSON: u64 = 1 << 20;
 
-fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let text = read_text(path, LARGEST_JSON)?;
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
 }
 
+/// Reads what the model of a checkpoint directory is.
+pub fn load_config(directory: &Path) -> Result<ModelConfig> {
+    manifest::verify(directory, &["config.json"])?;
+    let path = directory.join("config.json");
+    parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))
+}
+
 /// Reads the model of a checkpoint directory.
 pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
-    manifest::verify(directory, &["config.json", "model.safetensors"])?;
-    let path = directory.join("config.json");
-    let config =
-        parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))?;
-    let expected: Vec<_> = param_specs(&config).into_iter().map(|spec| (spec.name, spec.shape)).collect();
-    let tensors = read_tensors(&directory.join("model.safetensors"), &expected, device)?;
-    let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
+    let config = load_config(directory)?;
+    let weights = weight_files(directory)?;
+    manifest::verify(directory, &weights)?;
+    let params = read_params(directory, &weights, &config, device)?;
     Ok(Gpt::new(config, params, device, ops)?)
 }
 
-/// Reads the tokenizer of a checkpoint directory.
+/// Reads the tokenizer of a checkpoint directory. Where tokenizer_config.json names the token that ends a
+/// text, that is it.
 pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
+    let path = directory.join("tokenizer.json");
+    if !path.is_file() && ["vocab.json", "tokenizer.model"].iter().any(|name| directory.join(name).is_file())
+    {
+        bail_input!(
+            "{} is missing; make it of the tokenizer that is there by transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...)",
+            path.display()
+        );
+    }
     manifest::verify(directory, &["tokenizer.json"])?;
-    Tokenizer::from_file(&directory.join("tokenizer.json"))
+    let tokenizer = Tokenizer::from_file(&path)?;
+    let config = directory.join("tokenizer_config.json");
+    let config = if config.is_file() { read_json(&config)? } else { Value::Null };
+    let end = &config["eos_token"];
+    Ok(match end.as_str().or(end["content"].as_str()) {
+        Some(end) => tokenizer.ending_with(end),
+        None => tokenizer,
+    })
 }
 
 /// Reads the training state of a checkpoint directory.

@@ -37,19 +37,19 @@ pub fn write(directory: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If a file is not the one that was saved; says which, and from which checkpoint the run can go on.
-pub fn verify(directory: &Path, files: &[&str]) -> Result<()> {
+pub fn verify(directory: &Path, files: &[impl AsRef<str>]) -> Result<()> {
     let manifest = directory.join(MANIFEST);
     if !manifest.exists() {
         return Ok(());
     }
     let text = read_text(&manifest, LARGEST)?;
-    for name in files {
+    for name in files.iter().map(AsRef::as_ref) {
         let path = directory.join(name);
         let wrong = |what: &str| input_error!("{} {what}{}", path.display(), advice(directory));
         // A star before the name is how sha256sum says that it read bytes.
         let of = |line: &'_ str| {
             let (digest, rest) = line.split_once(' ')?;
-            (rest.strip_prefix([' ', '*'])? == *name).then(|| digest.to_ascii_lowercase())
+            (rest.strip_prefix([' ', '*'])? == name).then(|| digest.to_ascii_lowercase())
         };
         let Some(saved) = text.lines().find_map(of) else {
             return Err(wrong(&format!("is not named in {MANIFEST} beside it")));

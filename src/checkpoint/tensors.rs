@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A tensor on the CPU that is turned into bytes when it is written, and not before: a file of all of
 /// them in memory would double what training needs.
@@ -64,35 +64,63 @@ pub fn read_tensors(
     expected: &[(String, Vec<usize>)],
     device: &Device,
 ) -> Result<HashMap<String, Tensor>> {
-    let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| input_error!("{shown} is no whole safetensors file: {error}"))?;
+    read_files(&[path.to_path_buf()], expected, &|name| Some(name.to_string()), device)
+}
+
+/// The same from several files that together hold the tensors, in any format of floating-point numbers, as f32.
+/// `canonical` gives the name under which a tensor of a file is expected, or none if it is to be passed over.
+///
+/// # Errors
+/// As [`read_tensors`].
+pub fn read_files(
+    paths: &[PathBuf],
+    expected: &[(String, Vec<usize>)],
+    canonical: &dyn Fn(&str) -> Option<String>,
+    device: &Device,
+) -> Result<HashMap<String, Tensor>> {
     let known: BTreeMap<&str, &[usize]> =
         expected.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
-    if let Some(extra) = file.names().into_iter().find(|name| !known.contains_key(name)) {
-        bail_input!("{shown} holds the tensor {extra}, which the model in config.json does not have");
-    }
     let mut tensors = HashMap::new();
-    for (name, shape) in known {
-        let Ok(view) = file.tensor(name) else {
-            bail_input!("{shown} lacks the tensor {name}, which the model in config.json has");
-        };
-        if view.shape() != shape {
-            bail_input!(
-                "in {shown} the tensor {name} is {:?}; the model in config.json needs {shape:?}",
-                view.shape()
-            );
+    for path in paths {
+        let shown = path.display();
+        let bytes = std::fs::read(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|error| input_error!("{shown} is no whole safetensors file: {error}"))?;
+        for (name, view) in file.iter() {
+            let Some(canonical) = canonical(name) else { continue };
+            let Some(&shape) = known.get(canonical.as_str()) else {
+                bail_input!("{shown} holds the tensor {name}, which the model in config.json does not have");
+            };
+            if view.shape() != shape {
+                bail_input!(
+                    "in {shown} the tensor {name} is {:?}; the model in config.json needs {shape:?}",
+                    view.shape()
+                );
+            }
+            let Some(dtype) = float(view.dtype()) else {
+                bail_input!("in {shown} the tensor {name} is {:?}; known: F64, F32, F16, BF16", view.dtype());
+            };
+            let tensor = Tensor::from_raw_buffer(view.data(), dtype, shape, &Device::Cpu)?;
+            let tensor = tensor.to_dtype(DType::F32)?.to_device(device)?;
+            if tensors.insert(canonical, tensor).is_some() {
+                bail_input!("{shown} holds the tensor {name} a second time");
+            }
         }
-        if view.dtype() != Dtype::F32 {
-            bail_input!("in {shown} the tensor {name} is {:?}; only F32 is read", view.dtype());
-        }
-        let values: Vec<f32> = view
-            .data()
-            .chunks_exact(4)
-            .map(|raw| f32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]))
-            .collect();
-        tensors.insert(name.to_string(), Tensor::from_vec(values, shape, device)?);
+    }
+    if let Some(missing) = known.keys().find(|name| !tensors.contains_key(**name)) {
+        let shown = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        bail_input!("{shown} lacks the tensor {missing}, which the model in config.json has");
     }
     Ok(tensors)
+}
+
+/// candle's name of a number format that tensors may come in.
+fn float(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F64 => Some(DType::F64),
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        _ => None,
+    }
 }

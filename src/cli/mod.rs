@@ -9,6 +9,7 @@ mod data;
 mod eval;
 mod generate;
 mod inspect;
+mod origin;
 mod progress;
 mod report;
 mod runs;

@@ -1,5 +1,6 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
+use super::origin::Origin;
 use super::progress::{Progress, show_plan};
 use super::text::{scaled, shell_word};
 use crate::bail_input;
@@ -22,13 +23,17 @@ pub struct TrainArgs {
     /// Preset to start from: default, shakespeare-char, small-10m, stories260k, gpt2, or a .toml file
     #[arg(long, value_name = "NAME|FILE", help_heading = "Model")]
     model: Option<String>,
+    /// Fine-tune this checkpoint: a directory of this program or of transformers, or hf:OWNER/NAME[@REVISION].
+    /// The model's shape and the tokenizer are its own; --context may be shorter [--lr: 1e-4]
+    #[arg(long, value_name = "DIR|hf:REPO", conflicts_with = "model", help_heading = "Model")]
+    init: Option<String>,
     #[command(flatten)]
     settings: Settings,
     /// Directory of the run [default: runs/<act>]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     out: Option<PathBuf>,
     /// Go on with the run in this directory, with its own settings
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "model", "force"], help_heading = "Run")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "model", "init", "force"], help_heading = "Run")]
     resume: Option<PathBuf>,
     /// Replace a run that is in the way
     #[arg(long, help_heading = "Run")]
@@ -65,22 +70,36 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 }
 
 fn start(args: &TrainArgs) -> Result<()> {
-    let preset = Settings::preset(args.model.as_deref().unwrap_or("default"))?;
+    let origin = args.init.as_deref().map(|name| Origin::open(name, &args.settings)).transpose()?;
+    let preset = match &origin {
+        Some(origin) => origin.settings.over(&Settings::fine_tuning()?),
+        None => Settings::preset(args.model.as_deref().unwrap_or("default"))?,
+    };
     let recipe = Recipe::new(args.settings.over(&preset))?;
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
-    let dataset = Dataset::load(&recipe)?;
+    let dataset = match &origin {
+        Some(origin) => Dataset::load_with(&recipe, origin.tokenizer()?)?,
+        None => Dataset::load(&recipe)?,
+    };
     show_notes(&dataset);
     check_memory(&recipe, &dataset)?;
+    // Read before there is a run: what cannot be read leaves none behind.
+    let given =
+        origin.as_ref().map(|origin| origin.model(recipe.context(), &device, recipe.ops)).transpose()?;
+    let session = |run| match given {
+        Some(model) => Session::start_from(&recipe, &dataset, run, model, args.init.clone()),
+        None => Session::start(&recipe, &dataset, run, &device),
+    };
     if args.dry_run {
         let nowhere = tempfile::tempdir()?;
         let run = RunDir::create(nowhere.path(), false)?;
-        show_plan(&Session::start(&recipe, &dataset, run, &device)?.plan()?);
+        show_plan(&session(run)?.plan()?);
         return Ok(());
     }
     let out = args.out.clone().unwrap_or_else(|| RunDir::free_name(&recipe.act().name().replace(':', "-")));
     let run = RunDir::create(&out, args.force)?;
-    finish(args, Session::start(&recipe, &dataset, run.clone(), &device)?, &dataset, &run)
+    finish(args, session(run.clone())?, &dataset, &run)
 }
 
 fn resume(args: &TrainArgs, path: &Path) -> Result<()> {

@@ -59,24 +59,53 @@ impl HubFile {
     }
 }
 
-/// `tokenizer.json` of a model repository `owner/name[@revision]`.
-pub fn download_tokenizer(repo: &str) -> Result<PathBuf> {
-    let (name, revision) = repo.split_once('@').unwrap_or((repo, "main"));
-    check_name(name)?;
-    check_name(revision)?;
-    download(RepoType::Model, name, revision, "tokenizer.json")
+/// A model repository: `owner/name[@revision]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubModel {
+    repo: String,
+    revision: String,
 }
 
-/// Fetches a file of a repository. Honours HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE.
+impl FromStr for HubModel {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (repo, revision) = text.split_once('@').unwrap_or((text, "main"));
+        check_name(repo)?;
+        check_name(revision)?;
+        Ok(HubModel { repo: repo.to_string(), revision: revision.to_string() })
+    }
+}
+
+impl HubModel {
+    /// A file of it on this machine, downloaded if the cache does not hold it.
+    pub fn file(&self, name: &str) -> Result<PathBuf> {
+        check_name(name)?;
+        download(RepoType::Model, &self.repo, &self.revision, name)
+    }
+
+    /// The same of a file that need not be there.
+    pub fn file_if_there(&self, name: &str) -> Result<Option<PathBuf>> {
+        check_name(name)?;
+        Ok(look_up(RepoType::Model, &self.repo, &self.revision, name)?.ok())
+    }
+}
+
 fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<PathBuf> {
+    look_up(kind, repo, revision, file)?.map_err(|why| input_error!("{why}"))
+}
+
+/// Fetches a file of a repository, or says why it is not there to be had. Honours HF_ENDPOINT, HF_HOME,
+/// HF_TOKEN and HF_HUB_OFFLINE.
+fn look_up(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<Result<PathBuf, String>> {
     let shown = format!("{repo}/{file}@{revision}");
     let cache = Cache::from_env();
     let repository = Repo::with_revision(repo.to_string(), kind, revision.to_string());
     if let Some(path) = cache.repo(repository.clone()).get(file) {
-        return Ok(path);
+        return Ok(Ok(path));
     }
     if std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| !["", "0"].contains(&value.as_str())) {
-        bail_input!("{shown} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it");
+        return Ok(Err(format!("{shown} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it")));
     }
     let failed = |error: ApiError| input_error!("cannot fetch {shown}: {}", explain(&error));
     let api = ApiBuilder::from_env()
@@ -86,7 +115,10 @@ fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<Pa
         .map_err(failed)?;
     let remote = api.repo(repository);
     // What the server says becomes part of a path below: it must not climb out of the cache.
-    let metadata = api.metadata(&remote.url(file)).map_err(failed)?;
+    let metadata = match api.metadata(&remote.url(file)).map_err(failed) {
+        Err(error) if error.to_string().contains(ABSENT) => return Ok(Err(error.to_string())),
+        metadata => metadata?,
+    };
     for part in [metadata.commit_hash(), metadata.etag()] {
         if part.is_empty() || !part.chars().all(|c| c.is_ascii_alphanumeric() || "-_\"".contains(c)) {
             bail_input!("cannot fetch {shown}: the server names it '{part}', which is no file name");
@@ -101,8 +133,11 @@ fn download(kind: RepoType, repo: &str, revision: &str, file: &str) -> Result<Pa
     if !path.starts_with(cache.path()) {
         bail_input!("cannot fetch {shown}: the server put it outside the cache");
     }
-    Ok(path)
+    Ok(Ok(path))
 }
+
+/// How the hub answers where it has no such file.
+const ABSENT: &str = "(HTTP 404)";
 
 /// Shows a download, each attempt from where it begins.
 struct Download(ProgressBar);

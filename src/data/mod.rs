@@ -15,6 +15,7 @@ mod tokens;
 pub use batches::{Batch, Batches};
 pub use corpus::{Corpus, Part};
 pub use dataset::Dataset;
+pub use hub::HubModel;
 pub use source::Source;
 pub use tales::{Grammar, Language, Question, Tales, Written, questions};
 pub use tokenizer::{Tokenizer, check_ids};

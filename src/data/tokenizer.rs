@@ -1,9 +1,10 @@
 //! Tokenizers: always a Hugging Face `tokenizer.json`, so that a checkpoint carries its own.
 
+use super::cache;
 use super::corpus::Part;
+use super::hub::HubModel;
 use super::pieces::pieces;
 use super::tokens::IN_MEMORY;
-use super::{cache, hub};
 use crate::files::{read_text, replace};
 use crate::settings::TokenizerKind;
 use crate::{bail_input, home, input_error};
@@ -33,6 +34,8 @@ const TRIAL: usize = 64 << 10;
 /// Text to token ids and back.
 pub struct Tokenizer {
     inner: HfTokenizer,
+    /// The token that ends a text, where it is not the first that is there of the known ones.
+    end: Option<String>,
     /// Whether pieces of a text encode to the same ids as the whole; tried on the first long text.
     cuttable: OnceLock<bool>,
 }
@@ -44,7 +47,9 @@ impl Tokenizer {
             TokenizerKind::Char => made(kind, text, || Ok(character_tokenizer(text.text()).to_string())),
             TokenizerKind::Bpe(size) => made(kind, text, || byte_pair_tokenizer(text, *size)),
             TokenizerKind::File(path) => Tokenizer::from_file(&home::expand(path)),
-            TokenizerKind::Hub(repo) => Tokenizer::from_file(&hub::download_tokenizer(repo)?),
+            TokenizerKind::Hub(repo) => {
+                Tokenizer::from_file(&repo.parse::<HubModel>()?.file("tokenizer.json")?)
+            }
         }
     }
 
@@ -52,7 +57,7 @@ impl Tokenizer {
         let mut inner: HfTokenizer = text.parse().map_err(|error| anyhow!("not a tokenizer: {error}"))?;
         // Text that spells a special token is text: it must come back as it went in.
         inner.set_encode_special_tokens(true);
-        Ok(Tokenizer { inner, cuttable: OnceLock::new() })
+        Ok(Tokenizer { inner, end: None, cuttable: OnceLock::new() })
     }
 
     /// Reads a `tokenizer.json`.
@@ -71,10 +76,21 @@ impl Tokenizer {
         self.inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1)
     }
 
-    /// The token between documents, and its text.
-    pub fn end_of_text(&self) -> Option<(u32, &'static str)> {
-        let names = std::iter::once(END_OF_TEXT).chain(OTHER_ENDS);
+    /// The token between documents, which also ends what a model writes, and its text.
+    pub fn end_of_text(&self) -> Option<(u32, &str)> {
+        let names = self.end.as_deref().into_iter().chain([END_OF_TEXT]).chain(OTHER_ENDS);
         names.into_iter().find_map(|name| Some((self.inner.token_to_id(name)?, name)))
+    }
+
+    /// The same tokenizer, whose texts end with the token `name`.
+    pub fn ending_with(self, name: &str) -> Tokenizer {
+        let known = self.end_of_text().is_some_and(|(_, usual)| usual == name);
+        Tokenizer { end: (!known).then(|| name.to_string()), ..self }
+    }
+
+    /// What tells this tokenizer from others.
+    pub fn identity(&self) -> Result<String> {
+        Ok(self.to_json()? + self.end.as_deref().unwrap_or_default())
     }
 
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {

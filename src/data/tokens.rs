@@ -43,8 +43,8 @@ impl Tokens {
     /// The encoding of a text, documents separated by the end-of-text token.
     pub fn encode(part: &Part, tokenizer: &Tokenizer) -> Result<Tokens> {
         let ends: Vec<u8> = part.documents().flat_map(|document| document.len().to_le_bytes()).collect();
-        let json = tokenizer.to_json()?;
-        let fingerprint = cache::name(&[b"tokens 1", part.text().as_bytes(), &ends, json.as_bytes()]);
+        let identity = tokenizer.identity()?;
+        let fingerprint = cache::name(&[b"tokens 1", part.text().as_bytes(), &ends, identity.as_bytes()]);
         if part.text().len() <= IN_MEMORY {
             let mut ids = Vec::new();
             tokenizer.encode_documents(part, |_, some| {

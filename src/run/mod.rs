@@ -14,6 +14,7 @@ mod tensorboard;
 
 pub use tensorboard::TensorBoard;
 
+use crate::checkpoint::{fetch_model, refuse_file};
 use crate::failure::Failure;
 use crate::files::{SAVING, read_text, replace, sync};
 use crate::{bail_input, input_error};
@@ -302,10 +303,17 @@ fn is_own(name: &str) -> bool {
     fixed.contains(&name) || begins.iter().any(|begin| name.starts_with(begin)) || step_of(name).is_some()
 }
 
-/// The checkpoint directory that a user means: a checkpoint, or a run, whose best or last it is.
+/// The checkpoint that a user means: a directory that is one, a run, whose best or last it is, or
+/// `hf:OWNER/NAME[@REVISION]` of a model on the hub.
 pub fn find_checkpoint(path: &Path) -> Result<PathBuf> {
+    if let Some(name) = path.to_str().and_then(|path| path.strip_prefix("hf:")) {
+        return fetch_model(name);
+    }
     if path.join("config.json").is_file() {
         return Ok(path.to_path_buf());
+    }
+    if path.is_file() {
+        return Err(refuse_file(path));
     }
     if !path.is_dir() {
         bail_input!("there is no checkpoint {}: no such directory", path.display());

@@ -73,6 +73,14 @@ pub struct Settings {
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untie: Option<bool>,
+    /// What the norms add to a mean square before its root [default: 1e-5]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "EPS", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm_eps: Option<f64>,
+    /// Base of the rotary frequencies (llama only) [default: 10000]
+    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "BASE", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rope_theta: Option<f64>,
     /// Standard deviation of the initial weights [default: sqrt(2 / (5 dim))]
     #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "STD", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +212,25 @@ impl Settings {
             merged.remove("steps");
         }
         serde_json::from_value(merged.into()).expect("settings survive a round trip through JSON")
+    }
+
+    /// What says that a model is `config`.
+    pub fn of_model(config: &ModelConfig) -> Settings {
+        Settings {
+            backbone: Some(config.backbone),
+            act: Some(config.act),
+            layers: Some(config.layers),
+            heads: Some(config.heads),
+            kv_heads: Some(config.kv_heads),
+            dim: Some(config.dim),
+            ffn_dim: Some(config.ffn_dim),
+            context: Some(config.context),
+            untie: Some(!config.tied),
+            norm_eps: Some(config.norm_eps),
+            rope_theta: Some(config.rope_theta),
+            init_std: Some(config.init_std),
+            ..Settings::default()
+        }
     }
 
     /// The values that are said, by the name of their flag.

@@ -23,7 +23,7 @@ const LARGEST_VOCABULARY: usize = 1 << 24;
 /// No tensor of a checkpoint shows how long the context is, and these grow with it: the angles of rotary
 /// positions (context x head size), and the keys and values of one sequence in all layers.
 const MOST_ANGLES: usize = 1 << 28;
-const MOST_KEYS_AND_VALUES: usize = 1 << 32;
+const MOST_KEYS_AND_VALUES: usize = 1 << 34;
 
 /// Everything that determines a model's parameters and arithmetic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -99,11 +99,9 @@ impl ModelConfig {
                 self.head_dim()
             );
         }
-        for (name, value) in [
-            ("--init-std", self.init_std),
-            ("the norm's epsilon", self.norm_eps),
-            ("rope_theta", self.rope_theta),
-        ] {
+        for (name, value) in
+            [("--init-std", self.init_std), ("--norm-eps", self.norm_eps), ("--rope-theta", self.rope_theta)]
+        {
             if !(value.is_finite() && value > 0.0) {
                 bail_input!("{name} is {value}; it must be a positive number");
             }

@@ -23,6 +23,12 @@ macro_rules! presets {
 }
 presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2", "gpt3-175b");
 
+/// Not by name, since it has no model: what training goes on with where the weights are there already.
+const FINE_TUNE: Preset = Preset {
+    name: "fine-tune",
+    text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/fine-tune.toml")),
+};
+
 impl Preset {
     pub fn settings(&self) -> Result<Settings> {
         parse(self.text, self.name)
@@ -30,6 +36,11 @@ impl Preset {
 }
 
 impl Settings {
+    /// The settings that `--init` starts from, completed by the preset `default`.
+    pub fn fine_tuning() -> Result<Settings> {
+        Ok(FINE_TUNE.settings()?.over(&PRESETS[0].settings()?))
+    }
+
     /// The settings of `--model NAME|FILE`, completed by the preset `default`.
     pub fn preset(name: &str) -> Result<Settings> {
         let default = PRESETS[0].settings()?;

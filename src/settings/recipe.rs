@@ -196,8 +196,8 @@ impl Recipe {
             // Pre-activations of unit-scale inputs then have the same spread at every width, and
             // the usual 0.02 at width 1000. See docs/decisions.md.
             init_std: settings.init_std.unwrap_or_else(|| (2.0 / (5.0 * dim as f64)).sqrt()),
-            norm_eps: 1e-5,
-            rope_theta: 10_000.0,
+            norm_eps: settings.norm_eps.unwrap_or(1e-5),
+            rope_theta: settings.rope_theta.unwrap_or(10_000.0),
         };
         let lr = required!(settings.lr);
         let training = Training {

@@ -54,10 +54,22 @@ impl<'a> Session<'a> {
         let training = &recipe.training;
         let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
         let model = Gpt::new(config, params, device, recipe.ops)?;
+        Session::start_from(recipe, dataset, run, model, None)
+    }
+
+    /// A run at its beginning, with the weights of a model that `init` names, or fresh ones.
+    pub fn start_from(
+        recipe: &'a Recipe,
+        dataset: &'a Dataset,
+        run: RunDir,
+        model: Gpt,
+        init: Option<String>,
+    ) -> Result<Session<'a>> {
         let steps = steps(recipe, dataset)?;
         let state = TrainerState {
             // Resuming must not depend on how the text's length translates into steps.
             settings: Settings { steps: Some(steps), ..Settings::default() }.over(recipe.settings()),
+            init,
             step: 0,
             steps,
             tokens: 0,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 /// What the server does with a request.
 #[derive(Clone, Copy, PartialEq)]
-enum Behaviour {
+pub enum Behaviour {
     Serve,
     /// Answers with a redirect to another path first, as the hub does for large files.
     Redirect,
@@ -17,9 +17,9 @@ enum Behaviour {
     Climb,
 }
 
-struct Hub {
-    address: String,
-    requests: Arc<Mutex<Vec<String>>>,
+pub struct Hub {
+    pub address: String,
+    pub requests: Arc<Mutex<Vec<String>>>,
 }
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -29,22 +29,32 @@ fn serve(behaviour: Behaviour, body: &str) -> Hub {
     serve_file(behaviour, "train.txt", body)
 }
 
-/// Serves `body` as `file` of every repository; `me/secret` needs the token `hf_sesame`.
-fn serve_file(behaviour: Behaviour, file: &'static str, body: &str) -> Hub {
+/// Serves `body` as `file` of every repository.
+fn serve_file(behaviour: Behaviour, file: &str, body: &str) -> Hub {
+    serve_files(behaviour, vec![(file.to_string(), body.as_bytes().to_vec())])
+}
+
+/// Serves files by their name as those of every repository; `me/secret` needs the token `hf_sesame`.
+pub fn serve_files(behaviour: Behaviour, files: Vec<(String, Vec<u8>)>) -> Hub {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let (seen, body) = (Arc::clone(&requests), body.as_bytes().to_vec());
+    let (seen, files) = (Arc::clone(&requests), Arc::new(files));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (seen, body) = (Arc::clone(&seen), body.clone());
-            std::thread::spawn(move || answer(&stream, behaviour, file, &body, &seen));
+            let (seen, files) = (Arc::clone(&seen), Arc::clone(&files));
+            std::thread::spawn(move || answer(&stream, behaviour, &files, &seen));
         }
     });
     Hub { address, requests }
 }
 
-fn answer(mut stream: &TcpStream, behaviour: Behaviour, file: &str, body: &[u8], seen: &Mutex<Vec<String>>) {
+fn answer(
+    mut stream: &TcpStream,
+    behaviour: Behaviour,
+    files: &[(String, Vec<u8>)],
+    seen: &Mutex<Vec<String>>,
+) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -62,19 +72,25 @@ fn answer(mut stream: &TcpStream, behaviour: Behaviour, file: &str, body: &[u8],
             seen.len()
         };
         let commit = if behaviour == Behaviour::Climb { "../../../../evil" } else { COMMIT };
+        let path = first.split_whitespace().nth(1).unwrap_or_default();
+        // Names the contents: files with one tag are one file in the cache.
+        let tag = path.rsplit('/').next().unwrap_or_default().replace('.', "-");
         let mut respond = |status: &str, extra: &str, body: &[u8]| {
             let head = format!(
-                "HTTP/1.1 {status}\r\nX-Repo-Commit: {commit}\r\nETag: \"e7a9\"\r\n{extra}Content-Length: {}\r\n\r\n",
+                "HTTP/1.1 {status}\r\nX-Repo-Commit: {commit}\r\nETag: \"{tag}\"\r\n{extra}Content-Length: {}\r\n\r\n",
                 body.len()
             );
             let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
         };
-        let path = first.split_whitespace().nth(1).unwrap_or_default();
         if path.contains("secret") && header("authorization").as_deref() != Some("Bearer hf_sesame") {
             respond("401 Unauthorized", "", b"");
-        } else if !path.ends_with(file) {
+            continue;
+        }
+        let Some((_, body)) = files.iter().find(|(file, _)| path.ends_with(&format!("/{file}"))) else {
             respond("404 Not Found", "", b"");
-        } else if behaviour == Behaviour::Redirect && !path.starts_with("/moved") {
+            continue;
+        };
+        if behaviour == Behaviour::Redirect && !path.starts_with("/moved") {
             respond("302 Found", &format!("Location: /moved{path}\r\n"), b"");
         } else {
             let (start, end) = header("range").map_or((0, body.len()), |range| {

@@ -9,6 +9,7 @@ mod eval;
 mod following;
 mod generate;
 mod hub;
+mod imports;
 mod inspect;
 mod japanese;
 mod manners;
