@@ -10,6 +10,7 @@ mod following;
 mod generate;
 mod hub;
 mod inspect;
+mod inspect_pages;
 mod japanese;
 mod manners;
 mod report;
