@@ -1,6 +1,6 @@
-"""Checks a comparison's report in Chromium: that it looks after itself, and that its controls work.
+"""Checks a page in Chromium: that it looks after itself, and, of a comparison's report, that its controls work.
 
-    python scripts/check_report.py REPORT.html
+    python scripts/check_report.py PAGE.html
 
 Exit code 77 and a line that says why where there is no browser to drive.
 """
@@ -55,10 +55,41 @@ def check_nothing_foreign():
         raise AssertionError("the page opened an alert")
     except NoAlertPresentException:
         pass
-    assert len(all_of("script")) == 2, "scripts in the text"
+    assert len(all_of("script")) == (2 if all_of("#arms") else 0), "scripts in the text"
     assert not all_of("img, iframe, object, embed, link, b"), "elements from the text"
     handlers = script("return [...document.querySelectorAll('*')].filter(e => e.getAttributeNames().some(n => n.startsWith('on'))).length")
     assert handlers == 0, f"{handlers} inline handlers"
+
+
+def check_text_alternatives():
+    """Every chart says in words what it shows, every table what its columns are, and headings skip no level."""
+    for svg in all_of("figure svg[role=img]"):
+        # The browser's own account, whichever way the page says it.
+        heading = svg.find_element(By.XPATH, "ancestor::figure").find_element(By.TAG_NAME, "h3").text
+        name = svg.accessible_name
+        assert name.startswith(heading) and len(name) > len(heading) + 10, f"{heading}: {name}"
+    assert len(all_of("figure svg[role=img]")) == len(all_of("figure .plot > svg")), "a chart that is no image"
+    assert all_of("main table tbody tr") == all_of("main table tbody tr:has(th[scope=row])"), "a row without a heading"
+    levels = [int(heading.tag_name[1]) for heading in all_of("h1, h2, h3, h4")]
+    assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:])), levels
+    ids = [element.get_attribute("id") for element in all_of("[id]")]
+    assert len(ids) == len(set(ids)), "an id twice"
+
+
+def check_reachable():
+    """Everything that scrolls by itself is reached by Tab, and seen to be."""
+    driver.refresh()
+    regions = all_of(".scroll, pre")
+    assert all(region.get_attribute("tabindex") == "0" for region in regions)
+    reached = []
+    # A page's controls lie between its regions.
+    for _ in range(len(regions) + len(all_of("button, input"))):
+        ActionChains(driver).send_keys(Keys.TAB).perform()
+        focused = driver.switch_to.active_element
+        if focused in regions:
+            assert script("return arguments[0].matches(':focus-visible') && getComputedStyle(arguments[0]).outlineStyle !== 'none'", focused)
+            reached.append(focused)
+    assert reached == regions, f"{len(reached)} of {len(regions)} regions"
 
 
 def column(index):
@@ -157,7 +188,8 @@ def check_media():
     ground = [sum(map(int, colours[scheme][0].strip("rgb()").split(","))) for scheme in ("light", "dark")]
     assert ground[0] > 600 and ground[1] < 150, colours
     emulate("prefers-reduced-motion", "reduce")
-    assert style("#arms button", "transitionDuration") == "0s"
+    moving = script("return [...document.querySelectorAll('*')].filter(e => getComputedStyle(e).transitionDuration !== '0s').length")
+    assert moving == 0, f"{moving} elements move"
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
@@ -171,10 +203,10 @@ def check_phone():
 
 def check_without_scripts():
     """What a reader without JavaScript sees: everything but controls that would do nothing."""
-    counts = [len(all_of(selector)) for selector in ("#arms tbody tr", "figure svg", "pre")]
+    counts = [len(all_of(selector)) for selector in (".scroll tbody tr", "figure svg", "pre")]
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     driver.refresh()
-    assert [len(all_of(selector)) for selector in ("#arms tbody tr", "figure svg", "pre")] == counts
+    assert [len(all_of(selector)) for selector in (".scroll tbody tr", "figure svg", "pre")] == counts
     assert not all_of("button, input"), "controls without a script"
     assert style("body", "backgroundColor") != "rgba(0, 0, 0, 0)", "no style"
 
@@ -184,11 +216,15 @@ try:
     watch = "window.violations = []; document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective + ' ' + e.sourceFile + ':' + e.lineNumber))"
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": watch})
     driver.get(path.as_uri())
+    comparison = bool(all_of("#arms"))
     check_nothing_foreign()
-    check_sorting()
-    check_keyboard()
-    check_toggles()
-    check_readings()
+    check_text_alternatives()
+    if comparison:
+        check_sorting()
+        check_keyboard()
+        check_toggles()
+        check_readings()
+    check_reachable()
     check_media()
     check_phone()
     check_nothing_foreign()
@@ -197,6 +233,7 @@ try:
     console = driver.get_log("browser")
     assert console == [], f"console: {console}"
     check_without_scripts()
-    print(f"{len(all_of('#arms tbody tr'))} arms, {len(all_of('figure'))} charts")
+    arms = f"{len(all_of('#arms tbody tr'))} arms, " if comparison else ""
+    print(f"{arms}{len(all_of('figure'))} charts")
 finally:
     driver.quit()

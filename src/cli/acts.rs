@@ -102,6 +102,7 @@ fn plot(path: &Path) -> Result<()> {
                 Curve::new("value", xs.iter().map(|&x| (x, function.value(x))).collect()),
                 Curve::dashed("derivative", xs.iter().map(|&x| (x, function.derivative(x))).collect()),
             ],
+            area: Vec::new(),
         })
         .collect();
     // Three columns: on a page of the usual width the labels stay as large as its text.

@@ -40,15 +40,21 @@ pub fn write(directory: &Path, comparison: &Comparison, analysis: &Analysis) -> 
 
 /// Writes the charts and tables of a comparison into a directory of the user's.
 pub fn plot(folder: &Path, analysis: &Analysis) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| input_error!("cannot create {}: {error}", folder.display()))?;
-    for (name, svg) in charts(analysis) {
-        replace(&folder.join(format!("{name}.png")), &png(&svg)?)?;
-        replace(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
-    }
+    write_charts(folder, &charts(analysis))?;
     replace(&folder.join("table.csv"), csv(analysis).as_bytes())?;
     replace(&folder.join("table.md"), markdown(analysis).as_bytes())?;
     note!("wrote {}", folder.display());
+    Ok(())
+}
+
+/// Writes charts, each with the stem of its file's name, into a directory as SVG and PNG.
+pub fn write_charts(folder: &Path, charts: &[(String, String)]) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| input_error!("cannot create {}: {error}", folder.display()))?;
+    for (name, svg) in charts {
+        replace(&folder.join(format!("{name}.png")), &png(svg)?)?;
+        replace(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::{Moments, ffn_matrices};
 use crate::activation::Activation;
 use crate::data::Batch;
 use crate::model::{Ffn, Gpt, Init, ParamSpec, Params, Part, Pass};
+use crate::run::signals;
 use crate::settings::{ModelConfig, Ops};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -63,7 +64,8 @@ pub struct OnStandardNormal {
     pub moments: Moments,
 }
 
-/// [`initial_gradients`] of models of one width on one batch, and their functions on N(0, 1).
+/// [`initial_gradients`] of models of one width on one batch, and their functions on N(0, 1). Meanwhile
+/// `tell` hears how many layers of how many are done.
 ///
 /// # Errors
 /// If there is no model, or the batch does not fit them.
@@ -72,19 +74,28 @@ pub fn fresh_models(
     batch: &Batch,
     seed: u64,
     setting: Setting,
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<FreshModels> {
     let Some(first) = configs.first() else { anyhow::bail!("there is no model to inspect") };
     let mut acts: Vec<Activation> = configs.iter().map(|config| config.act).collect();
     acts.dedup();
     let on_normal = |act: Activation| OnStandardNormal { act, moments: on_standard_normal(act.function) };
-    let gradients = configs.iter().map(|config| initial_gradients(config, batch, seed, setting));
+    let all = configs.iter().map(|config| config.layers).sum();
+    let mut done = 0;
+    let mut gradients = Vec::new();
+    for config in configs {
+        signals::check("while inspecting")?;
+        gradients.push(initial_gradients(config, batch, seed, setting)?);
+        done += config.layers;
+        tell(done, all);
+    }
     Ok(FreshModels {
         setting,
         width: first.dim,
         seed,
         tokens: batch.inputs.len(),
         standard_normal: acts.into_iter().map(on_normal).collect(),
-        gradients: gradients.collect::<Result<_>>()?,
+        gradients,
     })
 }
 

@@ -2,12 +2,14 @@
 //!
 //! `scale`, `chart` and `frame` know axes and marks; a `picture` is a chart with what is said of it, and
 //! `shell` what every page is. Of a comparison `curves` and `rows` draw what an analysis says, `comparison`
-//! lists those charts, `table` has the numbers, and `page` puts all of it together.
+//! lists those charts, `table` has the numbers, and `page` puts all of it together; `inspection` does the
+//! same for what was seen inside a model.
 
 mod chart;
 mod comparison;
 mod curves;
 mod frame;
+mod inspection;
 mod language;
 mod page;
 mod panels;
@@ -20,6 +22,7 @@ mod table;
 mod words;
 
 pub use comparison::charts;
+pub use inspection::{Findings, inspection_charts, inspection_page};
 pub use language::Language;
 pub use page::page;
 pub use panels::{Curve, Panel, grid};

@@ -60,8 +60,8 @@ impl Chart {
         document(&self.title, &self.description, size, &head)
     }
 
-    /// The chart as a figure of a page, without its legend.
-    fn figure(&self) -> String {
+    /// The chart as a figure of a page, with a `legend` that is HTML or nothing.
+    fn figure(&self, legend: &str) -> String {
         let (width, height) = self.size;
         let stem = &self.stem;
         // Where along the width values can be read, for the script.
@@ -76,7 +76,7 @@ impl Chart {
             text => format!("<p class=\"{class}\">{}</p>", escape(text)),
         };
         format!(
-            "<figure id=\"{stem}\">\n<figcaption><h3>{title}</h3>{}{}</figcaption>\n<div class=\"plot\"><svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{stem}-title {stem}-desc\"{reading}>\n<title id=\"{stem}-title\">{title}</title>\n<desc id=\"{stem}-desc\">{}</desc>\n{}</svg></div>\n</figure>\n",
+            "<figure id=\"{stem}\">\n<figcaption><h3>{title}</h3>{}{}</figcaption>\n{legend}<div class=\"plot\"><svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{stem}-title {stem}-desc\"{reading}>\n<title id=\"{stem}-title\">{title}</title>\n<desc id=\"{stem}-desc\">{}</desc>\n{}</svg></div>\n</figure>\n",
             paragraph("meaning", &self.meaning),
             paragraph("note", &self.note),
             escape(&self.description),
@@ -91,7 +91,7 @@ impl Chart {
 pub fn figures<'a>(charts: impl IntoIterator<Item = &'a Chart>) -> String {
     let (mut html, mut series) = (String::new(), Vec::new());
     for chart in charts {
-        html += &chart.figure();
+        html += &chart.figure("");
         series.extend(chart.legend.iter().cloned());
     }
     if html.is_empty() {
@@ -100,6 +100,12 @@ pub fn figures<'a>(charts: impl IntoIterator<Item = &'a Chart>) -> String {
     series.sort_unstable();
     series.dedup();
     format!("{}<div class=\"charts\">\n{html}</div>\n", legend(&series))
+}
+
+/// The same where charts have series of their own, and so their legends.
+pub fn figures_with_legends(charts: &[Chart]) -> String {
+    let html: String = charts.iter().map(|chart| chart.figure(&legend(&chart.legend))).collect();
+    if html.is_empty() { html } else { format!("<div class=\"charts\">\n{html}</div>\n") }
 }
 
 fn legend(series: &[(usize, String)]) -> String {

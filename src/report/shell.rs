@@ -75,6 +75,28 @@ pub fn scrolled(name: &str, table: &str) -> String {
     )
 }
 
+/// A table of texts, its first column a heading of the row. The first `words` columns read from the left.
+pub fn table(titles: &[String], rows: &[Vec<String>], words: usize) -> String {
+    let class = |i: usize| if i < words { " class=\"word\"" } else { "" };
+    let mut html = String::from("<table>\n<thead><tr>");
+    for (i, title) in titles.iter().enumerate() {
+        let _ = write!(html, "<th scope=\"col\"{}>{}</th>", class(i), escape(title));
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    for row in rows {
+        html += "<tr>";
+        for (i, cell) in row.iter().enumerate() {
+            let cell = escape(cell);
+            let _ = match i {
+                0 => write!(html, "<th scope=\"row\">{cell}</th>"),
+                _ => write!(html, "<td{}>{cell}</td>", class(i)),
+            };
+        }
+        html += "</tr>\n";
+    }
+    html + "</tbody>\n</table>"
+}
+
 /// The command that makes the page again; nothing where it is unknown.
 pub fn command(introduction: &str, command: &str) -> String {
     if command.is_empty() {

@@ -97,6 +97,14 @@ fn wrong_input_to_inspect_is_one_clear_line() {
         (&["--model", "gpt2", "--data", "text.txt"], "--data names a text"),
         (&["--model", "gpt2", "--checkpoint", "run"], "cannot be used with"),
         (&["--vocab-size", "9"], "--model"),
+        (&["--checkpoint", "run", "--prompt", ""], "the prompt is empty"),
+        (&["--checkpoint", "run", "--prompt", "the cat sees the dog"], "more than the context of 16"),
+        (&["--checkpoint", "run", "--prompt", "the", "--top", "0"], "--top is 0"),
+        (&["--top", "3"], "--prompt"),
+        (&["--checkpoint", "run", "--html", "nowhere/page.html"], "--html nowhere/page.html: name a file"),
+        (&["--checkpoint", "run", "--html", "run"], "--html run: name a file"),
+        (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt is no directory"),
+        (&["--lang", "ja"], "--html"),
         (&["--dim", "32"], "--init-only"),
     ];
     for (flags, expected) in cases {
@@ -163,4 +171,38 @@ fn shapes_of_any_preset_need_neither_weights_nor_text() {
     for said in ["12,288 x 49,152", "66.4 %", "174,604,259,328", "AdamW", "4.00 times"] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
+}
+
+#[test]
+fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
+    let folder = folder();
+    train(&folder, &["--out", "run", "--layers", "2", "--steps", "60"]);
+    std::fs::remove_file(folder.path().join("text.txt")).unwrap();
+    let flags = ["--checkpoint", "run", "--prompt", "the cat", "--top", "3"];
+    let found = inspect(&folder, &flags);
+    let positions = found["prompt"]["positions"].as_array().unwrap();
+    assert_eq!(positions.len(), 7);
+    for (i, position) in positions.iter().enumerate() {
+        let likely = position["likely"].as_array().unwrap();
+        let probabilities: Vec<f64> = likely.iter().map(|likely| number(likely, "probability")).collect();
+        assert_eq!(probabilities.len(), 3);
+        assert!(probabilities.is_sorted_by(|a, b| a >= b) && probabilities.iter().sum::<f64>() <= 1.0 + 1e-9);
+        assert!(number(position, "entropy_bits") >= 0.0);
+        let truth = &position["truth"];
+        assert_eq!(truth["token"].as_str(), "he cat".get(i..i + 1));
+        // The truth stands among the likely ones exactly where its rank says so.
+        if let Some(rank) = truth["rank"].as_u64().filter(|rank| *rank <= 3) {
+            assert_eq!(likely[rank as usize - 1]["token"], truth["token"]);
+        }
+        let layers = position["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), 2);
+        assert_eq!(
+            (layers[1]["token"].clone(), number(&layers[1], "answer_rank")),
+            (likely[0]["token"].clone(), 1.0)
+        );
+        assert!(number(&layers[1], "divergence_bits") < 1e-6 && number(&layers[0], "divergence_bits") > 0.0);
+    }
+    assert!(found.get("layers").is_none(), "no text was named, none is read");
+    let shown = succeed(tinygpt(&folder).arg("inspect").args(flags));
+    assert!(shown.contains("most probable next") && shown.contains("rank of the answer"), "{shown}");
 }

@@ -11,6 +11,7 @@ mod generate;
 mod hub;
 mod imports;
 mod inspect;
+mod inspect_pages;
 mod japanese;
 mod manners;
 mod numbers;

@@ -1,5 +1,6 @@
 //! `tinygpt inspect`
 
+mod pictures;
 mod show;
 
 use super::compare::named_acts;
@@ -8,7 +9,9 @@ use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
 use crate::failure::escape_controls;
-use crate::inspect::{Setting, Shapes, fresh_models, inspect};
+use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
+use crate::model::Gpt;
+use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TokenizerKind};
 use crate::{bail_input, input_error};
@@ -21,7 +24,8 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(group = ArgGroup::new("without_weights").args(["init_only", "model"]).multiple(true))]
 #[command(after_help = "\
-Examples: tinygpt inspect --checkpoint runs/swiglu
+Examples: tinygpt inspect --checkpoint runs/swiglu --html swiglu.html
+          tinygpt inspect --prompt 'a cat is' --top 3
           tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual
           tinygpt inspect --model gpt3-175b")]
 pub struct InspectArgs {
@@ -34,12 +38,19 @@ pub struct InspectArgs {
     /// Units of each layer whose triggers and promoted tokens are shown: the strongest [default: 5]
     #[arg(long, value_name = "N", help_heading = "A trained model")]
     units: Option<usize>,
+    /// What follows each token of this text, and what would after every layer (the logit lens); by itself
+    /// no other text is read
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "A trained model")]
+    prompt: Option<String>,
+    /// Tokens shown of those that may follow: the most probable [default: 5]
+    #[arg(long, value_name = "K", requires = "prompt", help_heading = "A trained model")]
+    top: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "A trained model")]
     device: DeviceKind,
 
     /// Look at fresh models instead: how much of the gradient reaches the first layer
-    #[arg(long, conflicts_with_all = ["checkpoint", "tokens", "units", "device"], help_heading = "Fresh models")]
+    #[arg(long, conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"], help_heading = "Fresh models")]
     init_only: bool,
     /// Activations, separated by commas; `all` for every one with a name [default: relu,gelu,silu,tanh,sigmoid]
     #[arg(
@@ -72,7 +83,7 @@ pub struct InspectArgs {
     #[arg(
         long,
         value_name = "NAME|FILE",
-        conflicts_with_all = ["checkpoint", "tokens", "units", "device"],
+        conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"],
         help_heading = "Shapes"
     )]
     model: Option<String>,
@@ -99,6 +110,15 @@ pub struct InspectArgs {
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Write a page with every chart and table to a file
+    #[arg(long, value_name = "FILE", help_heading = "Pages and pictures")]
+    html: Option<PathBuf>,
+    /// Language of the page: en or ja [default: en]
+    #[arg(long, value_name = "LANGUAGE", requires = "html", help_heading = "Pages and pictures")]
+    lang: Option<Language>,
+    /// Write the charts as SVG and PNG to a directory
+    #[arg(long, value_name = "DIR", help_heading = "Pages and pictures")]
+    plot: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -106,10 +126,12 @@ pub struct InspectArgs {
 
 const TOKENS: usize = 20_000;
 const UNITS: usize = 5;
+const TOP: usize = 5;
 /// Tokens whose loss is differentiated, about: the norms of its gradients need no more.
 const GRADIENT_TOKENS: usize = 512;
 
 pub fn run(args: &InspectArgs) -> Result<()> {
+    pictures::check(args)?;
     match (&args.model, args.init_only) {
         (_, true) => fresh(args),
         (Some(model), false) => shapes(args, model),
@@ -126,6 +148,7 @@ fn shapes(args: &InspectArgs, model: &str) -> Result<()> {
     let recipe = args.recipe(None)?;
     let (vocabulary, whose) = vocabulary(args.vocab_size, &recipe)?;
     let found = Shapes::of(&recipe.model(vocabulary)?);
+    pictures::write(args, &Findings { subject: model, shapes: Some(&found), ..Findings::default() })?;
     if args.json {
         return say_json(&json!({ "model": model, "vocabulary": whose }), &found);
     }
@@ -151,9 +174,10 @@ fn vocabulary(said: Option<usize>, recipe: &Recipe) -> Result<(usize, String)> {
 }
 
 fn trained(args: &InspectArgs) -> Result<()> {
-    let (most, units) = (args.tokens.unwrap_or(TOKENS), args.units.unwrap_or(UNITS));
-    if most == 0 {
-        bail_input!("--tokens is 0; it must be at least 1");
+    for (name, count) in [("--tokens", args.tokens), ("--top", args.top)] {
+        if count == Some(0) {
+            bail_input!("{name} is 0; it must be at least 1");
+        }
     }
     super::set_threads(args.threads)?;
     let checkpoint = match &args.checkpoint {
@@ -163,26 +187,72 @@ fn trained(args: &InspectArgs) -> Result<()> {
     // The composition can be watched, the kernels cannot.
     let model = load_model(&checkpoint, &args.device.open()?, Ops::Plain)?;
     let tokenizer = load_tokenizer(&checkpoint)?;
+    let lens = args.prompt.as_ref().map(|prompt| look(args, &model, &tokenizer, prompt)).transpose()?;
+    // A prompt by itself is answered at once.
+    let asked = args.data.is_some() || args.tokens.is_some() || args.units.is_some();
+    let (name, survey) = if lens.is_none() || asked || args.html.is_some() || args.plot.is_some() {
+        let (name, survey) = survey(args, &checkpoint, &model, &tokenizer)?;
+        (Some(name), Some(survey))
+    } else {
+        (None, None)
+    };
+    let shapes = Shapes::of(&model.config);
+    let subject = checkpoint.display().to_string();
+    let findings = Findings {
+        subject: &subject,
+        data: name.as_deref(),
+        shapes: Some(&shapes),
+        survey: survey.as_ref(),
+        lens: lens.as_ref(),
+        ..Findings::default()
+    };
+    pictures::write(args, &findings)?;
+    if args.json {
+        let place = json!({ "checkpoint": checkpoint, "data": name, "prompt": lens });
+        return match &survey {
+            Some(survey) => say_json(&place, survey),
+            None => say_json(&place, &shapes),
+        };
+    }
+    say!("checkpoint     {subject}")?;
+    if let (Some(name), Some(survey)) = (&name, &survey) {
+        show::trained(name, survey)?;
+    }
+    if let Some(lens) = &lens {
+        show::prompt(lens)?;
+    }
+    Ok(())
+}
+
+fn look(args: &InspectArgs, model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<Lens> {
+    let ids = tokenizer.encode(prompt)?;
+    check_ids(&ids, model.config.vocab_size)?;
+    lens(model, tokenizer, &ids, args.top.unwrap_or(TOP))
+}
+
+/// Reads the text that is named, or the checkpoint's own; answers with its name, too.
+fn survey(
+    args: &InspectArgs,
+    checkpoint: &Path,
+    model: &Gpt,
+    tokenizer: &Tokenizer,
+) -> Result<(String, Inspection)> {
     let corpus = match &args.data {
         Some(source) => Corpus::validation(&source.parse()?)?,
-        None => own_validation_text(&checkpoint)?,
+        None => own_validation_text(checkpoint)?,
     };
     for note in &corpus.notes {
         note!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
     }
-    let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
+    let tokens = Tokens::encode(&corpus.val, tokenizer)?;
     check_ids(&tokens, model.config.vocab_size)?;
     if tokens.len() < 2 {
         bail_input!("{} has {} token; inspecting needs at least 2", corpus.name, tokens.len());
     }
+    let most = (args.tokens.unwrap_or(TOKENS), args.units.unwrap_or(UNITS));
     let mut progress = Counted::new("inspecting, tokens");
-    let found =
-        inspect(&model, &tokenizer, &tokens, (most, units), &mut |done, all| progress.tell(done, all))?;
-    drop(progress);
-    if args.json {
-        return say_json(&json!({ "checkpoint": checkpoint, "data": corpus.name }), &found);
-    }
-    show::trained(&checkpoint, &corpus.name, &found)
+    let found = inspect(model, tokenizer, &tokens, most, &mut |done, all| progress.tell(done, all))?;
+    Ok((corpus.name, found))
 }
 
 /// The text that the run of this checkpoint was validated on.
@@ -252,7 +322,12 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     let vocabulary = dataset.tokenizer.vocab_size();
     let configs = variants.iter().map(|variant| variant.model(vocabulary)).collect::<Result<Vec<_>>>()?;
     let setting = if args.no_residual { Setting::Stack } else { Setting::Model };
-    let found = fresh_models(&configs, &batch, training.seed, setting)?;
+    let mut progress = Counted::new("differentiating, layers");
+    let found =
+        fresh_models(&configs, &batch, training.seed, setting, &mut |done, all| progress.tell(done, all))?;
+    drop(progress);
+    let findings = Findings { data: Some(&dataset.name), fresh: Some(&found), ..Findings::default() };
+    pictures::write(args, &findings)?;
     if args.json {
         return say_json(&json!({ "data": dataset.name }), &found);
     }

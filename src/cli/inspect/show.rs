@@ -3,14 +3,12 @@
 use crate::activation::Activation;
 use crate::cli::text::{grouped, scaled, table};
 use crate::failure::escape_controls;
-use crate::inspect::{FreshModels, Inspection, Layer, Parameters, Promoted, Setting, Shapes};
+use crate::inspect::{FreshModels, Inspection, Layer, Lens, Parameters, Promoted, Setting, Shapes, Truth};
 use anyhow::Result;
 use comfy_table::CellAlignment;
-use std::path::Path;
 
 /// Prints what was found in a trained model.
-pub fn trained(checkpoint: &Path, data: &str, found: &Inspection) -> Result<()> {
-    say!("checkpoint     {}", checkpoint.display())?;
+pub fn trained(data: &str, found: &Inspection) -> Result<()> {
     activation(found.shapes.act)?;
     say!("read           {} tokens of {}", grouped(found.tokens), escape_controls(data))?;
     parameters(&found.shapes.parameters)?;
@@ -18,6 +16,50 @@ pub fn trained(checkpoint: &Path, data: &str, found: &Inspection) -> Result<()> 
     outputs(&found.layers)?;
     agreement(&found.layers)?;
     strongest_units(&found.layers)
+}
+
+/// Prints what follows each token of a prompt, and the logit lens at its last.
+pub fn prompt(found: &Lens) -> Result<()> {
+    say!("\nWhat the model expects after each token\n")?;
+    let mut next =
+        table(&["after", "most probable next", "in truth", "probability", "rank", "entropy, bits"]);
+    for column in next.column_iter_mut().take(3) {
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    for position in &found.positions {
+        let likely = position.likely.iter();
+        let likely =
+            likely.map(|likely| format!("{} {}", quoted(&likely.token), percent(likely.probability)));
+        let truth = |write: fn(&Truth) -> String| position.truth.as_ref().map_or("-".to_string(), write);
+        next.add_row([
+            quoted(&position.token),
+            likely.collect::<Vec<_>>().join("  "),
+            truth(|truth| quoted(&truth.token)),
+            truth(|truth| percent(truth.probability)),
+            truth(|truth| grouped(truth.rank)),
+            decimals(position.entropy_bits, 2),
+        ]);
+    }
+    say!("{next}")?;
+    let Some(last) = found.positions.last() else { return Ok(()) };
+    say!("\nAfter the last token, if the model ended with this layer (the logit lens)\n")?;
+    let titles =
+        ["layer", "most probable next", "probability", "entropy, bits", "rank of the answer", "KL, bits"];
+    let mut lens = table(&titles);
+    for at in &last.layers {
+        lens.add_row([
+            at.layer.to_string(),
+            quoted(&at.token),
+            percent(at.probability),
+            decimals(at.entropy_bits, 2),
+            grouped(at.answer_rank),
+            decimals(at.divergence_bits, 3),
+        ]);
+    }
+    say!("{lens}")?;
+    say!("\nFinal norm and head over the residual stream after the layer. The answer is the token that is")?;
+    say!("most probable in the end; KL: how far the prediction is from the model's own.")?;
+    Ok(())
 }
 
 /// Prints what a model's configuration says.

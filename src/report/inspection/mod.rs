@@ -1,0 +1,179 @@
+//! An inspection as a page and as charts: what a model's FFNs do, each figure with a sentence on what it
+//! means there.
+
+mod activation;
+mod fresh;
+mod layers;
+mod model;
+mod prompt;
+mod units;
+
+use super::chart::escape;
+use super::language::Language;
+use super::picture::{Chart, figures_with_legends};
+use super::shell::{command as command_block, facts, html, note, section};
+use super::words::fixed;
+use crate::inspect::{FreshModels, Inspection, Lens, Setting, Shapes};
+use crate::output::grouped;
+
+/// What was looked at, and what was found there. Any part may be missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Findings<'a> {
+    /// The checkpoint or the preset; nothing for fresh models.
+    pub subject: &'a str,
+    /// The text that was read, where one was.
+    pub data: Option<&'a str>,
+    pub shapes: Option<&'a Shapes>,
+    pub survey: Option<&'a Inspection>,
+    pub fresh: Option<&'a FreshModels>,
+    pub lens: Option<&'a Lens>,
+    /// What makes the page again.
+    pub command: &'a str,
+}
+
+/// Every chart as an SVG document, with the stem of its file's name. In English: not every font that
+/// pictures are drawn with has other letters.
+pub fn inspection_charts(findings: &Findings) -> Vec<(String, String)> {
+    let mut charts = Vec::new();
+    let language = Language::En;
+    if let Some(shapes) = findings.shapes {
+        charts.extend(model::charts(shapes, language));
+    }
+    if let Some(survey) = findings.survey {
+        charts.push(activation::arguments(survey, language));
+        charts.push(layers::shares(survey, language));
+        charts.extend(layers::charts(survey, language));
+    }
+    if let Some(fresh) = findings.fresh {
+        charts.extend(fresh::charts(fresh, language));
+    }
+    if let Some(lens) = findings.lens {
+        charts.push(prompt::divergence(lens, language));
+    }
+    charts.iter().map(|chart| (chart.stem.clone(), chart.document())).collect()
+}
+
+/// The page.
+pub fn inspection_page(findings: &Findings, language: Language) -> String {
+    let own = |charts: &[Chart]| figures_with_legends(charts);
+    let said = |english: &'static str, japanese: &'static str| language.pick(english, japanese);
+    let title = title(findings, language);
+    let mut body = format!(
+        "<h1>{}</h1>\n<p class=\"headline\">{}</p>\n",
+        escape(&title),
+        escape(&headline(findings, language))
+    );
+    if let Some(shapes) = findings.shapes {
+        body += &section(
+            said("Shapes", "形"),
+            &(own(&model::charts(shapes, language)) + &model::table(shapes, language)),
+        );
+    }
+    if let Some(survey) = findings.survey {
+        let arguments = own(&[activation::arguments(survey, language), layers::shares(survey, language)]);
+        body += &section(said("The activation on its own arguments", "活性化関数とその引数"), &arguments);
+        body += &section(said("Layer by layer", "層ごとに見る"), &own(&layers::charts(survey, language)));
+        body += &section(said("Units as memories", "記憶としてのユニット"), &units::tables(survey, language));
+    }
+    if let Some(fresh) = findings.fresh {
+        body += &section(
+            said("Gradients before the first step", "学習前の勾配"),
+            &(own(&fresh::charts(fresh, language)) + &fresh::table(fresh, language)),
+        );
+    }
+    if let Some(lens) = findings.lens {
+        body += &section(
+            said("After each token of the prompt", "プロンプトの各トークンの後"),
+            &prompt::next_tokens(lens, language),
+        );
+        body += &section(
+            said("On the way through the layers", "層を通る途中"),
+            &(own(&[prompt::divergence(lens, language)]) + &prompt::lens_table(lens, language)),
+        );
+    }
+    body += &section(said("How this was made", "この結果の作り方"), &origin(findings, language));
+    html(language, &title, &body, None)
+}
+
+fn title(findings: &Findings, language: Language) -> String {
+    let said = |english: &str, japanese: &str| language.pick(english, japanese).to_string();
+    match findings.fresh.map(|fresh| fresh.setting) {
+        Some(Setting::Model) => said("Inside fresh models", "学習前のモデルの中身"),
+        Some(Setting::Stack) => said("Inside fresh FFNs without residuals", "残差のない学習前の FFN の中身"),
+        None => match language {
+            Language::En => format!("Inside {}", findings.subject),
+            Language::Ja => format!("{} の中身", findings.subject),
+        },
+    }
+}
+
+/// The one sentence to take away.
+fn headline(findings: &Findings, language: Language) -> String {
+    if let Some(survey) = findings.survey {
+        return layers::headline(survey, language);
+    }
+    if let Some(fresh) = findings.fresh {
+        return fresh::headline(fresh, language);
+    }
+    match (findings.lens, findings.shapes) {
+        (Some(lens), _) => prompt::headline(lens, language),
+        (None, Some(shapes)) => model::share(shapes, language),
+        (None, None) => String::new(),
+    }
+}
+
+fn origin(findings: &Findings, language: Language) -> String {
+    let said = |english: &str, japanese: &str| language.pick(english, japanese).to_string();
+    let mut rows = Vec::new();
+    if !findings.subject.is_empty() {
+        rows.push((said("model", "モデル"), findings.subject.to_string()));
+    }
+    if let Some(data) = findings.data {
+        rows.push((said("text", "テキスト"), data.to_string()));
+    }
+    if let Some(survey) = findings.survey {
+        rows.push((said("tokens read", "読んだトークン数"), grouped(survey.tokens)));
+        rows.push((said("tokens differentiated", "微分したトークン数"), grouped(survey.gradient_tokens)));
+    }
+    if let Some(fresh) = findings.fresh {
+        rows.push((said("tokens differentiated", "微分したトークン数"), grouped(fresh.tokens)));
+        rows.push((said("seed", "シード"), fresh.seed.to_string()));
+    }
+    rows.push((said("version", "バージョン"), env!("CARGO_PKG_VERSION").to_string()));
+    let again = language.pick("The command that makes this page again:", "このページを作り直すコマンド:");
+    facts(&rows) + &command_block(again, findings.command)
+}
+
+/// A note as a paragraph of its own that says what a table means here.
+fn meaning(text: &str) -> String {
+    format!("<p class=\"meaning\">{}</p>\n", escape(text))
+}
+
+/// A table under what it means and above how to read it. `html` is HTML.
+fn explained(sentence: &str, html: &str, reading: &str) -> String {
+    meaning(sentence) + html + &note(reading)
+}
+
+/// 66.4 %
+fn percent(share: f64) -> String {
+    // The sign stays with its number.
+    format!("{}\u{a0}%", fixed(100.0 * share, 1))
+}
+
+/// 0.87 or 4.1e-10
+fn factor(value: f64) -> String {
+    match value {
+        value if !value.is_finite() => "\u{221e}".to_string(),
+        value if (0.01..1000.0).contains(&value) => fixed(value, 2),
+        value => super::scale::scientific(value),
+    }
+}
+
+/// The layers where something is least and most, with how much it is there; none where no layer has it.
+fn extremes(values: impl IntoIterator<Item = Option<f64>>) -> Option<((usize, f64), (usize, f64))> {
+    let known: Vec<(usize, f64)> =
+        values.into_iter().enumerate().filter_map(|(layer, value)| Some((layer, value?))).collect();
+    let least = known.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let most = known.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some((least, most))
+}

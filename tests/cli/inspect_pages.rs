@@ -1,0 +1,147 @@
+//! Inspections as pages and pictures.
+
+use super::*;
+
+const HOSTILE: &str = "<b>&\"</pre>";
+
+fn page(folder: &TempDir, flags: &[&str]) -> String {
+    let mut command = tinygpt(folder);
+    succeed(command.args(["inspect", "--threads", "1", "--html", "page.html"]).args(flags));
+    String::from_utf8(read(folder, "page.html")).unwrap()
+}
+
+/// What a reader reads of a page: neither its style nor its head.
+fn words(page: &str) -> &str {
+    page.split("<main>").nth(1).unwrap()
+}
+
+const FRESH: &[&str] = &[
+    "--init-only",
+    "--acts",
+    "relu,sigmoid",
+    "--layers",
+    "2,12",
+    "--data",
+    "text.txt",
+    "--dim",
+    "16",
+    "--context",
+    "16",
+];
+
+#[test]
+fn a_page_needs_nothing_else_and_holds_the_text_of_others_as_text() {
+    let folder = folder();
+    train(&folder, &["--out", "run", "--layers", "2", "--act", "relu"]);
+    for flags in [
+        &["--checkpoint", "run", "--prompt", HOSTILE] as &[&str],
+        &["--checkpoint", "run", "--lang", "ja"],
+        FRESH,
+        &["--model", "gpt3-175b"],
+    ] {
+        let page = page(&folder, flags);
+        assert!(page.contains("default-src 'none'; style-src 'sha256-"), "{flags:?}");
+        for foreign in ["<script", "http://", "https://", "src=", "url(h", "style=\"", "unsafe", "<b>", "NaN"]
+        {
+            assert!(!page.contains(foreign), "{flags:?}: {foreign}");
+        }
+        assert!(page.matches("<figure").count() >= 2 && words(&page).contains("<pre class=\"command\""));
+        // One sentence each on what it means.
+        assert!(page.matches("class=\"meaning\"").count() >= page.matches("<figure").count(), "{flags:?}");
+        assert!(!words(&page).contains("<p class=\"meaning\"></p>"), "{flags:?}");
+    }
+}
+
+#[test]
+fn what_a_page_says_follows_from_what_was_found() {
+    let folder = folder();
+    train(&folder, &["--out", "identity", "--act", "identity"]);
+    let identity = page(&folder, &["--checkpoint", "identity"]);
+    assert!(identity.contains("Every FFN here is one linear map"), "{}", words(&identity));
+    assert!(identity.contains("No argument lies where identity is flat."));
+    train(&folder, &["--out", "relu", "--act", "relu"]);
+    let relu = page(&folder, &["--checkpoint", "relu"]);
+    assert!(!relu.contains("Every FFN here is one linear map") && relu.contains("relu is flat"));
+    let gpt3 = page(&folder, &["--model", "gpt3-175b"]);
+    assert!(gpt3.contains("two thirds of both"), "{}", words(&gpt3));
+    let gpt2 = page(&folder, &["--model", "gpt2", "--lang", "ja"]);
+    assert!(
+        gpt2.contains("<html lang=\"ja\">") && gpt2.contains("ブロック内では 3 分の 2（66.6"),
+        "{}",
+        words(&gpt2)
+    );
+    let stack = page(&folder, &[FRESH, &["--no-residual"]].concat());
+    assert!(
+        stack.contains("With 12 layers, in FFNs alone") && stack.contains("(sigmoid) and "),
+        "{}",
+        words(&stack)
+    );
+}
+
+#[test]
+fn every_chart_is_drawn_as_svg_and_png() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let plot = |flags: &[&str]| -> Vec<String> {
+        let _ = std::fs::remove_dir_all(folder.path().join("figures"));
+        succeed(tinygpt(&folder).args(["inspect", "--threads", "1", "--plot", "figures"]).args(flags));
+        let files = std::fs::read_dir(folder.path().join("figures")).unwrap();
+        let mut names: Vec<String> =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        for name in &names {
+            let bytes = read(&folder, &format!("figures/{name}"));
+            match name.strip_suffix(".png") {
+                Some(stem) => {
+                    assert!(
+                        bytes.starts_with(b"\x89PNG") && names.contains(&format!("{stem}.svg")),
+                        "{name}"
+                    );
+                }
+                None => {
+                    let svg = String::from_utf8(bytes).unwrap();
+                    assert!(svg.contains("<desc>") && !svg.contains("NaN"), "{name}");
+                    // The font that pictures are drawn with has no others.
+                    assert!(svg.chars().all(|c| c < '\u{3000}'), "{name}");
+                }
+            }
+        }
+        names.into_iter().filter_map(|name| name.strip_suffix(".svg").map(String::from)).collect()
+    };
+    let trained = [
+        "ffn-output",
+        "ffn-path",
+        "gradient-norm",
+        "lens-divergence",
+        "linear-r2",
+        "parameters",
+        "pre-activations",
+        "shares",
+    ];
+    assert_eq!(plot(&["--checkpoint", "run", "--prompt", "the"]), trained);
+    assert_eq!(plot(FRESH), ["gradient-norm-12", "gradient-norm-2", "gradient-ratio"]);
+    assert_eq!(plot(&["--model", "gpt2"]), ["ffn-path", "parameters"]);
+}
+
+#[test]
+fn a_browser_shows_every_page_in_both_languages() {
+    let folder = folder();
+    train(&folder, &["--out", "run", "--layers", "2"]);
+    for (flags, charts) in [
+        (["--checkpoint", "run", "--prompt", HOSTILE].to_vec(), "8 charts\n"),
+        (["--checkpoint", "run", "--lang", "ja"].to_vec(), "7 charts\n"),
+        ([FRESH, &["--lang", "ja"]].concat(), "3 charts\n"),
+    ] {
+        let Some(mut check) = script(&folder, "check_report.py") else { return };
+        page(&folder, &flags);
+        let output = check.arg("page.html").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        // What the script answers where there is no browser to drive.
+        if output.status.code() == Some(77) {
+            eprintln!("skipped: {said}");
+            return;
+        }
+        assert!(output.status.success(), "{flags:?}: {said}");
+        assert_eq!(said, charts, "{flags:?}");
+    }
+}
