@@ -180,7 +180,9 @@ pub fn gradient_norms(
 /// loss does not depend on it.
 fn argument_gradients(loss: &Tensor, params: &Params, config: &ModelConfig) -> Result<Vec<Option<Tensor>>> {
     let gradients = loss.backward()?;
-    Ok(ffn_matrices(params, config).iter().map(|matrices| gradients.get(matrices[0]).cloned()).collect())
+    // Detached: a gradient would keep the graph that it came from.
+    let of = |matrices: &Vec<&candle_core::Var>| gradients.get(matrices[0]).map(Tensor::detach);
+    Ok(ffn_matrices(params, config).iter().map(of).collect())
 }
 
 /// Euclidean norms, 0 where there is no gradient.

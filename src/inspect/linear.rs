@@ -50,7 +50,8 @@ impl Sums {
 
     /// Adds rows x (N, C) with their y (N, D), in any number format on any device.
     pub fn add(&mut self, x: &Tensor, y: &Tensor) -> Result<()> {
-        let exact = |t: &Tensor| t.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous();
+        // Detached: the sums outlive the pass, and would keep its graph with them.
+        let exact = |t: &Tensor| t.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous();
         let (x, y) = (exact(x)?, exact(y)?);
         self.rows += x.dims()[0];
         let transposed = x.t()?;
@@ -163,6 +164,17 @@ mod tests {
             sums
         };
         linear_fit(&sums("fitted", 6), &sums("scored", 2)).unwrap()
+    }
+
+    /// Or a long text would need as much memory as all its passes together.
+    #[test]
+    fn sums_keep_nothing_of_the_graph_that_their_rows_come_from() {
+        let x = candle_core::Var::from_tensor(&normal("x", 50, INPUTS)).unwrap();
+        let y = (x.as_tensor() * 2.0).unwrap();
+        assert!(y.track_op());
+        let mut sums = Sums::new(INPUTS, INPUTS).unwrap();
+        sums.add(&x, &y).unwrap();
+        assert!([&sums.x, &sums.y, &sums.xx, &sums.xy, &sums.yy].iter().all(|sum| !sum.track_op()));
     }
 
     #[test]

@@ -22,9 +22,4 @@ impl Language {
             Language::Ja => japanese,
         }
     }
-
-    /// What stands between two sentences.
-    pub fn gap(self) -> &'static str {
-        self.pick(" ", "")
-    }
 }

@@ -91,6 +91,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
         (&["--init-only", "--layers", "5000"], "--layers is 5000"),
         (&["--init-only", "--heads", "3"], "--heads 3 does not divide"),
         (&["--init-only", "--checkpoint", "run"], "cannot be used with"),
+        (&["--init-only", "--prompt", "the"], "cannot be used with"),
         (&["--no-residual"], "--init-only"),
         (&["--model", "gpt5"], "unknown preset 'gpt5'"),
         (&["--model", "gpt2", "--vocab-size", "0"], "the vocabulary size is 0"),

@@ -84,23 +84,44 @@ pub struct InspectArgs {
         long,
         value_name = "NAME|FILE",
         conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"],
-        help_heading = "Shapes"
+        help_heading = "Shapes, of fresh models too"
     )]
     model: Option<String>,
     /// llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
-    #[arg(long, requires = "without_weights", help_heading = "Shapes")]
+    #[arg(long, requires = "without_weights", help_heading = "Shapes, of fresh models too")]
     backbone: Option<Backbone>,
     /// Model width
-    #[arg(long, value_name = "N", requires = "without_weights", help_heading = "Shapes")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "without_weights",
+        help_heading = "Shapes, of fresh models too"
+    )]
     dim: Option<usize>,
     /// Attention heads; must divide --dim
-    #[arg(long, value_name = "N", requires = "without_weights", help_heading = "Shapes")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "without_weights",
+        help_heading = "Shapes, of fresh models too"
+    )]
     heads: Option<usize>,
     /// Context length in tokens
-    #[arg(long, value_name = "N", requires = "without_weights", help_heading = "Shapes")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "without_weights",
+        help_heading = "Shapes, of fresh models too"
+    )]
     context: Option<usize>,
     /// Tokens in the vocabulary [default: as many as the preset's tokenizer has]
-    #[arg(long, value_name = "N", requires = "model", conflicts_with = "init_only", help_heading = "Shapes")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "model",
+        conflicts_with = "init_only",
+        help_heading = "Shapes, of fresh models too"
+    )]
     vocab_size: Option<usize>,
 
     /// Text to read: whatever `train --data` takes; of tales, their validation part [default: the

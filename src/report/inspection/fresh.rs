@@ -44,7 +44,12 @@ fn deepest(fresh: &FreshModels, depth: usize, language: Language) -> String {
     let known = || of_depth(fresh, depth).filter(|found| ratio(found).is_finite());
     let least = known().min_by(|a, b| ratio(a).total_cmp(&ratio(b)));
     let most = known().max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
-    let (Some(least), Some(most)) = (least, most) else { return String::new() };
+    let (Some(least), Some(most)) = (least, most) else {
+        return match language {
+            Language::En => format!("With {depth} layers all values left the range of f64."),
+            Language::Ja => format!("{depth} 層では、どの値も f64 の範囲を出た。"),
+        };
+    };
     let around = match fresh.setting {
         Setting::Model => language.pick("in whole models", "モデル全体"),
         Setting::Stack => language.pick("in FFNs alone", "FFN のみ"),
