@@ -59,6 +59,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("Outputs f(x)", "出力 f(x)"),
             head: vec![
                 Said::new("activation", "活性化関数"),

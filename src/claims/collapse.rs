@@ -53,19 +53,20 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         verdict,
         answer: Said::new(
             format!(
-                "With the identity R\u{b2} is {} and more in every layer: one matrix does what two did. With an activation it lies between {} ({of}) and {} ({most}).",
-                fixed(own, 4),
+                "With the identity R\u{b2} is {} in every layer: one matrix does what two did. With an activation it lies between {} ({of}) and {} ({most}).",
+                at_least(own),
                 fixed(lowest, 3),
                 fixed(highest, 3)
             ),
             format!(
-                "恒等関数ではどの層も{}以上で、2つの行列の働きを1つの行列がする。活性化関数があれば{}({of})から{}({most})の間にある。",
-                fixed(own, 4),
+                "恒等関数ではどの層も{}で、2つの行列の働きを1つの行列がする。活性化関数があれば{}({of})から{}({most})の間にある。",
+                at_least(own),
                 fixed(lowest, 3),
                 fixed(highest, 3)
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("R\u{b2} of the best linear map, by layer", "最良の線形写像のR\u{b2}(層ごと)"),
             head: std::iter::once(Said::new("activation", "活性化関数")).chain(head).collect(),
             rows: found.iter().map(row).collect(),
@@ -91,6 +92,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             },
         }],
     })
+}
+
+/// An R2 as a sentence says it: 1 where it is but for rounding.
+fn at_least(r2: f64) -> String {
+    if r2 >= LINEAR { "1".to_string() } else { fixed(r2, 4) }
 }
 
 /// R2 by layer; not a number where there were too few tokens.

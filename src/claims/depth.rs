@@ -69,6 +69,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("Validation loss, nats per token", "検証損失(ナット/トークン)"),
             head: vec![
                 Said::new("layers", "層"),

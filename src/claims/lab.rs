@@ -69,7 +69,9 @@ impl<'a> Lab<'a> {
     /// The text that the recipe with these changes reads.
     pub fn dataset(&mut self, changes: &Settings) -> Result<Rc<Dataset>> {
         let recipe = self.recipe(changes)?;
-        let name = changes.data.clone().unwrap_or_default();
+        let Settings { data, tokenizer, .. } = changes;
+        let name =
+            name(&Settings { data: data.clone(), tokenizer: tokenizer.clone(), ..Settings::default() });
         if !self.datasets.contains_key(&name) {
             self.datasets.insert(name.clone(), Rc::new(Dataset::load(&recipe)?));
         }
@@ -117,10 +119,9 @@ impl<'a> Lab<'a> {
         Ok(Rc::clone(&self.inspections[&name]))
     }
 
-    /// The changes with the steps of a model that is to know its facts: three times the recipe's, ten times
-    /// where it may take longer.
+    /// The changes with the steps that a model needs to know its facts.
     pub fn knowing(&self, changes: Settings) -> Result<Settings> {
-        let times = if self.deep { 10 } else { 3 };
+        let times = if self.deep { 10 } else { 4 };
         Ok(Settings { steps: Some(times * self.steps()?), ..changes })
     }
 
@@ -150,7 +151,7 @@ fn name(changes: &Settings) -> String {
     let others = said.iter().filter(|(key, _)| key.as_str() != "act");
     let others = others.map(|(key, said)| match key.as_str() {
         // Their values speak for themselves.
-        "backbone" | "data" => value(said),
+        "backbone" | "data" | "tokenizer" => value(said),
         key => format!("{key}{}", value(said)),
     });
     act.into_iter().chain(others).collect::<Vec<_>>().join("-").replace(':', "-")

@@ -74,6 +74,7 @@ fn agreement(relu: &Inspection, swiglu: &Inspection) -> Table {
         std::iter::once(relu.layer.to_string()).chain(cells).map(Said::from).collect()
     };
     Table {
+        words: false,
         caption: Said::new("Agreement by layer", "層ごとの一致率"),
         head: vec![
             Said::new("layer", "層"),
@@ -114,6 +115,7 @@ fn strongest(found: &Inspection, caption: Said) -> Table {
     };
     let layers = found.layers.iter();
     Table {
+        words: true,
         caption,
         head: vec![
             Said::new("layer", "層"),

@@ -1,7 +1,7 @@
 //! What two lecture notes say about activations and FFNs, claim by claim, each measured here.
 //!
 //! One file per claim, in the order of [`CLAIMS`]: it says what is claimed and by whom, measures it on small
-//! models that the [`Lab`] trains, and judges by a rule written before its number was known.
+//! models that the [`Lab`] trains, and judges by a rule that stands beside the answer.
 
 mod centring;
 mod collapse;
@@ -84,6 +84,9 @@ pub struct Table {
     pub caption: Said,
     pub head: Vec<Said>,
     pub rows: Vec<Vec<Said>>,
+    /// Words, not numbers, beyond the first column.
+    #[serde(skip)]
+    pub words: bool,
 }
 
 /// A claim before it is measured: its name and how it is.

@@ -58,6 +58,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("Two outputs, trained alike", "同じ条件で学習した2つの出力"),
             head: vec![
                 Said::new("output", "出力"),

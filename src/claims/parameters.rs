@@ -61,6 +61,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("The FFNs' share of the parameters", "FFNのパラメータの割合"),
             head: vec![
                 Said::new("model", "モデル"),

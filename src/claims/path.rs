@@ -74,6 +74,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("Widths on the way", "途中の幅"),
             head: vec![
                 Said::new("activation", "活性化関数"),

@@ -76,6 +76,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new(
                 "Saturated values, mean over the layers of a trained model",
                 "飽和している値の割合(学習済みモデルの層の平均)",

@@ -57,6 +57,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new("Zeros and dead units", "ゼロと死んだユニット"),
             head: vec![
                 Said::new("activation", "活性化関数"),

@@ -95,7 +95,7 @@ fn gradients(lab: &mut Lab, setting: Setting) -> Result<FreshModels> {
     let sequences = TOKENS.div_ceil(recipe.context());
     let seed = recipe.training.seed;
     let batch = Batches::new(&dataset.train, recipe.context(), sequences, seed)?.get(0);
-    fresh_models(&configs, &batch, seed, setting)
+    fresh_models(&configs, &batch, seed, setting, &mut |_, _| {})
 }
 
 fn table(found: &FreshModels, caption: Said) -> Table {
@@ -105,6 +105,7 @@ fn table(found: &FreshModels, caption: Said) -> Table {
         std::iter::once(Said::from(*name)).chain(ratios).collect()
     };
     Table {
+        words: false,
         caption,
         head: std::iter::once(Said::new("activation", "活性化関数")).chain(DEPTHS.map(layers)).collect(),
         rows: ACTS.iter().zip(found.gradients.chunks(DEPTHS.len())).map(row).collect(),

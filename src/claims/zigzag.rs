@@ -56,6 +56,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ),
         ),
         tables: vec![Table {
+            words: false,
             caption: Said::new(
                 "Gradients and updates of the FFNs' output matrices",
                 "FFN出力行列の勾配と更新",

@@ -1,10 +1,12 @@
 //! `tinygpt claims`
 
 use super::progress::Progress;
+use super::text::command_line;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
-use crate::report::Language;
+use crate::files::replace;
+use crate::report::{Language, claims_markdown, claims_page};
 use crate::run::signals;
-use crate::settings::{Recipe, Settings};
+use crate::settings::{Length, Recipe, Settings};
 use crate::train::Watcher;
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -73,14 +75,14 @@ impl ClaimsArgs {
 pub fn run(args: &ClaimsArgs) -> Result<()> {
     let entries = args.entries()?;
     let recipe = args.recipe()?;
-    if self::least_steps(&recipe) {
-        bail_input!("--steps is too small; the claims need at least 2");
+    if matches!(recipe.training.length, Length::Steps(1)) {
+        bail_input!("--steps is 1; the claims need at least 2");
     }
     super::set_threads(recipe.threads)?;
     signals::listen()?;
     let models = args.out.join("models");
     let follow = |name: &str| Box::new(Progress::labelled(name)) as Box<dyn Watcher>;
-    let mut lab = Lab::new(&models, recipe, args.deep, &follow);
+    let mut lab = Lab::new(&models, recipe.clone(), args.deep, &follow);
     let mut claims = Vec::new();
     for (i, entry) in entries.iter().enumerate() {
         signals::check("between two claims")?;
@@ -91,10 +93,28 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         }
         claims.push(claim);
     }
+    let written = write(args, &recipe, &claims)?;
     if args.json {
         say!("{}", json!({ "claims": claims }))?;
+    } else {
+        note!("with every number and figure: {}", written.display());
     }
     Ok(())
+}
+
+/// Writes claims.html and claims.md, and returns where the page is.
+fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf> {
+    let command = command_line();
+    let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), String::from);
+    let settings = recipe.settings().to_map();
+    let settings = settings.iter().filter(|(name, _)| !["act", "threads", "keep"].contains(&name.as_str()));
+    let mut settings: Vec<(String, String)> =
+        settings.map(|(name, value)| (name.clone(), shown(value))).collect();
+    settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
+    let page = args.out.join("claims.html");
+    replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
+    replace(&args.out.join("claims.md"), claims_markdown(claims, &command, args.lang).as_bytes())?;
+    Ok(page)
 }
 
 /// The verdict, what is claimed, and what was seen.
@@ -103,8 +123,4 @@ fn show(claim: &Claim, language: Language) -> Result<()> {
     say!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
     say!("    {}\n", text(&claim.answer))?;
     Ok(())
-}
-
-fn least_steps(recipe: &Recipe) -> bool {
-    matches!(recipe.training.length, crate::settings::Length::Steps(steps) if steps < 2)
 }

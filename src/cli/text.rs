@@ -2,6 +2,7 @@
 
 pub use crate::output::{duration, grouped, scaled};
 
+use crate::home::shorten;
 use comfy_table::{CellAlignment, Table, presets};
 
 /// An empty table with these column titles, numbers to the right: Markdown, so that it can be pasted.
@@ -12,6 +13,17 @@ pub fn table(titles: &[&str]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// The command that this process was started with, as a shell reads it, and without anyone's home directory.
+pub fn command_line() -> String {
+    command_of(std::env::args().skip(1))
+}
+
+/// The command of this program with these arguments.
+pub fn command_of(arguments: impl IntoIterator<Item = String>) -> String {
+    let words = arguments.into_iter().map(|word| shell_word(&shorten(&word)));
+    std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// `text` as one word of a shell command.

@@ -3,9 +3,10 @@
 //! `scale`, `chart` and `frame` know axes and marks; a `picture` is a chart with what is said of it, and
 //! `shell` what every page is. Of a comparison `curves` and `rows` draw what an analysis says, `comparison`
 //! lists those charts, `table` has the numbers, and `page` puts all of it together; `inspection` does the
-//! same for what was seen inside a model.
+//! same for what was seen inside a model, and `claims` for what became of the claims.
 
 mod chart;
+mod claims;
 mod comparison;
 mod curves;
 mod frame;
@@ -21,6 +22,7 @@ mod shell;
 mod table;
 mod words;
 
+pub use claims::{claims_charts, claims_markdown, claims_page};
 pub use comparison::charts;
 pub use inspection::{Findings, inspection_charts, inspection_page};
 pub use language::Language;

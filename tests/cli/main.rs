@@ -3,6 +3,7 @@
 mod acts;
 mod bad_input;
 mod bench;
+mod claims;
 mod compare;
 mod default_run;
 mod eval;

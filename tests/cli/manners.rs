@@ -2,8 +2,20 @@
 
 use super::*;
 
-const COMMANDS: [&str; 10] =
-    ["train", "generate", "eval", "compare", "report", "inspect", "acts", "runs", "data", "completions"];
+const COMMANDS: [&str; 12] = [
+    "train",
+    "generate",
+    "eval",
+    "compare",
+    "report",
+    "inspect",
+    "claims",
+    "acts",
+    "bench",
+    "runs",
+    "data",
+    "completions",
+];
 
 #[test]
 fn every_command_explains_itself_with_an_example() {

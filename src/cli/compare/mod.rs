@@ -5,7 +5,7 @@ mod show;
 
 use super::progress::Progress;
 use super::report;
-use super::text::shell_word;
+use super::text::command_line;
 use crate::activation::Activation;
 use crate::compare::{
     Attempt, Comparison, Design, Grid, Matching, Plan, Results, Run, Timing, evaluate, fit, load, match_arms,
@@ -13,7 +13,6 @@ use crate::compare::{
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::home::shorten;
 use crate::run::signals;
 use crate::settings::{Recipe, Settings, finite_number};
 use crate::{bail_input, input_error};
@@ -223,7 +222,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         design,
         settings: recipe.settings().clone(),
         text: dataset.fingerprint(),
-        command: command(&[]),
+        command: command_line(),
     };
     let only = args.only()?;
     if !args.worker && only.is_none() {
@@ -363,11 +362,4 @@ fn finish(args: &CompareArgs, grid: &Grid) -> Result<()> {
         [] => Ok(()),
         _ => Err(Failure::Diverged(diverged.join("; ")).into()),
     }
-}
-
-/// The command of a process without some flags, as a shell reads it.
-fn command(without: &[(&str, usize)]) -> String {
-    let words = jobs::arguments_without(without);
-    let words = words.iter().map(|word| shell_word(&shorten(word)));
-    std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }

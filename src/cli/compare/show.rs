@@ -1,7 +1,7 @@
 //! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
 
-use super::command;
-use crate::cli::text::table;
+use super::jobs::arguments_without;
+use crate::cli::text::{command_of, table};
 use crate::compare::{Analysis, Arm, Design, Pair, Plan, Results, Verdict};
 use crate::output::{duration, grouped};
 use crate::report::cells;
@@ -10,7 +10,13 @@ use serde_json::{Value, json};
 
 /// The command of each run, a line each.
 pub fn commands(design: &Design) -> Result<()> {
-    let command = command(&[("--plan", 0), ("--force", 0), ("--json", 0), ("--jobs", 1), ("--plot", 1)]);
+    let command = command_of(arguments_without(&[
+        ("--plan", 0),
+        ("--force", 0),
+        ("--json", 0),
+        ("--jobs", 1),
+        ("--plot", 1),
+    ]));
     for k in 1..=design.runs().len() {
         say!("{command} --only {k}")?;
     }

@@ -3,7 +3,7 @@
 use super::InspectArgs;
 use crate::bail_input;
 use crate::cli::report::write_charts;
-use crate::cli::text::shell_word;
+use crate::cli::text::command_line;
 use crate::files::replace;
 use crate::report::{Findings, Language, inspection_charts, inspection_page};
 use anyhow::Result;
@@ -32,16 +32,10 @@ pub fn write(args: &InspectArgs, findings: &Findings) -> Result<()> {
         note!("wrote {}", folder.display());
     }
     if let Some(path) = &args.html {
-        let command = command();
+        let command = command_line();
         let findings = Findings { command: &command, ..*findings };
         replace(path, inspection_page(&findings, args.lang.unwrap_or(Language::En)).as_bytes())?;
         note!("wrote {}", path.display());
     }
     Ok(())
-}
-
-/// The command that this process was started with.
-fn command() -> String {
-    let words = std::env::args().skip(1).map(|word| shell_word(&word));
-    std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -4,7 +4,7 @@ use super::quiz::Question;
 use crate::random::{self, Stream};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 /// The files in `data/`.
@@ -84,8 +84,8 @@ pub struct Written {
     pub text: String,
     /// -ln of its probability under the grammar.
     pub nats: f64,
-    /// Bytes of the text that tell a fact of someone or something the tale has spoken of before: they
-    /// can be known, and cannot be guessed.
+    /// Bytes of the text that tell a fact for the first time in a tale, of someone it has spoken of before:
+    /// they can be known, and neither guessed nor repeated.
     pub facts: Vec<Range<usize>>,
 }
 
@@ -124,7 +124,13 @@ impl Grammar {
 
     /// One tale on a line of its own.
     pub fn tale(&self, rng: &mut Stream) -> Written {
-        let mut writer = Writer { grammar: self, rng, cast: Vec::new(), written: Written::default() };
+        let mut writer = Writer {
+            grammar: self,
+            rng,
+            cast: Vec::new(),
+            told: HashSet::new(),
+            written: Written::default(),
+        };
         writer.sentence(&self.open);
         for _ in 0..SHORTEST + writer.choose(LENGTHS) {
             writer.join();
@@ -197,6 +203,8 @@ struct Writer<'a> {
     rng: &'a mut Stream,
     /// The hero, and the friend once there is one.
     cast: Vec<usize>,
+    /// The facts that the tale has told.
+    told: HashSet<(usize, String)>,
     written: Written,
 }
 
@@ -226,9 +234,10 @@ impl<'a> Writer<'a> {
                 self.written.text += name;
             }
             Piece::Fact(role, fact) => {
-                let known = self.cast.len() > *role as usize;
+                let spoken_of = self.cast.len() > *role as usize;
                 let value = &self.character(*role).facts[fact];
-                if known { self.fact(value) } else { self.written.text += value }
+                let is_new = self.told.insert((self.cast[*role as usize], fact.clone()));
+                if spoken_of && is_new { self.fact(value) } else { self.written.text += value }
             }
             Piece::Slot(slot) => {
                 let values = &self.grammar.slots[slot];

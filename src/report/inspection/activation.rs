@@ -144,7 +144,7 @@ fn middle(histogram: &Histogram) -> (f64, f64) {
 }
 
 /// The steps of a histogram, as shares of its highest.
-fn outline(histogram: &Histogram) -> Vec<(f64, f64)> {
+pub fn outline(histogram: &Histogram) -> Vec<(f64, f64)> {
     let highest = histogram.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
     let step = |(bin, count): (usize, &u64)| {
         let share = *count as f64 / highest;

@@ -8,6 +8,8 @@ mod model;
 mod prompt;
 mod units;
 
+pub use activation::outline;
+
 use super::chart::escape;
 use super::language::Language;
 use super::picture::{Chart, figures_with_legends};
