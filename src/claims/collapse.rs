@@ -76,11 +76,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             title: Said::new("How linear the FFNs are", "FFNはどれだけ線形か"),
             meaning: Said::new(
                 format!(
-                    "What is missing from 1 is what the activation does: most with {of}, {} of an FFN's output.",
+                    "What is missing from 1 is what the activation does, and in a gated FFN the product: most with {of}, {} of an FFN's output.",
                     percent(1.0 - lowest)
                 ),
                 format!(
-                    "1に足りない分が活性化関数の働きである。最大は{of}で、FFNの出力の{}。",
+                    "1に足りない分が活性化関数(ゲートつきFFNでは積も)の働きである。最大は{of}で、FFNの出力の{}。",
                     percent(1.0 - lowest)
                 ),
             ),

@@ -90,7 +90,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: ffn_note("Geva et al. 2021; Allen-Zhu & Li 2024"),
         method: Said::new(
             format!(
-                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if without any recall falls below half (of at least 50 %), and if taking out one FFN loses more recall for each nat that it costs other tokens than taking out one attention does (medians)."
+                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if recall without any FFN falls below half (of at least 50 %), and if taking out one FFN loses more recall for each nat that it costs other tokens than taking out one attention does (medians)."
             ),
             format!(
                 "事実が既知の組み込みの童話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。事実は童話での初出だけを数える。FFNなしで正答率が半分未満になり(全体で50 %以上のとき)、FFNを1つ外したときに他のトークンの損失1ナットあたりに失う正答率が、attentionを1つ外したときより大きければ(中央値)成り立つ。"

@@ -113,6 +113,23 @@ pub const CLAIMS: &[Entry] = &[
     Entry { name: "expressive", measure: expressive::measure },
 ];
 
+/// What the claims' sources cite.
+pub const SOURCES: &[&str] = &[
+    "Allen-Zhu & Li 2024: Physics of Language Models: Part 3.3, Knowledge Capacity Scaling Laws. arXiv:2404.05405",
+    "Brown et al. 2020: Language Models are Few-Shot Learners. arXiv:2005.14165",
+    "Geva et al. 2021: Transformer Feed-Forward Layers Are Key-Value Memories. arXiv:2012.14913",
+    "Glorot & Bengio 2010: Understanding the difficulty of training deep feedforward neural networks. AISTATS",
+    "Glorot et al. 2011: Deep Sparse Rectifier Neural Networks. AISTATS",
+    "Hendrycks & Gimpel 2016: Gaussian Error Linear Units (GELUs). arXiv:1606.08415",
+    "LeCun et al. 1998: Efficient BackProp. In: Neural Networks: Tricks of the Trade",
+    "Lu et al. 2019: Dying ReLU and Initialization: Theory and Numerical Examples. arXiv:1903.06733",
+    "Narang et al. 2021: Do Transformer Modifications Transfer Across Implementations and Applications? arXiv:2102.11972",
+    "Radford et al. 2019: Language Models are Unsupervised Multitask Learners. OpenAI",
+    "Ramachandran et al. 2017: Searching for Activation Functions. arXiv:1710.05941",
+    "Shazeer 2020: GLU Variants Improve Transformer. arXiv:2002.05202",
+    "Vaswani et al. 2017: Attention Is All You Need. arXiv:1706.03762",
+];
+
 /// The note on sigmoid, with what was published besides.
 fn sigmoid_note(besides: &str) -> Said {
     note_and("Why GPTs do not use sigmoid", "なぜGPTはシグモイドを使わないのか", besides)

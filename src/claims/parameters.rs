@@ -3,6 +3,7 @@
 use super::numbers::percent;
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
 use crate::inspect::{Parameters, PartSize};
+use crate::output::grouped;
 use crate::settings::{ModelConfig, Recipe, Settings};
 use anyhow::Result;
 
@@ -34,8 +35,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let verdict =
         Verdict::of(&[near(gpt3.of_all), near(gpt2.of_all), near(gpt2.of_blocks), near(own.of_blocks)]);
     let row = |model: &Model| {
-        let total = model.parameters.total as f64 / 1e6;
-        let total = if total < 1.0 { format!("{total:.3} M") } else { format!("{total:.0} M") };
+        let total = grouped(model.parameters.total);
         let ffn = ffn(&model.parameters);
         vec![model.name.clone(), total.into(), percent(ffn.of_all).into(), percent(ffn.of_blocks).into()]
     };

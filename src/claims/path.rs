@@ -5,6 +5,7 @@ use super::lab::{Trained, act};
 use super::numbers::ratio;
 use super::{Claim, Figure, Lab, Said, Table, Verdict, ffn_note};
 use crate::model::{Pass, Site};
+use crate::output::grouped;
 use crate::settings::ModelConfig;
 use anyhow::Result;
 use candle_core::Tensor;
@@ -47,7 +48,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         let weights = config.act.ffn_matrices() * widths.input * widths.hidden;
         [(*name).to_string(), widths.input.to_string(), widths.hidden.to_string(), widths.output.to_string()]
             .into_iter()
-            .chain([matrices, weights.to_string()])
+            .chain([matrices, grouped(weights)])
             .map(Said::from)
             .collect()
     };

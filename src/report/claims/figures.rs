@@ -5,7 +5,7 @@ use crate::claims::{Arguments, Figure, Line, Picture, Shown};
 use crate::inspect::flat_below;
 use crate::report::chart::{Drawing, Look};
 use crate::report::frame::{ACROSS, Axis, HEIGHT, UP};
-use crate::report::inspection::outline;
+use crate::report::inspection::{log_axis, outline};
 use crate::report::language::Language;
 use crate::report::panels::{Curve, Panel, lay_out};
 use crate::report::picture::{Chart, WIDTH};
@@ -31,20 +31,18 @@ fn lines(stem: &str, (x_label, y_label): (&str, &str), y_log: bool, series: &[Li
     let drawable = |y: f64| y.is_finite() && (!y_log || y > 0.0);
     let x = Scale::linear(padded(points().map(|point| point.0)).unwrap_or((0.0, 1.0)), ACROSS);
     let values = points().map(|point| point.1).filter(|y| drawable(*y));
-    let y = if y_log {
-        let (low, high) = padded(values.map(f64::ln)).unwrap_or((-1.0, 1.0));
-        Scale::log((low.exp(), high.exp()), UP)
-    } else {
-        Scale::linear(padded(values).unwrap_or((0.0, 1.0)), UP)
+    let y = match y_log {
+        true => log_axis(y_label, values),
+        false => Axis::new(Scale::linear(padded(values).unwrap_or((0.0, 1.0)), UP), y_label),
     };
     // What is counted has ticks at whole numbers.
     let ticks = x.ticks().into_iter().filter(|(tick, _)| tick.fract() == 0.0);
     let ticks = ticks.map(|(tick, _)| (tick, tick.to_string())).collect();
     let mut drawing = Drawing::default();
-    drawing.begin_frame(stem, &Axis { scale: x, ticks, label: x_label }, &Axis::new(y, y_label));
+    drawing.begin_frame(stem, &Axis { scale: x, ticks, label: x_label }, &y);
     for (i, (_, points)) in series.iter().enumerate().rev() {
         let shown = points.iter().filter(|(_, value)| drawable(*value));
-        let shown: Vec<(f64, f64)> = shown.map(|(a, b)| (x.at(*a), y.at(*b))).collect();
+        let shown: Vec<(f64, f64)> = shown.map(|(a, b)| (x.at(*a), y.scale.at(*b))).collect();
         drawing.line(Look::of(i), &shown);
         shown.into_iter().for_each(|point| drawing.dot(Look::of(i), "", point, 3.0));
     }

@@ -6,7 +6,7 @@ use super::chart::escape;
 use super::language::Language;
 use super::picture::figures_with_legends;
 use super::shell::{command as command_block, facts, html, note, scrolled, section, table as html_table};
-use crate::claims::{Claim, Said, Table, Verdict};
+use crate::claims::{Claim, SOURCES, Said, Table, Verdict};
 
 /// Every figure as an SVG document, with the stem of its file's name, in English: not every font that
 /// pictures are drawn with has other letters.
@@ -36,6 +36,11 @@ pub fn claims_page(
     for claim in claims {
         body += &section(text(&claim.claim, language), &one(claim, language));
     }
+    let sources = SOURCES.iter().map(|source| format!("<li>{}</li>\n", escape(source)));
+    body += &section(
+        said("Sources", "文献"),
+        &format!("<ul class=\"sources\">\n{}</ul>\n", sources.collect::<String>()),
+    );
     let again = said("The command that makes this page again:", "このページを作り直すコマンド:");
     body += &section(
         said("How this was made", "この結果の作り方"),
@@ -146,13 +151,16 @@ pub fn claims_markdown(claims: &[Claim], command: &str, language: Language) -> S
             markdown.extend(table.rows.iter().map(|row| line(row)));
         }
         markdown += &format!(
-            "\n{} {}\n\n{} {}\n",
+            "\n{} {}\n\n{} {}\n\n    tinygpt claims --only {}\n",
             language.pick("Measured:", "測り方:"),
             said(&claim.method),
             language.pick("Said by:", "出典:"),
-            said(&claim.source)
+            said(&claim.source),
+            claim.name
         );
     }
+    markdown += &format!("\n## {}\n\n", language.pick("Sources", "文献"));
+    markdown.extend(SOURCES.iter().map(|source| format!("- {}\n", plain(source))));
     markdown
 }
 

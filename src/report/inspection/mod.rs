@@ -9,6 +9,7 @@ mod prompt;
 mod units;
 
 pub use activation::outline;
+pub use layers::log_axis;
 
 use super::chart::escape;
 use super::language::Language;
