@@ -1,6 +1,7 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
 use super::config::{config_json, parse_config};
+use super::gguf::{self, is_gguf};
 use super::import::read_params;
 use super::tensors::write_tensors;
 use crate::data::Tokenizer;
@@ -111,22 +112,31 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
 }
 
-/// Reads what the model of a checkpoint directory is.
+/// Reads what the model of a checkpoint, a directory or a GGUF file, is.
 pub fn load_config(directory: &Path) -> Result<ModelConfig> {
+    if is_gguf(directory) {
+        return gguf::read_config(directory);
+    }
     let path = directory.join("config.json");
     parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))
 }
 
-/// Reads the model of a checkpoint directory.
+/// Reads the model of a checkpoint, a directory or a GGUF file.
 pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+    if is_gguf(directory) {
+        return gguf::read_model(directory, device, ops);
+    }
     let config = load_config(directory)?;
     let params = read_params(directory, &config, device)?;
     Ok(Gpt::new(config, params, device, ops)?)
 }
 
-/// Reads the tokenizer of a checkpoint directory. Where tokenizer_config.json names the token that ends a
+/// Reads the tokenizer of a checkpoint, a directory or a GGUF file. Where tokenizer_config.json names the token that ends a
 /// text, that is it.
 pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
+    if is_gguf(directory) {
+        return gguf::read_tokenizer(directory);
+    }
     let path = directory.join("tokenizer.json");
     if !path.is_file() && ["vocab.json", "tokenizer.model"].iter().any(|name| directory.join(name).is_file())
     {

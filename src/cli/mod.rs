@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod data;
 mod eval;
+mod export;
 mod generate;
 mod inspect;
 mod origin;
@@ -48,6 +49,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Look inside a model: what its FFN and the activation do
     Inspect(inspect::InspectArgs),
+    /// Write a model as one file for llama.cpp
+    Export(export::ExportArgs),
     /// List the activations
     Acts(acts::ActsArgs),
     /// Time training, generation and the activations on this machine
@@ -70,6 +73,7 @@ pub fn run() -> Result<()> {
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Acts(args) => acts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),
