@@ -1,5 +1,6 @@
 //! Checkpoints: directories that transformers' `from_pretrained` reads as they are, and llama.cpp's GGUF files.
 
+mod card;
 mod config;
 mod files;
 mod gguf;
@@ -7,6 +8,7 @@ mod hub;
 mod import;
 mod tensors;
 
+pub use card::{Metrics, write_card};
 pub use config::{config_json, loads_in, parse_config};
 pub use files::{Checkpoint, TrainerState, load_config, load_model, load_tokenizer, load_trainer, save};
 pub use gguf::{Quantization, export_gguf, is_gguf, llama_cpp_graph};

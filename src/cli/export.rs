@@ -60,7 +60,9 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         return Ok(());
     }
     say!("wrote {}, {}B", out.display(), scaled(bytes as f64))?;
-    say!("next: llama-completion -m {} -p \"Once\"", shell_word(&out.display().to_string()))?;
+    let file = shell_word(&out.display().to_string());
+    say!("share it: hf upload OWNER/NAME {file}")?;
+    say!("next: llama-completion -m {file} -p Once")?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Numbers and tables as people read them.
 
-pub use crate::output::{duration, grouped, scaled};
+pub use crate::output::{duration, grouped, scaled, shell_word};
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -12,24 +12,4 @@ pub fn table(titles: &[&str]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-/// `text` as one word of a shell command.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_string()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_with_a_quote_stays_one_word() {
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-    }
 }

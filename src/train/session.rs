@@ -5,7 +5,7 @@ use super::learner::{Learner, clip_scale, learner};
 use super::moments::Moments;
 use super::planning::ffn_output_rms;
 use super::schedule::Schedule;
-use crate::checkpoint::{self, Checkpoint, TrainerState};
+use crate::checkpoint::{self, Checkpoint, Metrics, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::Failure;
 use crate::generate::{Limits, Sampler, Sampling, generate};
@@ -301,8 +301,20 @@ impl<'a> Session<'a> {
             moments: self.learner.moments().by_name(&self.model.params),
         };
         checkpoint::save(&path, &contents)?;
+        self.write_card(None)?;
         self.run.point(LAST, self.state.step)?;
         Ok(path)
+    }
+
+    /// Writes the model card of this step's checkpoint, once more when its score is known.
+    fn write_card(&self, score: Option<&Score>) -> Result<()> {
+        let metrics = score.map(|score| Metrics {
+            loss: score.loss(),
+            perplexity: score.perplexity(),
+            bits_per_byte: score.bits_per_byte(),
+        });
+        let path = self.run.step_dir(self.state.step);
+        checkpoint::write_card(&path, &self.model.config, &self.state, metrics.as_ref())
     }
 
     /// Scores the validation text and marks the checkpoint if it is the best so far. The same part
@@ -312,6 +324,7 @@ impl<'a> Session<'a> {
         if !score.loss().is_finite() {
             return Err(self.diverged(score.loss(), f64::NAN));
         }
+        self.write_card(Some(&score))?;
         let best = self.best.is_none_or(|best| score.loss() < best);
         if best {
             self.best = Some(score.loss());

@@ -3,6 +3,7 @@
 mod acts;
 mod bad_input;
 mod bench;
+mod card;
 mod compare;
 mod default_run;
 mod eval;
