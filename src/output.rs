@@ -65,7 +65,7 @@ pub fn duration(seconds: f64) -> String {
 
 /// `text` as one word of a shell command.
 pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_string()
     } else {

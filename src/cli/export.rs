@@ -68,12 +68,10 @@ pub fn run(args: &ExportArgs) -> Result<()> {
 
 /// What to call the model of a checkpoint: the name of its run, where it has one.
 fn name(path: &Path) -> String {
-    let links = ["best", "last"];
-    let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let of_run = |name: &String| links.contains(&name.as_str()) || name.starts_with("step-");
-    let own = last(path).or_else(|| last(&path.canonicalize().ok()?));
-    let run =
-        own.as_ref().filter(|name| of_run(name)).and_then(|_| last(path.canonicalize().ok()?.parent()?));
-    let name = run.or(own).unwrap_or_else(|| "model".to_string());
-    name.trim_end_matches(".gguf").split('@').next().unwrap_or("model").to_string()
+    // What is on the hub has no path here.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let named = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = named(&real);
+    let name = if own.starts_with("step-") { real.parent().map_or(own, named) } else { own };
+    name.trim_end_matches(".gguf").split('@').next().unwrap_or_default().to_string()
 }

@@ -112,9 +112,14 @@ fn a_broken_gguf_file_is_refused_with_what_is_wrong() {
         bytes[at + key.len() + 4] = elements; // behind the value's type
         bytes
     };
+    // The file's type, an unsigned number, becomes the alignment of its tensors.
+    let mut without_alignment = replaced("general.file_type", "general.alignment");
+    let at = without_alignment.windows(17).position(|part| part == b"general.alignment").unwrap();
+    without_alignment[at + 17 + 4] = 0;
     for (bytes, expected) in [
-        (b"hello".to_vec(), "no GGUF file"),
-        (whole[..1000].to_vec(), "no GGUF file"),
+        (b"hello".to_vec(), "no whole GGUF file"),
+        (whole[..1000].to_vec(), "no whole GGUF file"),
+        (without_alignment, "general.alignment is 0"),
         (whole[..whole.len() - 20_000].to_vec(), "remaining in file"),
         (replaced("llama.block_count", "llama.block_conut"), "it has no llama.block_count"),
         (

@@ -93,7 +93,8 @@ impl Layout {
         }
     }
 
-    fn to_gguf(&self, tensor: &Tensor) -> Result<Tensor> {
+    /// A parameter as it lies in GGUF.
+    fn apply(&self, tensor: &Tensor) -> Result<Tensor> {
         match self {
             Layout::Same => Ok(tensor.clone()),
             Layout::Transposed => tensor.t()?.contiguous(),
@@ -105,9 +106,10 @@ impl Layout {
         }
     }
 
-    fn from_gguf(&self, tensor: &Tensor) -> Result<Tensor> {
+    /// The parameter of what lies in GGUF.
+    fn undo(&self, tensor: &Tensor) -> Result<Tensor> {
         match self {
-            Layout::Same | Layout::Transposed => self.to_gguf(tensor),
+            Layout::Same | Layout::Transposed => self.apply(tensor),
             Layout::Interleaved(heads) => {
                 let (rows, columns) = tensor.dims2()?;
                 let pairs = tensor.reshape((*heads, rows / heads / 2, 2, columns))?;

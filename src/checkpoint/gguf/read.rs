@@ -12,7 +12,7 @@ use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, Value};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 /// Reads what the model of a file is.
@@ -55,7 +55,7 @@ pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
                 );
             }
             let tensor = content.tensor(file, &name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
-            tensors.insert(spec.name, layout.from_gguf(&tensor)?.to_device(device)?);
+            tensors.insert(spec.name, layout.undo(&tensor)?.to_device(device)?);
         }
         if let Some(extra) = left.iter().min() {
             bail_input!("it holds the tensor {extra}, for which this program has no use");
@@ -67,12 +67,30 @@ pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
 
 /// Opens a file for `read`, whose errors then name it.
 fn open<T>(path: &Path, read: impl FnOnce(&Content, &mut BufReader<File>) -> Result<T>) -> Result<T> {
-    let shown = path.display();
-    let file = File::open(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+    let failed = |error: anyhow::Error| input_error!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| failed(error.into()))?;
     let mut file = BufReader::new(file);
-    let content = Content::read(&mut file)
-        .map_err(|error| input_error!("{shown} is no GGUF file that can be read: {error}"))?;
-    read(&content, &mut file).map_err(|error| input_error!("{shown}: {error}"))
+    refuse_no_alignment(&mut file).map_err(failed)?;
+    let content =
+        Content::read(&mut file).map_err(|error| failed(input_error!("no whole GGUF file: {error}")))?;
+    read(&content, &mut file).map_err(failed)
+}
+
+/// Metadata that is looked through: keys come first, long lists of tokens later.
+const LOOKED_THROUGH: u64 = 16 << 20;
+
+/// candle divides by the alignment that a file states.
+fn refuse_no_alignment(file: &mut BufReader<File>) -> Result<()> {
+    let mut start = Vec::new();
+    file.take(LOOKED_THROUGH).read_to_end(&mut start)?;
+    file.rewind()?;
+    let key = b"general.alignment";
+    let value = start.windows(key.len()).position(|part| part == key).map(|at| at + key.len() + 4);
+    // Behind the key stands the type of its value, then that.
+    if value.and_then(|at| start.get(at..at + 4)).is_some_and(|value| value == [0; 4]) {
+        bail_input!("its general.alignment is 0");
+    }
+    Ok(())
 }
 
 fn metadata(content: &Content) -> Result<Metadata<'_>> {

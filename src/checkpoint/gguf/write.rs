@@ -79,7 +79,7 @@ pub fn export_gguf(
     let mut tensors = Vec::new();
     for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
         let name = gguf_name(&spec.name);
-        let tensor = Layout::of(config, &spec.name).to_gguf(var.as_tensor())?;
+        let tensor = Layout::of(config, &spec.name).apply(var.as_tensor())?;
         let quantized = QTensor::quantize(&tensor, quantization.of(&name, tensor.dims()))?;
         tensors.push((name, quantized));
     }
