@@ -185,3 +185,18 @@ fn a_quantized_model_of_others_scores_as_in_transformers_and_writes_english() {
     let found = succeed(check.arg(env!("CARGO_BIN_EXE_tinygpt")).arg("english.txt"));
     assert!(found.starts_with("perplexity"), "{found}");
 }
+
+/// Expected ids from llama.cpp (scripts/make_sentencepiece_gguf.py).
+#[test]
+fn a_vocabulary_of_sentencepiece_makes_llama_cpps_tokens() {
+    let file = fixture("sentencepiece.gguf");
+    let tokenizer = load_tokenizer(&file).unwrap();
+    let cases: Value = serde_json::from_slice(&std::fs::read(file.with_extension("json")).unwrap()).unwrap();
+    for case in cases.as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        let ids = tokenizer.encode(text).unwrap();
+        assert_eq!(json!(ids), case["ids"], "{text:?}");
+        assert_eq!(tokenizer.decode(&ids).unwrap(), text);
+    }
+    assert_eq!(tokenizer.end_of_text(), Some((2, "</s>")));
+}
