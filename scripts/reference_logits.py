@@ -1,5 +1,6 @@
-"""Logits of tiny models from transformers in f64, after the last layer and as they would be after the first,
-for the tests in src/model/tests.rs.
+"""Logits of tiny models from transformers in f64, after the last layer and as they would be after the first, for
+the tests in src/model/tests.rs: every activation that it knows, gated and not, on both backbones, with tied and
+untied heads and shared key/value heads.
 
     pip install torch transformers
     python scripts/reference_logits.py > src/model/transformers_logits.in
@@ -32,14 +33,23 @@ def gpt2(act, tied):
     )
 
 
+# What transformers calls the functions of src/activation/table.rs.
+ACTS = {
+    "relu": "relu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "silu": "silu", "sigmoid": "sigmoid",
+    "tanh": "tanh", "relu2": "relu2", "leaky_relu": "leaky_relu", "mish": "mish", "quick_gelu": "quick_gelu",
+    "identity": "linear",
+}
+
 # (backbone, our activation, key/value heads, tied) and the same for transformers
 CASES = [
-    ("llama", "swiglu", 4, True, llama(LlamaConfig, "silu", 4, True)),
-    ("llama", "geglu", 2, False, llama(LlamaConfig, "gelu", 2, False)),
-    ("llama", "relu2", 1, True, llama(ArceeConfig, "relu2", 1, True)),
-    ("llama", "mish", 4, False, llama(ArceeConfig, "mish", 4, False)),
-    ("gpt2", "gelu_tanh", 4, True, gpt2("gelu_new", True)),
-    ("gpt2", "leaky_relu", 4, False, gpt2("leaky_relu", False)),
+    case
+    for ours, theirs in ACTS.items()
+    for tied in (True, False)
+    for case in [
+        *(("llama", f"glu:{ours}", heads, tied, llama(LlamaConfig, theirs, heads, tied)) for heads in (4, 2, 1)),
+        *(("llama", ours, heads, tied, llama(ArceeConfig, theirs, heads, tied)) for heads in (4, 2, 1)),
+        ("gpt2", ours, 4, tied, gpt2(theirs, tied)),
+    ]
 ]
 
 
@@ -66,6 +76,6 @@ for backbone, act, kv_heads, tied, config in CASES:
         early = model.lm_head(final_norm(output.hidden_states[1]))
     values = [logits[0, -1].tolist() for logits in (output.logits, early)]
     assert all(map(math.isfinite, sum(values, [])))
-    shown = ", ".join(f"[{', '.join(map(repr, logits))}]" for logits in values)
+    shown = ", ".join(f"[{', '.join(f'{logit:.8f}' for logit in logits)}]" for logits in values)
     print(f'    ("{backbone}", "{act}", {kv_heads}, {str(tied).lower()}, {shown}),')
 print("]")

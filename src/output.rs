@@ -63,6 +63,20 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `text` as one word of a shell command.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@".contains(c);
+    // A shell puts the home directory for a tilde that is not quoted.
+    if let Some(rest) = text.strip_prefix("~/") {
+        return format!("~/{}", if rest.is_empty() { String::new() } else { shell_word(rest) });
+    }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_string()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +86,11 @@ mod tests {
         assert_eq!([0, 999, 1000, 10_795_776].map(grouped), ["0", "999", "1,000", "10,795,776"]);
         assert_eq!([950.0, 14_200_000.0, 2.3e9].map(scaled), ["950 ", "14.2 M", "2.30 G"]);
         assert_eq!([45.2, 125.0, 12_000.0].map(duration), ["45 s", "2 min 05 s", "3 h 20 min"]);
+    }
+
+    #[test]
+    fn a_word_with_a_quote_stays_one_word() {
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word("~/a b.txt"), "~/'a b.txt'");
     }
 }

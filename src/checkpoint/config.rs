@@ -1,6 +1,6 @@
 //! `config.json`, in transformers' keys.
 
-use crate::activation::{Activation, Function};
+use crate::activation::Activation;
 use crate::bail_input;
 use crate::settings::{Backbone, ModelConfig};
 use anyhow::{Context, Result};
@@ -16,17 +16,6 @@ pub fn loads_in(backbone: Backbone, act: Activation) -> Result<&'static str, &'s
         (Backbone::Llama, false) => Ok("ArceeForCausalLM"),
         (Backbone::Gpt2, false) => Ok("GPT2LMHeadModel"),
         (Backbone::Gpt2, true) => Err("transformers has no gated GPT-2"),
-    }
-}
-
-/// The graph of llama.cpp that computes a checkpoint with this activation. Its graphs have their
-/// activation built in: SwiGLU in `llama`, squared ReLU in `arcee`, tanh-GELU in `gpt2`.
-pub fn llama_cpp_graph(act: Activation) -> Option<&'static str> {
-    match (act.gated, act.function) {
-        (true, Function::Silu) => Some("llama"),
-        (false, Function::Relu2) => Some("arcee"),
-        (false, Function::GeluTanh) => Some("gpt2"),
-        _ => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
+use super::card::write_card;
 use super::config::{config_json, parse_config};
+use super::gguf::{self, is_gguf};
 use super::import::{read_params, weight_files};
 use super::manifest;
 use super::tensors::{read_tensors, write_tensors};
@@ -90,6 +92,7 @@ fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let parameters = named.zip(model.params.vars.iter().map(|var| var.as_tensor().clone())).collect();
     write_tensors(&directory.join("model.safetensors"), &parameters)?;
     write_tensors(&directory.join("optimizer.safetensors"), &checkpoint.moments)?;
+    write_card(directory, &model.config, checkpoint.trainer, None)?;
     manifest::write(directory)
 }
 
@@ -105,15 +108,21 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
 }
 
-/// Reads what the model of a checkpoint directory is.
+/// Reads what the model of a checkpoint, a directory or a GGUF file, is.
 pub fn load_config(directory: &Path) -> Result<ModelConfig> {
+    if is_gguf(directory) {
+        return gguf::read_config(directory);
+    }
     manifest::verify(directory, &["config.json"])?;
     let path = directory.join("config.json");
     parse_config(&read_json(&path)?).map_err(|error| input_error!("{}: {error}", path.display()))
 }
 
-/// Reads the model of a checkpoint directory.
+/// Reads the model of a checkpoint, a directory or a GGUF file.
 pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+    if is_gguf(directory) {
+        return gguf::read_model(directory, device, ops);
+    }
     let config = load_config(directory)?;
     let weights = weight_files(directory)?;
     manifest::verify(directory, &weights)?;
@@ -121,9 +130,12 @@ pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
     Ok(Gpt::new(config, params, device, ops)?)
 }
 
-/// Reads the tokenizer of a checkpoint directory. Where tokenizer_config.json names the token that ends a
+/// Reads the tokenizer of a checkpoint, a directory or a GGUF file. Where tokenizer_config.json names the token that ends a
 /// text, that is it.
 pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
+    if is_gguf(directory) {
+        return gguf::read_tokenizer(directory);
+    }
     let path = directory.join("tokenizer.json");
     if !path.is_file() && ["vocab.json", "tokenizer.model"].iter().any(|name| directory.join(name).is_file())
     {

@@ -1,6 +1,7 @@
 //! `SHA256SUMS`: what each file of a checkpoint was when it was saved. It is written last, and has the
 //! format of coreutils' `sha256sum`, so that `sha256sum --check SHA256SUMS` says the same as this program.
 
+use super::card::CARD;
 use crate::files::{read_text, sync};
 use crate::input_error;
 use anyhow::{Context, Result};
@@ -19,6 +20,8 @@ pub fn write(directory: &Path) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         names.push(entry?.file_name().into_string().ok().context("a name that is no UTF-8")?);
     }
+    // The card is written again once the model was scored, and people edit it.
+    names.retain(|name| name != CARD);
     names.sort_unstable();
     let mut lines = String::new();
     for name in names {

@@ -1,16 +1,20 @@
-//! Checkpoints: directories that transformers' `from_pretrained` reads as they are.
+//! Checkpoints: directories that transformers' `from_pretrained` reads as they are, and llama.cpp's GGUF files.
 
+mod card;
 mod config;
 mod files;
+mod gguf;
 mod hub;
 mod import;
 mod manifest;
 mod tensors;
 
-pub use config::{config_json, llama_cpp_graph, loads_in, parse_config};
+pub use card::{Metrics, write_card};
+pub use config::{config_json, loads_in, parse_config};
 pub use files::{
     Checkpoint, TrainerState, load_config, load_model, load_moments, load_tokenizer, load_trainer, save,
 };
+pub use gguf::{Quantization, export_gguf, is_gguf, llama_cpp_graph};
 pub use hub::fetch_model;
 pub use import::{refuse_file, with_context};
 pub use tensors::{read_tensors, write_tensors};

@@ -50,7 +50,7 @@ pub fn run(args: &ActsArgs) -> Result<()> {
             grouped(ffn_params(act, args.dim)),
             format!("{low:.2} .. {high:.2}").replace("-0.00", "0.00"),
             loads_in(Backbone::Llama, act).map_or("-", short_class).to_string(),
-            llama_cpp_graph(act).unwrap_or("-").to_string(),
+            any_graph(act).unwrap_or("-").to_string(),
             act.formula(),
         ]);
     }
@@ -61,6 +61,11 @@ pub fn run(args: &ActsArgs) -> Result<()> {
     )?;
     say!("wherever ungated and known there. llama.cpp: the graph that computes the same.")?;
     Ok(())
+}
+
+/// llama.cpp's graph for the one backbone or the other.
+fn any_graph(act: Activation) -> Option<&'static str> {
+    [Backbone::Llama, Backbone::Gpt2].into_iter().find_map(|backbone| llama_cpp_graph(backbone, act))
 }
 
 /// Weights of one FFN at its default hidden size.
@@ -84,7 +89,7 @@ fn describe(act: Activation, dim: usize) -> Value {
         "ffn_params": ffn_params(act, dim),
         "derivative_range": [low, high],
         "transformers": { "llama": class(Backbone::Llama), "gpt2": class(Backbone::Gpt2) },
-        "llama_cpp": llama_cpp_graph(act),
+        "llama_cpp": any_graph(act),
     })
 }
 

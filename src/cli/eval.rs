@@ -17,8 +17,8 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt eval --checkpoint runs/swiglu --data test.txt --stride 32")]
 pub struct EvalArgs {
-    /// A run or a checkpoint directory [default: the newest run below runs/]
-    #[arg(long, value_name = "DIR")]
+    /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
+    #[arg(long, value_name = "DIR|hf:REPO|FILE")]
     checkpoint: Option<PathBuf>,
     /// Text to score: whatever `train --data` takes; of tales, their validation part
     #[arg(long, value_name = "SOURCE")]

@@ -19,8 +19,8 @@ use std::time::Instant;
     after_help = "Example: tinygpt generate --checkpoint runs/swiglu --prompt 'ROMEO:' --temperature 0.7"
 )]
 pub struct GenerateArgs {
-    /// A run or a checkpoint directory [default: the newest run below runs/]
-    #[arg(long, value_name = "DIR")]
+    /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
+    #[arg(long, value_name = "DIR|hf:REPO|FILE")]
     checkpoint: Option<PathBuf>,
     /// Text to go on from [default: a line end]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "prompt_file")]

@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod data;
 mod eval;
+mod export;
 mod generate;
 mod inspect;
 mod origin;
@@ -51,6 +52,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Test what is said of activations and FFNs, claim by claim, on models trained here
     Claims(claims::ClaimsArgs),
+    /// Write a model as one file for llama.cpp
+    Export(export::ExportArgs),
     /// List the activations
     Acts(acts::ActsArgs),
     /// Time training, generation and the activations on this machine
@@ -74,6 +77,7 @@ pub fn run() -> Result<()> {
         Command::Report(args) => report::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Claims(args) => claims::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Acts(args) => acts::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Runs(args) => runs::run(&args),

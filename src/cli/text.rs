@@ -1,6 +1,6 @@
 //! Numbers and tables as people read them.
 
-pub use crate::output::{duration, grouped, scaled};
+pub use crate::output::{duration, grouped, scaled, shell_word};
 
 use crate::home::shorten;
 use comfy_table::{CellAlignment, Table, presets};
@@ -24,29 +24,4 @@ pub fn command_line() -> String {
 pub fn command_of(arguments: impl IntoIterator<Item = String>) -> String {
     let words = arguments.into_iter().map(|word| shell_word(&shorten(&word)));
     std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// `text` as one word of a shell command.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=".contains(c);
-    // A shell puts the home directory for a tilde that is not quoted.
-    if let Some(rest) = text.strip_prefix("~/") {
-        return format!("~/{}", if rest.is_empty() { String::new() } else { shell_word(rest) });
-    }
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_string()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_with_a_quote_stays_one_word() {
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-        assert_eq!(shell_word("~/a b.txt"), "~/'a b.txt'");
-    }
 }

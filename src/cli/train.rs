@@ -10,7 +10,7 @@ use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::inspect::answer;
 use crate::model::{Gpt, training_bytes};
-use crate::run::{LAST, RunDir, signals};
+use crate::run::{BEST, LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::train::{Outcome, Session};
 use anyhow::Result;
@@ -212,6 +212,9 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         Err(why) => format!("it loads here alone: {why}"),
     };
     say!("saved {} ({elsewhere})", run.path().display())?;
+    let best = shell_word(&run.path().join(BEST).display().to_string());
+    // What only training needs stays here: it is large, and names files of this machine.
+    say!("share it: hf upload OWNER/NAME {best} . --exclude optimizer.safetensors --exclude trainer.json")?;
     Ok(())
 }
 

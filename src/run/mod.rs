@@ -14,7 +14,7 @@ mod tensorboard;
 
 pub use tensorboard::TensorBoard;
 
-use crate::checkpoint::{fetch_model, refuse_file};
+use crate::checkpoint::{fetch_model, is_gguf, refuse_file};
 use crate::failure::Failure;
 use crate::files::{SAVING, read_text, replace, sync};
 use crate::{bail_input, input_error};
@@ -303,13 +303,16 @@ fn is_own(name: &str) -> bool {
     fixed.contains(&name) || begins.iter().any(|begin| name.starts_with(begin)) || step_of(name).is_some()
 }
 
-/// The checkpoint that a user means: a directory that is one, a run, whose best or last it is, or
+/// The checkpoint that a user means: a directory that is one, a run, whose best or last it is, a GGUF file, or
 /// `hf:OWNER/NAME[@REVISION]` of a model on the hub.
 pub fn find_checkpoint(path: &Path) -> Result<PathBuf> {
     if let Some(name) = path.to_str().and_then(|path| path.strip_prefix("hf:")) {
         return fetch_model(name);
     }
     if path.join("config.json").is_file() {
+        return Ok(path.to_path_buf());
+    }
+    if is_gguf(path) {
         return Ok(path.to_path_buf());
     }
     if path.is_file() {

@@ -1,9 +1,10 @@
 //! What a run writes in its directory while it goes. A disk that is full, or may not be written any more,
 //! is told of and does not end the training: the last good checkpoint stays.
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, Metrics, TrainerState};
 use crate::failure::one_line;
 use crate::run::{BEST, LAST, RunDir, TensorBoard};
+use crate::settings::ModelConfig;
 use anyhow::Result;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -113,6 +114,14 @@ impl Journal {
         if self.saved == Some(step) {
             let marked = self.run.point(BEST, step);
             self.note_failure(marked);
+        }
+    }
+
+    /// Writes the metrics of the newest checkpoint into its model card.
+    pub fn describe(&mut self, config: &ModelConfig, trainer: &TrainerState, metrics: &Metrics) {
+        if let Some(path) = self.saved(trainer.step) {
+            let described = checkpoint::write_card(&path, config, trainer, Some(metrics));
+            self.note_failure(described);
         }
     }
 

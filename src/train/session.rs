@@ -6,7 +6,7 @@ use super::journal::Journal;
 use super::learner::{Learner, clip_scale, learner};
 use super::planning::ffn_output_rms;
 use super::schedule::Schedule;
-use crate::checkpoint::{Checkpoint, TrainerState};
+use crate::checkpoint::{Checkpoint, Metrics, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::{Failure, one_line};
 use crate::generate::{Limits, Sampler, Sampling, generate};
@@ -329,6 +329,12 @@ impl<'a> Session<'a> {
             let place = first_bad(&self.model, ids, None, &*self.learner)?;
             return Err(self.diverged(step, score.loss(), f64::NAN, place));
         }
+        let metrics = Metrics {
+            loss: score.loss(),
+            perplexity: score.perplexity(),
+            bits_per_byte: score.bits_per_byte(),
+        };
+        self.journal.describe(&self.model.config, &self.state, &metrics);
         let best = self.best.is_none_or(|best| score.loss() < best);
         if best {
             self.best = Some(score.loss());

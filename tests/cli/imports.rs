@@ -284,3 +284,17 @@ fn flags_that_the_initial_checkpoint_decides_are_refused() {
     assert!(both.contains("--model"), "{both}");
     assert!(!exists(&folder, "runs"), "a run was left behind");
 }
+
+#[test]
+fn a_model_of_the_hub_is_fine_tuned_and_its_card_names_it() {
+    let folder = folder();
+    let hub = hub_with("arcee-gqa", "");
+    let mut command = tinygpt(&folder);
+    command.env("HF_ENDPOINT", &hub.address).env_remove("HF_TOKEN");
+    let flags = ["--init", "hf:me/arcee@v2", "--data", "text.txt", "--steps", "2", "--out", "run"];
+    succeed(command.arg("train").args(flags));
+    let card = String::from_utf8(read(&folder, "run/best/README.md")).unwrap();
+    assert!(card.contains("base_model: \"me/arcee\"") && card.contains("--init hf:me/arcee@v2"), "{card}");
+    // The checkpoint carries all it needs.
+    succeed(tinygpt(&folder).env("HF_HUB_OFFLINE", "1").args(["train", "--resume", "run", "--steps", "3"]));
+}

@@ -3,12 +3,14 @@
 mod acts;
 mod bad_input;
 mod bench;
+mod card;
 mod claims;
 mod compare;
 mod default_run;
 mod eval;
 mod following;
 mod generate;
+mod gguf;
 mod hub;
 mod imports;
 mod inspect;
@@ -141,4 +143,15 @@ fn script(folder: &TempDir, name: &str) -> Option<Command> {
     command.current_dir(folder.path());
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name));
     Some(command)
+}
+
+/// The same for a script that needs a package which scripts/requirements.txt leaves out.
+fn script_with(folder: &TempDir, name: &str, package: &str) -> Option<Command> {
+    let command = script(folder, name)?;
+    let find = format!("import importlib.util, sys; sys.exit(importlib.util.find_spec('{package}') is None)");
+    let found = Command::new(command.get_program()).args(["-c", &find]).output().unwrap().status.success();
+    if !found {
+        eprintln!("skipped: the Python that TINYGPT_PYTHON names has no {package}");
+    }
+    found.then_some(command)
 }

