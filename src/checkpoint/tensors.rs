@@ -37,6 +37,11 @@ impl View for Saved {
     }
 }
 
+/// Bytes of the largest element, an F64, and of the largest header that safetensors reads: a file with
+/// more than these is not read into memory.
+const LARGEST_ELEMENT: u64 = 8;
+const LARGEST_HEADER: u64 = 100_000_000;
+
 /// Writes tensors as f32, in the order of their names.
 pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
     let saved = |(name, tensor): (&String, &Tensor)| {
@@ -65,7 +70,14 @@ pub fn read_tensors(
     device: &Device,
 ) -> Result<HashMap<String, Tensor>> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+    let elements: usize = expected.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let most = LARGEST_ELEMENT * elements as u64 + LARGEST_HEADER;
+    let unreadable = |error| input_error!("cannot read {shown}: {error}");
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > most {
+        bail_input!("{shown} has {size} bytes, more than the model in config.json can need");
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| input_error!("{shown} is no whole safetensors file: {error}"))?;
     let known: BTreeMap<&str, &[usize]> =

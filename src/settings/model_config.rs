@@ -22,7 +22,7 @@ const MOST_LAYERS: usize = 1 << 10;
 const LARGEST_VOCABULARY: usize = 1 << 24;
 /// No tensor of a checkpoint shows how long the context is, and these grow with it: the angles of rotary
 /// positions (context x head size), and the keys and values of one sequence in all layers.
-const MOST_ANGLES: usize = 1 << 28;
+const MOST_ANGLES: usize = 1 << 27;
 const MOST_KEYS_AND_VALUES: usize = 1 << 32;
 
 /// Everything that determines a model's parameters and arithmetic.
