@@ -2,7 +2,9 @@
 
 pub use crate::output::{duration, grouped, scaled};
 
+use crate::failure::escape_controls;
 use comfy_table::{CellAlignment, Table, presets};
+use std::path::Path;
 
 /// An empty table with these column titles, numbers to the right: Markdown, so that it can be pasted.
 pub fn table(titles: &[&str]) -> Table {
@@ -12,6 +14,11 @@ pub fn table(titles: &[&str]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// A path as a terminal may have it.
+pub fn shown(path: &Path) -> String {
+    escape_controls(&path.display().to_string())
 }
 
 /// `text` as one word of a shell command.

@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod compare;
 mod default_run;
+mod determinism;
 mod eval;
 mod following;
 mod generate;
@@ -23,6 +24,7 @@ mod terminal;
 mod tokenizers;
 mod train;
 mod transformers;
+mod untrusted;
 
 use assert_cmd::Command;
 use serde_json::Value;

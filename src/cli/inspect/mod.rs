@@ -6,7 +6,6 @@ use super::compare::named_acts;
 use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokens, check_ids};
-use crate::failure::escape_controls;
 use crate::inspect::{Setting, fresh_models, inspect};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings};
@@ -118,7 +117,7 @@ fn trained(args: &InspectArgs) -> Result<()> {
         None => own_validation_text(&checkpoint)?,
     };
     for note in &corpus.notes {
-        note!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
+        note!("{}: {note}", corpus.name);
     }
     let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
     check_ids(&tokens, model.config.vocab_size)?;

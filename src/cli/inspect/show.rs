@@ -1,6 +1,6 @@
 //! What an inspection found, as tables.
 
-use crate::cli::text::{grouped, table};
+use crate::cli::text::{grouped, shown, table};
 use crate::failure::escape_controls;
 use crate::inspect::{FreshModels, Inspection, Layer, Promoted, Setting};
 use anyhow::Result;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// Prints what was found in a trained model.
 pub fn trained(checkpoint: &Path, data: &str, found: &Inspection) -> Result<()> {
     let gate = if found.act.gated { ": f is in the gate" } else { "" };
-    say!("checkpoint     {}", checkpoint.display())?;
+    say!("checkpoint     {}", shown(checkpoint))?;
     say!("activation     {}, f(x) = {}{gate}", found.act, found.act.function.facts().formula)?;
     say!("read           {} tokens of {}", grouped(found.tokens), escape_controls(data))?;
     parameters(found)?;
