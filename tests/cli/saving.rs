@@ -171,7 +171,8 @@ fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
         set.is_ok_and(|status| status.success())
     };
     wait_for(|| exists(&folder, "run/last"));
-    if !limit("4096") {
+    // Less than a model needs, and a place that the log comes to in the middle of a line.
+    if !limit("30000") {
         eprintln!("skipped: there is no prlimit to set a limit with");
         run.end("KILL");
         return;
@@ -190,12 +191,12 @@ fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
     assert!(limit("unlimited"));
     wait_for(|| last_step(&folder) > before);
     assert_eq!(run.end("TERM"), Some(130));
-    let more = (last_step(&folder) + 2.0).to_string();
-    let resumed = succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", &more, "--json"]));
-    assert_eq!(last_line(&resumed)["steps"].to_string(), more);
     // No line of the log is mixed with another.
     let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
     assert!(metrics.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    let more = (last_step(&folder) + 2.0).to_string();
+    let resumed = succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", &more, "--json"]));
+    assert_eq!(last_line(&resumed)["steps"].to_string(), more);
 }
 
 #[cfg(target_os = "linux")]
