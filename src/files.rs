@@ -33,6 +33,12 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> 
     sync(folder).with_context(failed)
 }
 
+/// Adds bytes to the end of a file opened for that; what a full disk leaves of them is taken back.
+pub fn append(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    file.write_all(bytes).inspect_err(|_| drop(file.set_len(length)))
+}
+
 /// Waits until a file or directory is on disk. Windows flushes what is open for writing only, and
 /// no directories.
 pub fn sync(path: &Path) -> Result<()> {

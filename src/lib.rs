@@ -3,11 +3,11 @@
 //!
 //! Modules are listed bottom-up: each uses only those above it.
 
+pub mod failure;
 #[macro_use]
 mod output;
 #[macro_use]
 mod serde_by_name;
-pub mod failure;
 mod files;
 mod home;
 mod memory;

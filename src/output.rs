@@ -16,11 +16,12 @@ macro_rules! say {
     }};
 }
 
-/// `eprintln!` that never fails: nobody is left to tell.
+/// `eprintln!` that never fails, since nobody is left to tell, and whose names and texts of others cannot
+/// drive the terminal.
 macro_rules! note {
     ($($arg:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($arg)*);
+        let _ = writeln!(std::io::stderr(), "{}", $crate::failure::escape_controls(&format!($($arg)*)));
     }};
 }
 

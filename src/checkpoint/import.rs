@@ -2,7 +2,7 @@
 //! file or in shards, in any of four number formats.
 
 use super::files::read_json;
-use super::tensors::read_files;
+use super::tensors::{most_bytes, read_files};
 use crate::model::{Gpt, ParamSpec, Params, param_specs};
 use crate::settings::{ModelConfig, Ops};
 use crate::{bail_input, input_error};
@@ -48,11 +48,15 @@ pub fn read_params(
         let prefixed = PREFIXES.iter().map(|prefix| format!("{prefix}{name}"));
         Some(prefixed.into_iter().find(|longer| known.contains(longer.as_str())).unwrap_or(name.to_string()))
     };
-    let tensors = read_files(&files, &expected, &canonical, device)?;
+    // Besides the parameters: a copy of the embedding as the head, and a mask in every layer.
+    let extra = config.vocab_size * config.dim + config.layers * config.context * config.context;
+    let elements = expected.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>();
+    let most = most_bytes(elements.saturating_add(extra));
+    let tensors = read_files(&files, &expected, &canonical, most, device)?;
     if head_of_tied.get() {
         let head = [(HEAD.to_string(), vec![config.vocab_size, config.dim])];
         let only_head = |name: &str| (name == HEAD).then(|| name.to_string());
-        let head = read_files(&files, &head, &only_head, device)?;
+        let head = read_files(&files, &head, &only_head, most, device)?;
         let embedding = &tensors[&expected[0].0];
         if head[HEAD].ne(embedding)?.sum_all()?.to_scalar::<u8>()? != 0 {
             bail_input!(

@@ -37,6 +37,10 @@ impl View for Saved {
     }
 }
 
+/// Bytes of the largest element, an F64, and of the largest header that safetensors reads.
+const LARGEST_ELEMENT: u64 = 8;
+const LARGEST_HEADER: u64 = 100_000_000;
+
 /// Writes tensors as f32, in the order of their names.
 pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
     let saved = |(name, tensor): (&String, &Tensor)| {
@@ -64,11 +68,18 @@ pub fn read_tensors(
     expected: &[(String, Vec<usize>)],
     device: &Device,
 ) -> Result<HashMap<String, Tensor>> {
-    read_files(&[path.to_path_buf()], expected, &|name| Some(name.to_string()), device)
+    let most = most_bytes(expected.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum());
+    read_files(&[path.to_path_buf()], expected, &|name| Some(name.to_string()), most, device)
+}
+
+/// Bytes that files with so many elements can need.
+pub fn most_bytes(elements: usize) -> u64 {
+    LARGEST_ELEMENT * elements as u64 + LARGEST_HEADER
 }
 
 /// The same from several files that together hold the tensors, in any format of floating-point numbers, as f32.
 /// `canonical` gives the name under which a tensor of a file is expected, or none if it is to be passed over.
+/// A file of more than `most` bytes is not read.
 ///
 /// # Errors
 /// As [`read_tensors`].
@@ -76,6 +87,7 @@ pub fn read_files(
     paths: &[PathBuf],
     expected: &[(String, Vec<usize>)],
     canonical: &dyn Fn(&str) -> Option<String>,
+    most: u64,
     device: &Device,
 ) -> Result<HashMap<String, Tensor>> {
     let known: BTreeMap<&str, &[usize]> =
@@ -83,7 +95,12 @@ pub fn read_files(
     let mut tensors = HashMap::new();
     for path in paths {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
+        let unreadable = |error| input_error!("cannot read {shown}: {error}");
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
+        if size > most {
+            bail_input!("{shown} has {size} bytes, more than the model in config.json can need");
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|error| input_error!("{shown} is no whole safetensors file: {error}"))?;
         for (name, view) in file.iter() {

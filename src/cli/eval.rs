@@ -1,11 +1,11 @@
 //! `tinygpt eval`
 
 use super::progress::below_floor;
-use super::text::grouped;
+use super::text::{grouped, shown};
 use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::{Corpus, Tokens, check_ids};
-use crate::failure::{Failure, escape_controls};
+use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
 use crate::settings::{DeviceKind, Ops};
@@ -53,7 +53,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     }
     let corpus = Corpus::validation(&args.data.parse()?)?;
     for note in &corpus.notes {
-        note!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
+        note!("{}: {note}", corpus.name);
     }
     let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
     check_ids(&tokens, model.config.vocab_size)?;
@@ -79,7 +79,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
             })
         )?;
     } else {
-        say!("checkpoint     {}", checkpoint.display())?;
+        say!("checkpoint     {}", shown(&checkpoint))?;
         say!("loss           {:.4} nats per token", score.loss())?;
         say!("perplexity     {:.3}", score.perplexity())?;
         say!("bits per byte  {:.4}", score.bits_per_byte())?;

@@ -1,6 +1,6 @@
 //! `tinygpt export`
 
-use super::text::{scaled, shell_word};
+use super::text::{scaled, shell_word, shown};
 use crate::bail_input;
 use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
@@ -59,8 +59,8 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         say!("{}", json!({ "file": out, "bytes": bytes, "checkpoint": checkpoint }))?;
         return Ok(());
     }
-    say!("wrote {}, {}B", out.display(), scaled(bytes as f64))?;
-    let file = shell_word(&out.display().to_string());
+    say!("wrote {}, {}B", shown(&out), scaled(bytes as f64))?;
+    let file = shell_word(&shown(&out));
     say!("share it: hf upload OWNER/NAME {file}")?;
     say!("next: llama-completion -m {file} -p Once")?;
     Ok(())

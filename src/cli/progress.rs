@@ -37,7 +37,7 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
-        let text = format!("{}{text}", self.label);
+        let text = escape_controls(&format!("{}{text}", self.label));
         if self.bar.is_hidden() { note!("{text}") } else { self.bar.println(text) }
     }
 
@@ -94,7 +94,7 @@ impl Progress {
     }
 
     fn sampled(&self, text: &str) {
-        for line in escape_controls(text.trim()).lines() {
+        for line in text.trim().lines() {
             self.line(&format!("    | {line}"));
         }
     }
@@ -159,7 +159,7 @@ impl Watcher for Progress {
             Event::Planned(plan) => self.planned(plan),
             Event::Stepped(report) => self.stepped(&report),
             Event::Evaluated(evaluation) => self.evaluated(&evaluation),
-            Event::Told(text) => self.line(&escape_controls(text)),
+            Event::Told(text) => self.line(text),
             Event::Sampled(text) => self.sampled(text),
         }
     }
@@ -209,11 +209,7 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             "FFN     {excess:+.1} % against an ungated FFN of 4 x width; initial output {:.4} (root mean square)",
             plan.ffn_output_rms
         ),
-        format!(
-            "data    {}: {} epochs of its training part",
-            escape_controls(&plan.data),
-            format_args!("{:.2}", plan.epochs)
-        ),
+        format!("data    {}: {} epochs of its training part", plan.data, format_args!("{:.2}", plan.epochs)),
         format!(
             "work    {} steps of {} tokens, {}FLOP per token",
             grouped(plan.steps - plan.first_step),

@@ -1,5 +1,6 @@
 //! `tinygpt report`
 
+use super::text::shown;
 use crate::compare::{Analysis, Comparison, Results, evaluate, load};
 use crate::files::replace;
 use crate::input_error;
@@ -26,7 +27,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     if let Some(folder) = &args.plot {
         plot(folder, &analysis)?;
     }
-    say!("{}", write(&args.directory, &comparison, &analysis)?.display())?;
+    say!("{}", shown(&write(&args.directory, &comparison, &analysis)?))?;
     Ok(())
 }
 

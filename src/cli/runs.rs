@@ -1,6 +1,6 @@
 //! `tinygpt runs`
 
-use super::text::{duration, grouped, table};
+use super::text::{duration, grouped, shown, table};
 use crate::bail_input;
 use crate::checkpoint::load_trainer;
 use crate::failure::escape_controls;
@@ -33,7 +33,7 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         return Ok(());
     }
     if found.is_empty() {
-        say!("no runs in {}", args.folder.display())?;
+        say!("no runs in {}", shown(&args.folder))?;
         return Ok(());
     }
     let mut table = table(&["run", "act", "params", "step", "loss", "validation", "age"]);

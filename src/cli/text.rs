@@ -2,8 +2,10 @@
 
 pub use crate::output::{duration, grouped, scaled, shell_word};
 
+use crate::failure::escape_controls;
 use crate::home::shorten;
 use comfy_table::{CellAlignment, Table, presets};
+use std::path::Path;
 
 /// An empty table with these column titles, numbers to the right: Markdown, so that it can be pasted.
 pub fn table(titles: &[&str]) -> Table {
@@ -13,6 +15,11 @@ pub fn table(titles: &[&str]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// A path as a terminal may have it.
+pub fn shown(path: &Path) -> String {
+    escape_controls(&path.display().to_string())
 }
 
 /// The command that this process was started with, as a shell reads it, and without anyone's home directory.

@@ -2,7 +2,7 @@
 
 use super::origin::Origin;
 use super::progress::{Progress, show_plan};
-use super::text::{scaled, shell_word};
+use super::text::{scaled, shell_word, shown};
 use crate::bail_input;
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
@@ -165,7 +165,7 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
     if let Ok(Source::Tales(tales)) = dataset.name.parse() {
         quiz(session.model(), dataset, &tales)?;
     }
-    say!("\nnext: tinygpt generate --checkpoint {}", shell_word(&run.path().display().to_string()))?;
+    say!("\nnext: tinygpt generate --checkpoint {}", shell_word(&shown(run.path())))?;
     Ok(())
 }
 
@@ -193,7 +193,7 @@ fn available_memory() -> Option<f64> {
 /// How the text was read, where that is not plain.
 fn show_notes(dataset: &Dataset) {
     for note in &dataset.notes {
-        note!("{}: {}", escape_controls(&dataset.name), escape_controls(note));
+        note!("{}: {note}", dataset.name);
     }
 }
 
@@ -211,8 +211,8 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         Ok(_) => "its best/ and last/ load in transformers too".to_string(),
         Err(why) => format!("it loads here alone: {why}"),
     };
-    say!("saved {} ({elsewhere})", run.path().display())?;
-    let best = shell_word(&run.path().join(BEST).display().to_string());
+    say!("saved {} ({elsewhere})", shown(run.path()))?;
+    let best = shell_word(&shown(&run.path().join(BEST)));
     // What only training needs stays here: it is large, and names files of this machine.
     say!("share it: hf upload OWNER/NAME {best} . --exclude optimizer.safetensors --exclude trainer.json")?;
     Ok(())

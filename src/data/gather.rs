@@ -121,8 +121,8 @@ impl Gather {
         for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let mut value: Value = serde_json::from_str(line)
                 .map_err(|error| input_error!("{shown}, line {}: {error}", i + 1))?;
-            match value["text"].take() {
-                Value::String(text) => documents.push(text),
+            match value.get_mut("text").map(Value::take) {
+                Some(Value::String(text)) => documents.push(text),
                 _ => bail_input!("{shown}, line {}: there is no string called \"text\"", i + 1),
             }
         }
@@ -219,7 +219,10 @@ mod tests {
         let read =
             gathered("a.jsonl", b"{\"text\": \"one\\n\", \"id\": 1}\n\n{\"text\": \"two\"}\n").unwrap();
         assert_eq!((read.as_str(), read.documents.as_slice()), ("one\ntwo", [4, 7].as_slice()));
-        let error = gathered("a.jsonl", b"{\"text\": \"one\"}\n{\"body\": 2}\n").err().unwrap().to_string();
-        assert!(error.contains("a.jsonl, line 2") && error.contains("text"), "{error}");
+        for other in ["{\"body\": 2}", "\"text\"", "[1]", "null", "7"] {
+            let lines = format!("{{\"text\": \"one\"}}\n{other}\n");
+            let error = gathered("a.jsonl", lines.as_bytes()).err().unwrap().to_string();
+            assert!(error.contains("a.jsonl, line 2") && error.contains("text"), "{error}");
+        }
     }
 }

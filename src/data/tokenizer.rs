@@ -54,7 +54,10 @@ impl Tokenizer {
     }
 
     pub fn from_json(text: &str) -> Result<Tokenizer> {
-        let mut inner: HfTokenizer = text.parse().map_err(|error| anyhow!("not a tokenizer: {error}"))?;
+        // The tokenizers crate panics over some text that is no JSON.
+        serde_json::from_str::<Value>(text).map_err(|error| input_error!("no JSON: {error}"))?;
+        let mut inner: HfTokenizer =
+            text.parse().map_err(|error| input_error!("not a tokenizer: {error}"))?;
         // Text that spells a special token is text: it must come back as it went in.
         inner.set_encode_special_tokens(true);
         Ok(Tokenizer { inner, end: None, cuttable: OnceLock::new() })

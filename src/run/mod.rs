@@ -16,12 +16,12 @@ pub use tensorboard::TensorBoard;
 
 use crate::checkpoint::{fetch_model, is_gguf, refuse_file};
 use crate::failure::Failure;
-use crate::files::{SAVING, read_text, replace, sync};
+use crate::files::{SAVING, append, read_text, replace, sync};
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -236,18 +236,17 @@ impl RunDir {
 /// Appends a line in one write, so that a kill leaves it whole or cut, never mixed. What a full disk leaves
 /// of it is taken back.
 pub fn append_line(path: &Path, line: &Value) -> Result<()> {
-    let append = || {
+    let write = || {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
-        let length = file.metadata()?.len();
-        file.write_all(format!("{line}\n").as_bytes()).inspect_err(|_| drop(file.set_len(length)))
+        append(&mut file, format!("{line}\n").as_bytes())
     };
-    append().with_context(|| format!("cannot write {}", path.display()))
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The same for a file that several processes add to: one after the other, what a kill left of a line is
 /// removed first, and the line is on disk when this returns.
 pub fn append_whole_line(path: &Path, line: &Value) -> Result<()> {
-    let append = || -> Result<()> {
+    let write = || -> Result<()> {
         let mut file = fs::OpenOptions::new().create(true).read(true).append(true).open(path)?;
         // Where a file system has no locks, the worst is a cut line.
         let _ = file.lock();
@@ -257,10 +256,10 @@ pub fn append_whole_line(path: &Path, line: &Value) -> Result<()> {
         if whole < bytes.len() {
             file.set_len(whole as u64)?;
         }
-        file.write_all(format!("{line}\n").as_bytes()).inspect_err(|_| drop(file.set_len(whole as u64)))?;
+        append(&mut file, format!("{line}\n").as_bytes())?;
         Ok(file.sync_all()?)
     };
-    append().with_context(|| format!("cannot write {}", path.display()))
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Locks a directory against other processes that would write in it.

@@ -3,15 +3,16 @@
 //! The format is TensorFlow's: `tensorflow/core/lib/io/record_writer.h` for records, and the few
 //! fields of `tensorflow/core/util/event.proto` and `framework/summary.proto` that scalars need.
 
+use crate::files::append;
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Appends scalars to an event file.
 pub struct TensorBoard {
-    file: BufWriter<File>,
+    path: PathBuf,
+    file: File,
 }
 
 impl TensorBoard {
@@ -20,8 +21,9 @@ impl TensorBoard {
     pub fn create(directory: &Path, step: usize) -> Result<TensorBoard> {
         let name = format!("events.out.tfevents.{}.{}.tinygpt", now() as u64, std::process::id());
         let path = directory.join(name);
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut board = TensorBoard { file: BufWriter::new(file) };
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        let mut board = TensorBoard { path, file };
         board.record(&[double(1, now()), bytes(3, b"brain.Event:2")].concat())?;
         if step > 0 {
             let start = varint_field(1, 1); // SessionLog.status = START
@@ -37,16 +39,14 @@ impl TensorBoard {
             bytes(1, &fields)
         };
         let summary: Vec<u8> = values.iter().flat_map(value).collect();
-        self.record(&[double(1, now()), varint_field(2, step as u64), bytes(5, &summary)].concat())?;
-        Ok(self.file.flush()?)
+        self.record(&[double(1, now()), varint_field(2, step as u64), bytes(5, &summary)].concat())
     }
 
     fn record(&mut self, event: &[u8]) -> Result<()> {
         let length = (event.len() as u64).to_le_bytes();
-        self.file.write_all(&length)?;
-        self.file.write_all(&masked_crc(&length).to_le_bytes())?;
-        self.file.write_all(event)?;
-        Ok(self.file.write_all(&masked_crc(event).to_le_bytes())?)
+        let sums = [&length[..], event].map(|part| masked_crc(part).to_le_bytes());
+        let record = [&length[..], &sums[0], event, &sums[1]].concat();
+        append(&mut self.file, &record).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 

@@ -26,7 +26,8 @@ pub struct Journal {
     /// The step of the newest checkpoint.
     saved: Option<usize>,
     save_by: Instant,
-    is_writing: bool,
+    /// Why nothing could be logged last.
+    unlogged: Option<String>,
     /// What went wrong and has not been told.
     news: Vec<String>,
 }
@@ -39,7 +40,7 @@ impl Journal {
             resumed,
             saved: resumed,
             save_by: Instant::now(),
-            is_writing: true,
+            unlogged: None,
             news: Vec::new(),
         }
     }
@@ -73,14 +74,11 @@ impl Journal {
         if let Some(board) = self.board.as_mut().filter(|_| !scalars.is_empty()) {
             written = written.and(board.scalars(step, scalars));
         }
-        match written {
-            Ok(()) => self.is_writing = true,
+        let unlogged = written.err().map(|error| one_line(&error));
+        if unlogged != self.unlogged {
             // Once, not at every step.
-            Err(error) if self.is_writing => {
-                self.is_writing = false;
-                self.news.push(format!("warning: {}; training goes on without", one_line(&error)));
-            }
-            Err(_) => {}
+            self.news.extend(unlogged.iter().map(|why| format!("warning: {why}; training goes on without")));
+            self.unlogged = unlogged;
         }
     }
 

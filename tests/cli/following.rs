@@ -4,7 +4,7 @@ use super::*;
 use std::time::{Duration, Instant};
 
 /// Records of an event file: length, masked CRC of the length, data, masked CRC of the data.
-fn events(bytes: &[u8]) -> Vec<&[u8]> {
+pub fn events(bytes: &[u8]) -> Vec<&[u8]> {
     let masked = |data: &[u8]| crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
     let mut rest = bytes;
     let mut records = Vec::new();

@@ -7,6 +7,7 @@ mod card;
 mod claims;
 mod compare;
 mod default_run;
+mod determinism;
 mod eval;
 mod following;
 mod generate;
@@ -28,6 +29,7 @@ mod terminal;
 mod tokenizers;
 mod train;
 mod transformers;
+mod untrusted;
 
 use assert_cmd::Command;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What a command writes on a terminal that util-linux's `script` plays; none where that is not here.
-fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Option<String> {
+pub fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Option<String> {
     let version = Command::new("script").arg("--version").output();
     if !version.is_ok_and(|output| output.stdout.starts_with(b"script from util-linux")) {
         eprintln!("skipped: there is no util-linux script to play a terminal");
@@ -18,7 +18,7 @@ fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Op
 }
 
 /// Takes back what the bar writes over its own line.
-const ERASE_LINE: &str = "\x1b[2K";
+pub const ERASE_LINE: &str = "\x1b[2K";
 
 #[test]
 fn no_color_leaves_no_colour_on_a_terminal() {

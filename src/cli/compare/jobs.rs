@@ -1,6 +1,6 @@
 //! Training side by side: worker processes on the same directory, which share the runs by their locks.
 
-use crate::failure::{Failure, escape_controls};
+use crate::failure::Failure;
 use crate::run::signals;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
@@ -37,7 +37,7 @@ pub fn run(jobs: usize) -> Result<()> {
         workers.0.push(worker);
         std::thread::spawn(move || {
             for line in lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
-                note!("{}", escape_controls(&line));
+                note!("{line}");
             }
         });
     }

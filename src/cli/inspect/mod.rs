@@ -5,10 +5,10 @@ mod show;
 
 use super::compare::named_acts;
 use super::progress::Counted;
+use super::text::shown;
 use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
-use crate::failure::escape_controls;
 use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
 use crate::model::Gpt;
 use crate::report::{Findings, Language};
@@ -235,7 +235,7 @@ fn trained(args: &InspectArgs) -> Result<()> {
             None => say_json(&place, &shapes),
         };
     }
-    say!("checkpoint     {subject}")?;
+    say!("checkpoint     {}", shown(&checkpoint))?;
     if let (Some(name), Some(survey)) = (&name, &survey) {
         show::trained(name, survey)?;
     }
@@ -263,7 +263,7 @@ fn survey(
         None => own_validation_text(checkpoint)?,
     };
     for note in &corpus.notes {
-        note!("{}: {}", escape_controls(&corpus.name), escape_controls(note));
+        note!("{}: {note}", corpus.name);
     }
     let tokens = Tokens::encode(&corpus.val, tokenizer)?;
     check_ids(&tokens, model.config.vocab_size)?;

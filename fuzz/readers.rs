@@ -1,0 +1,216 @@
+//! Every kind of file that may come from elsewhere, a sound example of each, and what reads it. The
+//! property tests of `tests/hostile.rs` and the targets of cargo-fuzz both go through here.
+
+use anyhow::Result;
+use candle_core::Device;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tinygpt::checkpoint::{self, Checkpoint, TrainerState};
+use tinygpt::compare::{self, Results};
+use tinygpt::data::{Corpus, Part, Tokenizer};
+use tinygpt::generate::{Limits, Sampler, Sampling, generate};
+use tinygpt::model::{Gpt, Params};
+use tinygpt::report::{charts, csv, markdown, page};
+use tinygpt::run::RunDir;
+use tinygpt::settings::{Ops, Recipe, Settings, TokenizerKind};
+
+/// A kind of file.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Its name in the directory that the program is given.
+    pub file: &'static str,
+    /// Reads it there, as a command would, and works with what it says.
+    read: fn(&Path) -> Result<()>,
+}
+
+pub const KINDS: &[Kind] = &[
+    Kind { file: "model.safetensors", read: write_some },
+    Kind { file: "config.json", read: write_some },
+    Kind { file: "tokenizer.json", read: write_some },
+    Kind { file: "SHA256SUMS", read: write_some },
+    Kind { file: "trainer.json", read: look_at_trainer },
+    Kind { file: "metrics.jsonl", read: look_at_metrics },
+    Kind { file: "results.jsonl", read: report },
+    Kind { file: "compare.json", read: report },
+    Kind { file: "preset.toml", read: look_at_preset },
+    Kind { file: "text.jsonl", read: read_text },
+];
+
+const TEXT: &str = "the cat sees the dog.\nthe dog hears the owl.\n猫が犬を見る。\n";
+
+/// A directory with a sound file of every kind.
+pub struct Place {
+    folder: TempDir,
+    whole: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl Place {
+    pub fn new() -> Result<Place> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path();
+        let flags = "layers = 1\nheads = 2\nkv-heads = 1\ndim = 8\nffn-dim = 8\ncontext = 8\nsteps = 10\n";
+        fs::write(path.join("preset.toml"), flags)?;
+        let settings = Settings::preset(&path.join("preset.toml").display().to_string())?;
+        let tokenizer = Tokenizer::train(&TokenizerKind::Char, &Part::written(TEXT.to_string()))?;
+        let config = Recipe::new(settings.clone())?.model(tokenizer.vocab_size())?;
+        let params = Params::init(&config, 1, &Device::Cpu)?;
+        let trainer = TrainerState {
+            settings: settings.clone(),
+            step: 5,
+            steps: 10,
+            tokens: 320,
+            params: 1000,
+            train_loss: Some(2.5),
+            skipped_steps: 0,
+            ffn_output_rms: 0.1,
+            data: "0123456789abcdef".to_string(),
+            text_tokens: Some((100, 10)),
+        };
+        let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused)?;
+        let whole =
+            Checkpoint { model: &model, tokenizer: &tokenizer, trainer: &trainer, moments: BTreeMap::new() };
+        let saved = path.join("saved");
+        checkpoint::save(&saved, &whole)?;
+        for entry in fs::read_dir(&saved)? {
+            let entry = entry?;
+            fs::rename(entry.path(), path.join(entry.file_name()))?;
+        }
+        fs::remove_dir(saved)?;
+        let metrics: String = (1..=10)
+            .map(|step| {
+                let line = json!({"step": step, "loss": 2.5, "lr": 1e-3, "grad_norm": 1.0, "tokens": 32 * step, "seconds": 0.25});
+                format!("{line}\n{}\n", json!({"step": step, "val_loss": 2.5, "val_tokens": 9}))
+            })
+            .collect();
+        fs::write(path.join("metrics.jsonl"), metrics)?;
+        fs::write(
+            path.join("text.jsonl"),
+            TEXT.lines().map(|text| format!("{}\n", json!({"text": text}))).collect::<String>(),
+        )?;
+        write_comparison(path, &settings)?;
+        let whole = KINDS.iter().map(|kind| Ok((kind.file, fs::read(path.join(kind.file))?)));
+        let whole = whole.collect::<Result<_>>()?;
+        fs::remove_file(path.join("SHA256SUMS"))?;
+        Ok(Place { folder, whole })
+    }
+
+    /// The sound file of a kind.
+    pub fn example(&self, kind: Kind) -> &[u8] {
+        &self.whole[kind.file]
+    }
+
+    /// Reads `bytes` as a file of this kind, all others being sound.
+    pub fn read(&self, kind: Kind, bytes: &[u8]) -> Result<()> {
+        let path: PathBuf = self.folder.path().join(kind.file);
+        fs::write(&path, bytes)?;
+        let result = (kind.read)(self.folder.path());
+        match kind.file {
+            "SHA256SUMS" => fs::remove_file(&path)?,
+            file => fs::write(&path, &self.whole[file])?,
+        }
+        result
+    }
+}
+
+/// Two arms with two seeds, of which one run diverged.
+fn write_comparison(path: &Path, settings: &Settings) -> Result<()> {
+    let arm = |act: &str| json!({"act": act, "ffn_dim": null, "ffn_init_scale": null});
+    let design = json!({
+        "arms": [arm("relu"), arm("swiglu")], "baseline": "relu", "seeds": [1, 2, 3], "rates": [],
+        "matters": 0.005, "matching": "params", "match_init": false,
+    });
+    let comparison = json!({"design": design, "settings": settings.to_map(), "text": "0123", "command": "tinygpt compare"});
+    fs::write(path.join("compare.json"), comparison.to_string())?;
+    let mut lines = String::new();
+    for (i, (act, seed)) in
+        [("relu", 1), ("swiglu", 1), ("relu", 2), ("swiglu", 2), ("relu", 3)].iter().enumerate()
+    {
+        let loss = 2.0 + 0.01 * i as f64;
+        let outcome = json!({
+            "act": act, "params": 1000, "ffn_params": 500, "ffn_dim": 32, "steps": 10, "tokens": 320, "seconds": 1.5,
+            "tokens_per_second": 213.0, "train_loss": loss, "val_loss": loss, "best_loss": loss, "bits_per_byte": 2.9,
+            "floor": null, "ffn_output_rms": 0.1, "flops_per_token": 6000.0, "checkpoint": "relu-seed1/step-000010",
+        });
+        let line = json!({
+            "act": act, "lr": null, "seed": seed, "outcome": outcome, "diverged": null,
+            "piece_nats": [10.0, 11.5], "piece_tokens": [5, 6], "peak_memory": 1000000, "sample": "the cat",
+        });
+        lines += &format!("{line}\n");
+    }
+    Ok(fs::write(path.join("results.jsonl"), lines)?)
+}
+
+/// As `generate` does with a checkpoint.
+fn write_some(folder: &Path) -> Result<()> {
+    let model = checkpoint::load_model(folder, &Device::Cpu, Ops::Fused)?;
+    let tokenizer = checkpoint::load_tokenizer(folder)?;
+    let limits = Limits { max_tokens: 3, stop: vec!["\n".to_string()] };
+    let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
+    generate(&model, &tokenizer, "the cat", &mut sampler, &limits, |_| Ok(()))?;
+    Ok(())
+}
+
+/// As `train --resume` begins.
+fn look_at_trainer(folder: &Path) -> Result<()> {
+    let state = checkpoint::load_trainer(folder)?;
+    Recipe::new(state.settings)?.model(300)?;
+    Ok(())
+}
+
+fn look_at_metrics(folder: &Path) -> Result<()> {
+    let run = RunDir::at(folder);
+    run.metrics();
+    run.truncate_log(5)
+}
+
+/// As `report` writes one.
+fn report(folder: &Path) -> Result<()> {
+    let comparison = compare::load(folder)?;
+    let analysis = compare::evaluate(folder, &comparison, &Results::open(folder)?);
+    page("", &analysis, &[], &comparison.command);
+    csv(&analysis);
+    markdown(&analysis);
+    charts(&analysis);
+    Ok(())
+}
+
+/// As `train --model preset.toml` begins.
+fn look_at_preset(folder: &Path) -> Result<()> {
+    let settings = Settings::preset(&folder.join("preset.toml").display().to_string())?;
+    Recipe::new(settings)?.model(300)?;
+    Ok(())
+}
+
+/// As `train --data text.jsonl` begins.
+fn read_text(folder: &Path) -> Result<()> {
+    let corpus = Corpus::load(&folder.join("text.jsonl").display().to_string(), None)?;
+    let tokenizer = Tokenizer::train(&TokenizerKind::Char, &corpus.train)?;
+    tokenizer.encode_documents(&corpus.val, |_, _| Ok(()))
+}
+
+/// A target of cargo-fuzz for a kind of file, which begins with the sound one in its corpus.
+#[allow(unused_macros)]
+macro_rules! fuzz {
+    ($target:literal: $file:literal) => {
+        thread_local! {
+            static PLACE: (readers::Place, readers::Kind) = {
+                let place = readers::Place::new().expect("a place for the files");
+                let kind = *readers::KINDS.iter().find(|kind| kind.file == $file).expect("a kind");
+                // libFuzzer looks there for new inputs while it runs.
+                let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/", $target);
+                let _ = std::fs::create_dir_all(corpus)
+                    .and_then(|()| std::fs::write(format!("{corpus}/sound"), place.example(kind)));
+                (place, kind)
+            };
+        }
+        libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+            // Errors are what is expected; panics, hangs and large allocations are what is looked for.
+            let _ = PLACE.with(|(place, kind)| place.read(*kind, bytes));
+        });
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use fuzz;
