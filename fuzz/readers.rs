@@ -30,6 +30,8 @@ pub const KINDS: &[Kind] = &[
     Kind { file: "model.safetensors", read: write_some },
     Kind { file: "config.json", read: write_some },
     Kind { file: "tokenizer.json", read: write_some },
+    Kind { file: "model.gguf", read: |folder| write_some(&folder.join("model.gguf")) },
+    Kind { file: "sharded/model.safetensors.index.json", read: |folder| write_some(&folder.join("sharded")) },
     Kind { file: "SHA256SUMS", read: write_some },
     Kind { file: "trainer.json", read: look_at_trainer },
     Kind { file: "metrics.jsonl", read: look_at_metrics },
@@ -66,6 +68,7 @@ impl Place {
             train_loss: Some(2.5),
             skipped_steps: 0,
             ffn_output_rms: 0.1,
+            init: None,
             data: "0123456789abcdef".to_string(),
             text_tokens: Some((100, 10)),
         };
@@ -79,6 +82,14 @@ impl Place {
             fs::rename(entry.path(), path.join(entry.file_name()))?;
         }
         fs::remove_dir(saved)?;
+        checkpoint::export_gguf(
+            &path.join("model.gguf"),
+            "example",
+            &model,
+            &tokenizer,
+            checkpoint::Quantization::F32,
+        )?;
+        write_shards(path, &model)?;
         let metrics: String = (1..=10)
             .map(|step| {
                 let line = json!({"step": step, "loss": 2.5, "lr": 1e-3, "grad_norm": 1.0, "tokens": 32 * step, "seconds": 0.25});
@@ -113,6 +124,21 @@ impl Place {
         }
         result
     }
+}
+
+/// The same checkpoint as one file with an index, as transformers writes large models.
+fn write_shards(path: &Path, model: &Gpt) -> Result<()> {
+    let sharded = path.join("sharded");
+    fs::create_dir(&sharded)?;
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(path.join(file), sharded.join(file))?;
+    }
+    let shard = "model-00001-of-00001.safetensors";
+    fs::copy(path.join("model.safetensors"), sharded.join(shard))?;
+    let map: BTreeMap<&str, &str> =
+        model.params.specs.iter().map(|spec| (spec.name.as_str(), shard)).collect();
+    let index = json!({"metadata": {"total_size": 1}, "weight_map": map});
+    Ok(fs::write(sharded.join("model.safetensors.index.json"), index.to_string())?)
 }
 
 /// Two arms with two seeds, of which one run diverged.

@@ -206,6 +206,8 @@ hostile! {
     safetensors: "model.safetensors",
     config: "config.json",
     tokenizer: "tokenizer.json",
+    gguf: "model.gguf",
+    index: "sharded/model.safetensors.index.json",
     manifest: "SHA256SUMS",
     trainer: "trainer.json",
     metrics: "metrics.jsonl",

@@ -133,8 +133,7 @@ fn flow(input: usize, hidden: usize, gated: bool) -> Chart {
     let way = |drawing: &mut Drawing, (from, to): (f64, f64), above: &str, below: &str| {
         drawing.segment("axis", (from, MIDDLE), (to - 6.0, MIDDLE));
         drawing.push(format_args!(
-            "<path class=\"axis\" d=\"M{:.1} {:.1} l-7 -4 v8 z\" fill=\"#888\"/>",
-            to, MIDDLE
+            "<path class=\"axis\" d=\"M{to:.1} {MIDDLE:.1} l-7 -4 v8 z\" fill=\"#888\"/>"
         ));
         drawing.text("", ((from + to) / 2.0, MIDDLE - 8.0), "middle", above);
         drawing.text("quiet", ((from + to) / 2.0, MIDDLE + 18.0), "middle", below);
