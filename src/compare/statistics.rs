@@ -52,7 +52,7 @@ impl Tested {
     }
 }
 
-/// Two-sided t-tests of paired differences against 0, corrected for their number by [`step_down`]: the chance
+/// Two-sided t-tests of paired differences against 0, corrected for their number by the step-down procedure of Holm 1979: the chance
 /// to call any of the differences that are 0 different is at most 5 %.
 pub fn holm(families: &[Vec<f64>]) -> Vec<Tested> {
     let summaries: Vec<Summary> = families.iter().map(|differences| summarize(differences)).collect();
