@@ -24,10 +24,10 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(group = ArgGroup::new("without_weights").args(["init_only", "model"]).multiple(true))]
 #[command(after_help = "\
-Examples: tinygpt inspect --checkpoint runs/swiglu --html swiglu.html
-          tinygpt inspect --prompt 'a cat is' --top 3
-          tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual
-          tinygpt inspect --model gpt3-175b")]
+Example: tinygpt inspect --checkpoint runs/swiglu --html swiglu.html
+         tinygpt inspect --prompt 'a cat is' --top 3
+         tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual
+         tinygpt inspect --model gpt3-175b")]
 pub struct InspectArgs {
     /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
     #[arg(long, value_name = "DIR|hf:REPO|FILE", help_heading = "A trained model")]
