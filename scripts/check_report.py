@@ -83,7 +83,7 @@ def check_reachable():
     assert all(region.get_attribute("tabindex") == "0" for region in regions)
     reached = []
     # A page's controls lie between its regions.
-    for _ in range(len(regions) + len(all_of("button, input"))):
+    for _ in range(len(regions) + len(all_of("button, input, a[href]"))):
         ActionChains(driver).send_keys(Keys.TAB).perform()
         focused = driver.switch_to.active_element
         if focused in regions:

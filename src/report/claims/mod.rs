@@ -75,7 +75,7 @@ fn headline(claims: &[Claim], language: Language) -> String {
 fn overview(claims: &[Claim], language: Language) -> String {
     let row = |claim: &Claim| {
         format!(
-            "<li class=\"{}\"><a href=\"#{}\"><strong>{}</strong> {}</a></li>\n",
+            "<li class=\"{}\"><a href=\"#claim-{}\"><strong>{}</strong> {}</a></li>\n",
             class(claim.verdict),
             claim.name,
             escape(text(&claim.verdict.said(), language)),
@@ -96,7 +96,7 @@ fn class(verdict: Verdict) -> &'static str {
 fn one(claim: &Claim, language: Language) -> String {
     let said = |said: &Said| escape(text(said, language));
     let mut content = format!(
-        "<p id=\"{}\" class=\"answer {}\"><strong>{}</strong> {}</p>\n",
+        "<p id=\"claim-{}\" class=\"answer {}\"><strong>{}</strong> {}</p>\n",
         claim.name,
         class(claim.verdict),
         said(&claim.verdict.said()),
