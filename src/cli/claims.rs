@@ -1,10 +1,11 @@
 //! `tinygpt claims`
 
 use super::progress::Progress;
+use super::report::write_charts;
 use super::text::command_line;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
-use crate::report::{Language, claims_markdown, claims_page};
+use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::signals;
 use crate::settings::{Length, Recipe, Settings};
 use crate::train::Watcher;
@@ -40,6 +41,9 @@ pub struct ClaimsArgs {
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Write the figures as SVG and PNG to a directory
+    #[arg(long, value_name = "DIR")]
+    plot: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -94,6 +98,10 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         claims.push(claim);
     }
     let written = write(args, &recipe, &claims)?;
+    if let Some(folder) = &args.plot {
+        write_charts(folder, &claims_charts(&claims))?;
+        note!("wrote {}", folder.display());
+    }
     if args.json {
         say!("{}", json!({ "claims": claims }))?;
     } else {

@@ -8,7 +8,7 @@ const QUICK: &[&str] = &["claims", "--steps", "2", "--threads", "1", "--only", "
 #[test]
 fn claims_prints_what_became_of_each_and_writes_a_page_and_markdown() {
     let folder = folder();
-    let printed = succeed(tinygpt(&folder).args(QUICK));
+    let printed = succeed(tinygpt(&folder).args(QUICK).args(["--plot", "figures"]));
     assert_eq!(printed.lines().filter(|line| line.starts_with("depends: ")).count(), 3, "{printed}");
     assert!(printed.contains("66.4 % of all parameters"), "{printed}");
     let page = String::from_utf8(read(&folder, "runs/claims/claims.html")).unwrap();
@@ -19,6 +19,9 @@ fn claims_prints_what_became_of_each_and_writes_a_page_and_markdown() {
     assert!(page.contains("lang=\"en\"") && page.contains("id=\"claim-parameters\""));
     assert_eq!(page.matches("<figure").count(), 2);
     assert!(!page.contains("http://") && !page.contains("https://"));
+    for figure in ["path.svg", "path.png", "path-gated.svg", "path-gated.png"] {
+        assert!(exists(&folder, &format!("figures/{figure}")), "{figure}");
+    }
 }
 
 #[test]
