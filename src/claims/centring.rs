@@ -46,8 +46,8 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         ),
         source: sigmoid_note("LeCun et al. 1998"),
         method: Said::new(
-            "Mean and standard deviation of f(x), for x from a standard normal distribution (by integration) and in a trained model. Centred: a mean within a tenth of the standard deviation of 0.",
-            "標準正規分布の入力に対するf(x)の平均と標準偏差(数値積分)、および学習済みモデルでの値。平均が標準偏差の十分の一以内ならゼロ中心とする。",
+            "Mean and standard deviation of f(x), for x from a standard normal distribution (by integration) and, over all units, in a trained model. Judged on N(0, 1): centred is a mean within a tenth of the standard deviation of 0.",
+            "標準正規分布の入力に対するf(x)の平均と標準偏差(数値積分)、および学習済みモデルの全ユニットでの値。判定はN(0, 1)で行い、平均が標準偏差の十分の一以内ならゼロ中心とする。",
         ),
         verdict,
         answer: Said::new(

@@ -17,8 +17,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         found.push((name, r2(&*lab.inspect(&act(name))?)));
     }
     let all_linear = |r2: &[f64]| r2.iter().all(|r2| *r2 >= LINEAR);
-    let some_linear = |r2: &[f64]| r2.iter().any(|r2| *r2 >= LINEAR);
-    let others_bend = found[1..].iter().all(|(_, r2)| !some_linear(r2));
+    let others_bend = found[1..].iter().flat_map(|(_, r2)| r2).all(|r2| *r2 < LINEAR);
     let verdict = Verdict::of(&[all_linear(&found[0].1), others_bend]);
     let (lowest, of) = found[1..]
         .iter()
@@ -59,7 +58,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
                 fixed(highest, 3)
             ),
             format!(
-                "恒等関数ではどの層も{}で、2つの行列の働きを1つの行列がする。活性化関数があれば{}({of})から{}({most})の間にある。",
+                "恒等関数ではどの層でもR\u{b2}は{}で、2つの行列の働きを1つの行列がする。活性化関数があれば{}({of})から{}({most})の間にある。",
                 at_least(own),
                 fixed(lowest, 3),
                 fixed(highest, 3)
@@ -76,11 +75,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             title: Said::new("How linear the FFNs are", "FFNはどれだけ線形か"),
             meaning: Said::new(
                 format!(
-                    "What is missing from 1 is what the activation does, and in a gated FFN the product: most with {of}, {} of an FFN's output.",
+                    "What is missing from 1 is what the activation does, and in a gated FFN the product: most with {of}, {} of the variance of an FFN's output.",
                     percent(1.0 - lowest)
                 ),
                 format!(
-                    "1に足りない分が活性化関数(ゲートつきFFNでは積も)の働きである。最大は{of}で、FFNの出力の{}。",
+                    "1に足りない分が活性化関数(ゲートつきFFNでは積も)の働きである。最大は{of}で、FFNの出力の分散の{}。",
                     percent(1.0 - lowest)
                 ),
             ),

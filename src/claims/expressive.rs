@@ -3,7 +3,7 @@
 use super::figures::{Arguments, Picture, Shown};
 use super::lab::act;
 use super::numbers::{fixed, percent};
-use super::worse::{compared, table};
+use super::paired::{compared, table};
 use super::{Claim, Figure, Lab, Said, Verdict, ffn_note};
 use anyhow::Result;
 
@@ -26,12 +26,12 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         name: "expressive",
         claim: Said::new(
             "GELU and SwiGLU are more expressive than ReLU: smooth, and gated.",
-            "GELUとSwiGLUはReLUより表現力が高い。滑らかで、ゲートをもつからである。",
+            "GELUとSwiGLUはReLUより表現力が高い。GELUは滑らかで、SwiGLUはゲートをもつからである。",
         ),
         source: ffn_note("Hendrycks & Gimpel 2016; Ramachandran et al. 2017; Shazeer 2020"),
         method: Said::new(
-            "What expressiveness should give: a lower validation loss with as many parameters, paired by seed. It holds for each of the two whose interval is below 0.",
-            "表現力が高ければ、同じパラメータ数で検証損失が下がるはずである(シードごとの対)。区間が0を下回った方について成り立つ。",
+            "What expressiveness should give: a lower validation loss with as many parameters after as many steps, paired by seed; that measures learning as much. It holds for each of the two whose interval is below 0.",
+            "表現力が高ければ、同じパラメータ数と同じステップ数で検証損失が下がるはずである(シードごとの対。学習のしやすさも含む)。区間が0を下回った方について成り立つ。",
         ),
         verdict,
         answer: Said::new(

@@ -3,9 +3,8 @@
 use super::lab::{Trained, act};
 use super::numbers::{fixed, percent};
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
-use crate::data::{Tales, Tokenizer, questions};
-use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, knowledge};
+use crate::data::{Tales, questions};
+use crate::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, completion, knowledge};
 use crate::model::{Gpt, Params};
 use crate::random;
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
@@ -66,21 +65,28 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     rows.push(Row { what: Said::new("untrained", "未学習"), found: know(&fresh)? });
 
     let whole = rows[0].found;
-    let (ffn, attention) = (&rows[1..=layers], &rows[layers + 2..=2 * layers + 1]);
+    let (ffns, attentions) = (&rows[1..=layers], &rows[layers + 2..=2 * layers + 1]);
+    let (no_ffn, no_attention) = (rows[layers + 1].found, rows[2 * layers + 2].found);
     let selective = |rows: &[Row]| selectivity(&whole, rows.iter().map(|row| &row.found));
-    let (by_ffn, by_attention) = (selective(ffn), selective(attention));
-    let without = &rows[layers + 1].found;
+    // What layer 0 adds everything else builds on: it would drown the others.
+    let [ffn, ffn_0] = [&ffns[1..], &ffns[..1]].map(selective);
+    let [attention, attention_0] = [&attentions[1..], &attentions[..1]].map(selective);
+    let half = 0.5 * whole.recall();
     let verdict = Verdict::of(&[
-        whole.recall() >= 0.5 && without.recall() < 0.5 * whole.recall(),
-        by_ffn > by_attention,
+        whole.recall() >= 0.5 && no_ffn.recall() < half && no_attention.recall() >= half,
+        ffn > attention,
+        ffn_0 > attention_0,
     ]);
     let mut tables = vec![ablations(&rows), demo(lab, &trained, &means)?];
     if lab.deep {
         tables.push(capacities(lab)?);
     }
-    let [recall, rest] = [whole.recall(), without.recall()].map(percent);
-    // Points per 0.1 nats.
-    let [by_ffn, by_attention] = [by_ffn, by_attention].map(|share| fixed(10.0 * share, 1));
+    let [recall, rest, without_attention] =
+        [whole.recall(), no_ffn.recall(), no_attention.recall()].map(percent);
+    // Points of recall per 0.1 nats.
+    let [ffn, ffn_0, attention, attention_0] =
+        [ffn, ffn_0, attention, attention_0].map(|share| fixed(10.0 * share, 1));
+    let [ffn_cost, attention_cost] = [no_ffn.other_loss, no_attention.other_loss].map(|loss| fixed(loss, 1));
     Ok(Claim {
         name: "knowledge",
         claim: Said::new(
@@ -90,19 +96,19 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: ffn_note("Geva et al. 2021; Allen-Zhu & Li 2024"),
         method: Said::new(
             format!(
-                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if recall without any FFN falls below half (of at least 50 %), and if taking out one FFN loses more recall for each nat that it costs other tokens than taking out one attention does (medians)."
+                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if recall (of at least 50 %) falls below half without FFNs and not without attention, and if taking out FFNs one by one loses more recall for each nat that it costs other tokens than taking out attentions does, in layer 0 and above it."
             ),
             format!(
-                "事実が既知の組み込みの童話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。事実は童話での初出だけを数える。FFNなしで正答率が半分未満になり(全体で50 %以上のとき)、FFNを1つ外したときに他のトークンの損失1ナットあたりに失う正答率が、attentionを1つ外したときより大きければ(中央値)成り立つ。"
+                "事実が既知の組み込みのお話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。事実はお話での初出だけを数える。正答率(50 %以上のとき)がFFNなしで半分未満になりattentionなしではならず、1つずつ外したときに他のトークンの損失1ナットあたりに失う正答率が、層0でもその上でもattentionよりFFNで大きければ成り立つ。"
             ),
         ),
         verdict,
         answer: Said::new(
             format!(
-                "Recall is {recall}, without FFNs {rest}. Taking out one FFN loses {by_ffn} points of recall for each 0.1 nats that it costs other tokens, taking out one attention {by_attention}."
+                "Recall is {recall}; without FFNs it is {rest}, and without attention {without_attention}, but neither model predicts other tokens well any more ({ffn_cost} and {attention_cost} nats). Above layer 0, taking out FFNs one by one loses {ffn} points of recall for each 0.1 nats that it costs other tokens, and taking out attentions {attention}; in layer 0 it is {ffn_0} and {attention_0}."
             ),
             format!(
-                "正答率は{recall}、FFNなしでは{rest}。FFNを1つ外すと、他のトークンの損失0.1ナットあたり正答率が{by_ffn}ポイント下がり、attentionを1つ外すと{by_attention}ポイント下がる。"
+                "正答率は{recall}。FFNなしでは{rest}、attentionなしでは{without_attention}だが、どちらも他のトークンの予測まで崩れる({ffn_cost}と{attention_cost}ナット)。層0より上では、1つずつ外したとき他のトークンの損失0.1ナットあたりFFNで{ffn}ポイント、attentionで{attention}ポイント正答率が下がり、層0では{ffn_0}と{attention_0}である。"
             ),
         ),
         tables,
@@ -110,14 +116,15 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     })
 }
 
-/// How much of its recall a model loses for each nat of loss that taking out a part costs on other tokens:
-/// the median over the parts. What holds facts is high, what everything needs is low.
+/// How much of its recall a model loses for each nat of loss that taking out a part costs on other tokens, over
+/// the parts together. What holds facts is high, what everything needs is low.
 fn selectivity<'a>(whole: &Knowledge, without: impl Iterator<Item = &'a Knowledge>) -> f64 {
-    let ratio = |found: &Knowledge| (whole.recall() - found.recall()) / (found.other_loss - whole.other_loss);
-    let mut ratios: Vec<f64> = without.map(ratio).collect();
-    ratios.sort_by(f64::total_cmp);
-    let middle = ratios.len() / 2;
-    if ratios.len() % 2 == 1 { ratios[middle] } else { (ratios[middle - 1] + ratios[middle]) / 2.0 }
+    let (mut recall, mut others) = (0.0, 0.0);
+    for found in without {
+        recall += whole.recall() - found.recall();
+        others += found.other_loss - whole.other_loss;
+    }
+    recall / others
 }
 
 fn ablations(rows: &[Row]) -> Table {
@@ -158,8 +165,8 @@ fn demo(lab: &mut Lab, english: &Trained, means: &MeanOutputs) -> Result<Table> 
         let Trained { model, dataset, .. } = trained;
         let all: Vec<(Half, usize)> = (0..model.config.layers).map(|layer| (Half::Ffn, layer)).collect();
         let without = ablated(model, means, &all)?;
-        let with = goes_on(model, &dataset.tokenizer, prompt)?;
-        rows.push([prompt.to_string(), with, goes_on(&without, &dataset.tokenizer, prompt)?]);
+        let with = completion(model, &dataset.tokenizer, prompt)?;
+        rows.push([prompt.to_string(), with, completion(&without, &dataset.tokenizer, prompt)?]);
     }
     Ok(Table {
         words: true,
@@ -171,13 +178,6 @@ fn demo(lab: &mut Lab, english: &Trained, means: &MeanOutputs) -> Result<Table> 
         ],
         rows: rows.into_iter().map(|row| row.map(Said::from).to_vec()).collect(),
     })
-}
-
-/// The most probable continuation up to the end of the sentence.
-fn goes_on(model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
-    let limits = Limits { max_tokens: 30, stop: [".", "。", "\n"].map(String::from).to_vec() };
-    let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
-    Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
 }
 
 /// Bits per parameter by activation, where the facts were too many to be learned.
@@ -225,11 +225,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn selectivity_is_the_middle_of_what_recall_loses_per_nat_of_other_loss() {
+    fn selectivity_is_what_recall_loses_per_nat_of_other_loss() {
         let of = |right, other_loss| Knowledge { asked: 10, right, fact_loss: 1.0, other_loss };
-        let without = [of(8, 1.1), of(4, 1.5), of(0, 4.0), of(9, 1.2)];
-        // 2, 1.2, 1 / 3 and 0.5
-        assert!((selectivity(&of(10, 1.0), without.iter()) - 0.85).abs() < 1e-9);
-        assert!((selectivity(&of(10, 1.0), without[..3].iter()) - 1.2).abs() < 1e-9);
+        let without = [of(8, 1.1), of(4, 1.5), of(9, 1.2)];
+        assert!((selectivity(&of(10, 1.0), without.iter()) - 0.9 / 0.8).abs() < 1e-9);
+        assert!((selectivity(&of(10, 1.0), without[..1].iter()) - 2.0).abs() < 1e-9);
     }
 }

@@ -5,7 +5,7 @@ use crate::bail_input;
 use crate::checkpoint::{load_model, load_trainer};
 use crate::data::Dataset;
 use crate::inspect::{Inspection, inspect};
-use crate::model::Gpt;
+use crate::model::{Gpt, Params};
 use crate::run::{LAST, RunDir};
 use crate::settings::{Length, Ops, Recipe, Settings};
 use crate::train::{Session, Watcher};
@@ -117,6 +117,16 @@ impl<'a> Lab<'a> {
             self.inspections.insert(name.clone(), Rc::new(found));
         }
         Ok(Rc::clone(&self.inspections[&name]))
+    }
+
+    /// What `inspect` says of that model before its first step.
+    pub fn inspect_fresh(&mut self, changes: &Settings) -> Result<Inspection> {
+        let dataset = self.dataset(changes)?;
+        let recipe = self.recipe(changes)?;
+        let config = recipe.model(dataset.tokenizer.vocab_size())?;
+        let params = Params::init(&config, recipe.training.seed, &Device::Cpu)?;
+        let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused)?;
+        inspect(&model, &dataset.tokenizer, &dataset.val, (INSPECTED, 0), &mut |_, _| {})
     }
 
     /// The changes with the steps that a model needs to know its facts.

@@ -17,7 +17,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         |found: &Inspection| found.layers[upper..].iter().any(|layer| is_above_chance(&layer.memories));
     let verdict = Verdict::of(&[agrees(&relu), agrees(&swiglu)]);
     let best = |found: &Inspection| {
-        let layers = found.layers.iter();
+        let layers = found.layers[upper..].iter();
         let best = layers.max_by(|a, b| a.memories.agreement.total_cmp(&b.memories.agreement));
         best.map(|layer| (layer.layer, layer.memories.agreement, layer.memories.chance))
     };
@@ -32,16 +32,16 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         ),
         source: ffn_note("Geva et al. 2021"),
         method: Said::new(
-            "Agreement (Geva et al., 4.2): the share of units whose value promotes most the very token that follows their strongest trigger, beside chance, by layer, in trained models. It holds for a model if in a layer of its upper half that is twice chance and two standard errors above it.",
-            "一致率(Gevaら 4.2節): 最も強く反応した文脈の次のトークンを、バリューが最も強く押し上げるユニットの割合を層ごとに偶然と比べる。上半分のいずれかの層で偶然の2倍、かつ標準誤差の2倍以上上回れば成り立つ。",
+            "Agreement (Geva et al., section 4): the share of units whose value promotes most the very token that follows their strongest trigger, beside chance, by layer, in trained models. It holds for a model if in a layer of its upper half that is twice chance and two standard errors above it.",
+            "一致率(Gevaら 4節): 最も強く反応した文脈の次のトークンを、バリューが最も強く押し上げるユニットの割合を層ごとに偶然と比べる。上半分のいずれかの層で偶然の2倍、かつ標準誤差の2倍以上上回れば成り立つ。",
         ),
         verdict,
         answer: Said::new(
             format!(
-                "With ReLU {share} of the units of layer {layer} promote what follows their trigger, by chance {chance} would; with SwiGLU {gated_share} of layer {gated_layer}, by chance {gated_chance}. Geva et al. saw 3.5 % in the upper layers of a model with a vocabulary of 267,744."
+                "With ReLU {share} of the units of layer {layer} (of the upper half the most) promote what follows their trigger, by chance {chance} would; with SwiGLU {gated_share} of layer {gated_layer}, by chance {gated_chance}. Geva et al. saw up to 3.5 % in the upper layers of a model with about 270,000 tokens, by chance 0.0004 %, with triggers from its training text; here they are from the validation text."
             ),
             format!(
-                "ReLUでは層{layer}のユニットの{share}が次のトークンを押し上げ、偶然なら{chance}。SwiGLUでは層{gated_layer}で{gated_share}、偶然なら{gated_chance}。Gevaらは語彙267,744のモデルの上位層で3.5 %を観察した。"
+                "ReLUでは層{layer}のユニットの{share}が次のトークンを押し上げ、偶然なら{chance}。SwiGLUでは層{gated_layer}で{gated_share}、偶然なら{gated_chance}。Gevaらは約27万トークンのモデルの上位層で最大3.5 %(偶然なら0.0004 %)を、学習テキストの文脈で観察した。ここでは検証テキストを使う。"
             ),
         ),
         tables: vec![
@@ -59,7 +59,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     })
 }
 
-/// By how much more than chance would a share of the units agree?
+/// Whether a layer agrees clearly more often than by chance.
 fn is_above_chance(memories: &Memories) -> bool {
     let error = (memories.chance * (1.0 - memories.chance) / memories.fired as f64).sqrt();
     memories.agreement >= ABOVE * memories.chance
@@ -89,7 +89,7 @@ fn agreement(relu: &Inspection, swiglu: &Inspection) -> Table {
 
 /// The strongest units of every layer: what fires them, and what they promote then.
 fn strongest(found: &Inspection, caption: Said) -> Table {
-    let quoted = |text: &str| format!("\u{201c}{}\u{201d}", escape_controls(text));
+    let quoted = |text: &str| format!("\u{201c}{}\u{201d}", escape_controls(&text.replace('\n', "\u{21b5}")));
     let tokens = |promoted: &[Promoted]| {
         let tokens = promoted.iter().take(3).map(|promoted| quoted(&promoted.token));
         tokens.collect::<Vec<String>>().join(" ")
@@ -101,10 +101,8 @@ fn strongest(found: &Inspection, caption: Said) -> Table {
             (Some(promoted), true) => promoted,
             _ => &memory.promoted,
         };
-        let trigger = trigger.map(|trigger| {
-            let context = trigger.context.replace('\n', "\u{21b5}");
-            [fixed(trigger.coefficient, 2), quoted(&context), quoted(&trigger.next.replace('\n', "\u{21b5}"))]
-        });
+        let trigger = trigger
+            .map(|trigger| [fixed(trigger.coefficient, 2), quoted(&trigger.context), quoted(&trigger.next)]);
         let trigger = trigger.unwrap_or_default();
         [layer.to_string(), memory.unit.to_string()]
             .into_iter()

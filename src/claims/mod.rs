@@ -13,6 +13,7 @@ mod lab;
 mod memories;
 mod numbers;
 mod output;
+mod paired;
 mod parameters;
 mod path;
 mod said;
@@ -120,6 +121,7 @@ pub const SOURCES: &[&str] = &[
     "Geva et al. 2021: Transformer Feed-Forward Layers Are Key-Value Memories. arXiv:2012.14913",
     "Glorot & Bengio 2010: Understanding the difficulty of training deep feedforward neural networks. AISTATS",
     "Glorot et al. 2011: Deep Sparse Rectifier Neural Networks. AISTATS",
+    "He et al. 2015: Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet Classification. arXiv:1502.01852",
     "Hendrycks & Gimpel 2016: Gaussian Error Linear Units (GELUs). arXiv:1606.08415",
     "LeCun et al. 1998: Efficient BackProp. In: Neural Networks: Tricks of the Trade",
     "Lu et al. 2019: Dying ReLU and Initialization: Theory and Numerical Examples. arXiv:1903.06733",

@@ -2,7 +2,7 @@
 
 use super::numbers::percent;
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
-use crate::inspect::{Parameters, PartSize};
+use crate::inspect::Parameters;
 use crate::output::grouped;
 use crate::settings::{ModelConfig, Recipe, Settings};
 use anyhow::Result;
@@ -30,16 +30,22 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         (Said::new("the models trained here", "ここで学習したモデル"), own),
     ];
     let models = models.map(|(name, config)| Model { name, parameters: Parameters::of(&config) });
-    let [gpt3, gpt2, own] = [0, 1, 2].map(|i: usize| ffn(&models[i].parameters));
+    let [gpt3, gpt2, own] = [0, 1, 2].map(|i: usize| &models[i].parameters);
     let near = |share: f64| (share - 2.0 / 3.0).abs() <= NEAR;
-    let verdict =
-        Verdict::of(&[near(gpt3.of_all), near(gpt2.of_all), near(gpt2.of_blocks), near(own.of_blocks)]);
+    let verdict = Verdict::of(&[
+        near(gpt3.ffn_share),
+        near(gpt2.ffn_share),
+        near(gpt2.ffn_share_of_blocks),
+        near(own.ffn_share_of_blocks),
+    ]);
     let row = |model: &Model| {
         let total = grouped(model.parameters.total);
-        let ffn = ffn(&model.parameters);
-        vec![model.name.clone(), total.into(), percent(ffn.of_all).into(), percent(ffn.of_blocks).into()]
+        let Parameters { ffn_share, ffn_share_of_blocks, .. } = model.parameters;
+        vec![model.name.clone(), total.into(), percent(ffn_share).into(), percent(ffn_share_of_blocks).into()]
     };
-    let [gpt3, gpt2_all, gpt2_blocks] = [gpt3.of_all, gpt2.of_all, gpt2.of_blocks].map(percent);
+    let embedding = gpt2.parts.iter().find(|part| part.part == "embedding").map_or(0.0, |part| part.of_all);
+    let shares = [gpt3.ffn_share, gpt2.ffn_share, gpt2.ffn_share_of_blocks, embedding];
+    let [gpt3, gpt2_all, gpt2_blocks, embedding] = shares.map(percent);
     Ok(Claim {
         name: "parameters",
         claim: Said::new(
@@ -49,15 +55,15 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: ffn_note("Brown et al. 2020; Radford et al. 2019; Geva et al. 2021"),
         method: Said::new(
             "Counted from the models' shapes: the FFNs' share of all parameters and of those in the blocks. It holds where that is within 2 points of two thirds.",
-            "モデルの形から数えた、FFNのパラメータの全体に占める割合とブロック内に占める割合。3分の2から2ポイント以内なら成り立つとする。",
+            "モデルの構成から数えた、FFNのパラメータの全体に占める割合とブロック内に占める割合。3分の2から2ポイント以内なら成り立つとする。",
         ),
         verdict,
         answer: Said::new(
             format!(
-                "In GPT-3 175B the FFNs are {gpt3} of all parameters. In GPT-2 124M they are {gpt2_blocks} of the blocks but {gpt2_all} of all: in a small model the embedding takes the rest."
+                "In GPT-3 175B the FFNs are {gpt3} of all parameters. In GPT-2 124M they are {gpt2_blocks} of the blocks but {gpt2_all} of all: in a small model embeddings take {embedding}."
             ),
             format!(
-                "GPT-3 175Bでは全体の{gpt3}。GPT-2 124Mではブロックの{gpt2_blocks}だが全体では{gpt2_all}で、小さなモデルでは埋め込みが残りを占める。"
+                "GPT-3 175Bでは全体の{gpt3}。GPT-2 124Mではブロックの{gpt2_blocks}だが全体では{gpt2_all}で、小さなモデルでは埋め込みが{embedding}を占める。"
             ),
         ),
         tables: vec![Table {
@@ -73,9 +79,4 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         }],
         figures: Vec::new(),
     })
-}
-
-fn ffn(parameters: &Parameters) -> &PartSize {
-    let ffn = parameters.parts.iter().find(|part| part.part == "FFN");
-    ffn.expect("every model has FFNs")
 }

@@ -66,11 +66,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         verdict,
         answer: Said::new(
             format!(
-                "{} \u{2192} {} \u{2192} {}, {wide} times, without a gate. A gated FFN has three matrices and expands {narrow} times, so that it has as many parameters.",
+                "{} \u{2192} {} \u{2192} {}, {wide} times, without a gate. A gated FFN has three matrices and expands {narrow} times, so that it has about as many parameters.",
                 plain.input, plain.hidden, plain.output
             ),
             format!(
-                "ゲートなしでは{} \u{2192} {} \u{2192} {}で{wide}倍。ゲートつきFFNは行列が3つあり、パラメータ数をそろえるため{narrow}倍である。",
+                "ゲートなしでは{} \u{2192} {} \u{2192} {}で{wide}倍。ゲートつきFFNは行列が3つあり、パラメータ数をほぼそろえるため{narrow}倍である。",
                 plain.input, plain.hidden, plain.output
             ),
         ),

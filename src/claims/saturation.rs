@@ -57,22 +57,24 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         ),
         source: sigmoid_note("Hendrycks & Gimpel 2016"),
         method: Said::new(
-            "Share of the hidden units' values at which |f'| is below 1 % of its maximum, in trained models, where their own pre-activations lie. Sigmoid saturates if that is 1 % or more; a function avoids it for negative inputs if it is less than half of those.",
-            "学習済みモデル自身の活性化前の値のうち、|f'|が最大値の1 %を下回るものの割合。1 %以上ならシグモイドは飽和するとし、負の入力の半分未満ならその関数は飽和を避けるとする。",
+            "Share of the hidden units' values at which |f'| is below 1 % of its maximum, in trained models, where their own pre-activations lie. Sigmoid saturates if that is 1 % or more of all; a function avoids full saturation for negative inputs if it is less than half of those.",
+            "学習済みモデル自身の活性化前の値のうち、|f'|が最大値の1 %を下回るものの割合。全体の1 %以上ならシグモイドは飽和するとし、負の入力の半分未満ならその関数は負の側の完全な飽和を避けるとする。",
         ),
         verdict,
         answer: Said::new(
             format!(
-                "Of sigmoid's values {} are saturated. Of ReLU's negative inputs {} are, for its derivative there is 0: a unit that is off does not learn. Of GELU's negative inputs {} are.",
+                "Of sigmoid's values {} are saturated. Of ReLU's negative inputs {} are, for its derivative there is 0: a unit that is off does not learn. Of GELU's negative inputs {} are, {} of all its values, some of them at its minimum near \u{2212}0.75, where it is flat and not saturated.",
                 percent(both),
                 percent(relu_share),
-                percent(gelu_share)
+                percent(gelu_share),
+                percent(seen[2].negative + seen[2].positive)
             ),
             format!(
-                "シグモイドの値の{}が飽和している。ReLUは負の入力の{}で微分が0になり、そこでは学習しない。GELUでは負の入力の{}である。",
+                "シグモイドの値の{}が飽和している。ReLUは負の入力の{}で微分が0になり、そこでは学習しない。GELUでは負の入力の{}(全体の{})で、一部は最小値(\u{2212}0.75付近)の平らなところにあり飽和ではない。",
                 percent(both),
                 percent(relu_share),
-                percent(gelu_share)
+                percent(gelu_share),
+                percent(seen[2].negative + seen[2].positive)
             ),
         ),
         tables: vec![Table {

@@ -7,8 +7,9 @@ use crate::inspect::Inspection;
 use anyhow::Result;
 
 const ACTS: [&str; 5] = ["relu", "gelu", "sigmoid", "tanh", "swiglu"];
-/// From how many zeros on a function is sparse.
+/// From how many zeros on a function is sparse, and from how many dead units on units die.
 const SPARSE: f64 = 0.1;
+const DIE: f64 = 0.01;
 
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let mut found = Vec::new();
@@ -20,7 +21,9 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let units = |found: &Inspection| found.layers.iter().map(|layer| layer.hidden.units).sum::<usize>();
     let relu = &found[0].1;
     let others_full = found[1..].iter().all(|(_, found)| zeros(found) < SPARSE);
-    let verdict = Verdict::of(&[zeros(relu) >= SPARSE && others_full, dead(relu) > 0]);
+    let before = dead(&lab.inspect_fresh(&act("relu"))?);
+    let died = dead(relu).saturating_sub(before) as f64 / units(relu) as f64;
+    let verdict = Verdict::of(&[zeros(relu) >= SPARSE && others_full, died >= DIE]);
     let row = |(name, found): &(&str, std::rc::Rc<Inspection>)| {
         let cells = [
             (*name).to_string(),
@@ -41,19 +44,19 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: ffn_note("Glorot et al. 2011; Lu et al. 2019"),
         method: Said::new(
             format!(
-                "Share of the hidden outputs that are exactly 0 over {tokens} tokens, and units that are 0 at every one of them, in trained models. Sparse: a tenth and more with ReLU, less with the others. Units die: at least one did."
+                "Share of the hidden outputs that are exactly 0 over {tokens} tokens, and units that are 0 at every one of them, in trained models. Sparse: a tenth and more with ReLU, less with the others. Units die if 1 % of them and more are dead that were not before training."
             ),
             format!(
-                "学習済みモデルで{tokens}トークンにわたり、ちょうど0になる隠れ出力の割合と、すべてのトークンで0のユニット数。ReLUで1割以上、他でそれ未満なら疎。1つでも常に0のユニットがあれば死ぬとする。"
+                "学習済みモデルで{tokens}トークンにわたり、ちょうど0になる隠れ出力の割合と、すべてのトークンで0のユニット数。ReLUで1割以上、他でそれ未満なら疎。学習前には死んでいなかったユニットの1 %以上が常に0になれば死ぬとする。"
             ),
         ),
         verdict,
         answer: Said::new(
             format!(
-                "With ReLU {share} of the outputs are exactly 0, and {count} of {all} units are at every token. With the smooth functions next to none is: they are small, not absent."
+                "With ReLU {share} of the outputs are exactly 0. Dead, 0 at every token, are {count} of {all} units, and were {before} before training. With the others hardly any is."
             ),
             format!(
-                "ReLUでは出力の{share}がちょうど0で、{all}ユニット中{count}がすべてのトークンで0である。滑らかな関数ではほとんど0にならず、小さいだけで消えはしない。"
+                "ReLUでは出力の{share}がちょうど0である。すべてのトークンで0のユニットは{all}個中{count}個(学習前は{before}個)。他の関数ではほとんど0にならない。"
             ),
         ),
         tables: vec![Table {

@@ -4,8 +4,9 @@ use super::figures::Picture;
 use super::lab::act;
 use super::numbers::ratio;
 use super::{Claim, Figure, Lab, Said, Table, Verdict, sigmoid_note};
+use crate::activation::Activation;
 use crate::data::Batches;
-use crate::inspect::{FreshModels, InitialGradients, Setting, fresh_models};
+use crate::inspect::{FreshModels, InitialGradients, Setting, fresh_models, gradient_factor};
 use crate::settings::Settings;
 use anyhow::Result;
 
@@ -29,32 +30,38 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         [&without, &with].map(|found| (deepest(found, "sigmoid"), deepest(found, "relu")));
     let verdict =
         Verdict::of(&[sigmoid < VANISHES * relu, sigmoid_with < VANISHES_WITH_RESIDUALS * relu_with]);
+    let function = "sigmoid".parse::<Activation>()?.function;
+    let (own_factor, centred_factor) = (gradient_factor(function, 0.0), gradient_factor(function, -0.5));
     Ok(Claim {
         name: "vanishing",
         claim: Said::new(
             "Sigmoid's derivative is at most 0.25, so that gradients vanish in deep networks.",
             "シグモイドの微分は最大でも0.25なので、深いネットワークでは勾配が消える。",
         ),
-        source: sigmoid_note("Glorot & Bengio 2010"),
+        source: sigmoid_note("Glorot & Bengio 2010; He et al. 2015"),
         method: Said::new(
-            "Norm of the loss's gradient in the first FFN over that in the last, in fresh models of 2 to 24 layers: FFNs alone, and whole models with residual additions and norms. It vanishes if at 24 layers sigmoid's ratio is below a thousandth of ReLU's without them, and below a tenth with them.",
-            "初期化直後の2層から24層のモデルで、最初のFFNの勾配ノルムを最後のFFNのもので割った比。FFNだけを重ねた場合と、残差接続と正規化のある完全なモデルの場合。24層でシグモイドの比がReLUの比の千分の一(残差ありでは十分の一)を下回れば消えるとする。",
+            "Norm of the loss's gradient in the first FFN over that in the last, in fresh models of 2 to 24 layers: FFNs alone, and whole models with residual additions, norms and attention. The FFNs alone start with the mean square of every value at 1, whatever the function. It vanishes if at 24 layers sigmoid's ratio is below a thousandth of ReLU's without them, and below a tenth with them.",
+            "初期化直後の2層から24層のモデルで、最初のFFNの勾配ノルムを最後のFFNのもので割った比。FFNだけを重ねた場合(どの関数でも値の二乗平均が1になるよう初期化)と、残差接続と正規化とattentionのある完全なモデルの場合。24層でシグモイドの比がReLUの比の千分の一(残差ありでは十分の一)を下回れば消えるとする。",
         ),
         verdict,
         answer: Said::new(
             format!(
-                "Without residual additions and norms, at 24 layers, the first layer gets {} of the last one's gradient by sigmoid and {} by ReLU. With them, as in a GPT, it is {} and {}.",
+                "In 24 FFNs alone the first gets {} of the last one's gradient with sigmoid and {} with ReLU; in whole models, as in a GPT, it is {} and {}. The small derivative by itself is not why: by theory a layer of sigmoids multiplies the gradient by {}, and one of sigmoid(x) \u{2212} 1/2, just as flat but centred on zero, by {}.",
                 ratio(sigmoid),
                 ratio(relu),
                 ratio(sigmoid_with),
-                ratio(relu_with)
+                ratio(relu_with),
+                ratio(own_factor),
+                ratio(centred_factor)
             ),
             format!(
-                "残差接続も正規化もない24層では、最初の層に届く勾配は最後の層の{}倍(シグモイド)と{}倍(ReLU)。GPTのように両方があれば{}倍と{}倍である。",
+                "FFNだけの24層では、最初の層に届く勾配は最後の層の{}倍(シグモイド)と{}倍(ReLU)。GPTのような完全なモデルでは{}倍と{}倍である。微分の小ささだけが原因ではない: 理論上シグモイドの1層は勾配を{}倍にし、同じ傾きでゼロ中心のsigmoid(x) \u{2212} 1/2なら{}倍にする。",
                 ratio(sigmoid),
                 ratio(relu),
                 ratio(sigmoid_with),
-                ratio(relu_with)
+                ratio(relu_with),
+                ratio(own_factor),
+                ratio(centred_factor)
             ),
         ),
         tables: vec![

@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use anyhow::Result;
 
 const ACTS: [&str; 4] = ["sigmoid", "relu", "gelu", "tanh"];
-/// By how much sigmoid must differ from tanh, the same curve centred on zero.
+/// By how much sigmoid must differ from tanh, which is centred on zero.
 const DIFFERS: f64 = 0.05;
 
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
@@ -31,6 +31,13 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             .map(|share| fixed(100.0 * share, 0));
     let [turn, tanh_turn] = [sigmoid.gradient_cosine, tanh.gradient_cosine].map(|cosine| fixed(cosine, 2));
     let relu_token = fixed(100.0 * relu.one_sign_of_a_token, 0);
+    let (way, way_ja) = match sigmoid.gradient_cosine > tanh.gradient_cosine {
+        true => (
+            "the updates share a direction and go on in it, which is no zigzag",
+            "更新は同じ向きに偏って進み続け、ジグザグではない。",
+        ),
+        false => ("the updates turn back on each other more", "更新はより折り返す。"),
+    };
     Ok(Claim {
         name: "zigzag",
         claim: Said::new(
@@ -40,19 +47,19 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: sigmoid_note("LeCun et al. 1998, 4.3"),
         method: Said::new(
             format!(
-                "The FFNs' output matrices in the first {steps} steps of training: per unit, the share of its weights' gradients that have the commoner sign (0.5 is none in common); the cosine between the gradients of two steps in a row and between two AdamW updates. Against tanh, a sigmoid centred on zero: biased if sigmoid's share is higher by 0.05, a zigzag if its gradients' cosine is lower by 0.05."
+                "The FFNs' output matrices in the first {steps} steps of training: per unit, the share of its weights' gradients that have the commoner sign (0.5 is none in common, zeros left out); the cosine between the gradients of two steps in a row, whose batches differ, every tenth step, and between two AdamW updates in a row. Against tanh, which is centred on zero (and steeper): biased if sigmoid's share is higher by 0.05, a zigzag if its gradients' cosine is lower by 0.05."
             ),
             format!(
-                "最初の{steps}ステップのFFN出力行列について、ユニットごとに重みの勾配のうち多い方の符号の割合(0.5なら偏りなし)と、連続する2ステップの勾配のコサイン、AdamWの更新のコサイン。ゼロ中心のシグモイドであるtanhと比べ、割合が0.05以上高ければ偏り、コサインが0.05以上低ければジグザグとする。"
+                "最初の{steps}ステップのFFN出力行列について、ユニットごとに重みの勾配のうち多い方の符号の割合(0は除く。0.5なら偏りなし)と、10ステップごとの連続する2ステップ(バッチは異なる)の勾配のコサイン、AdamWの更新のコサイン。ゼロ中心の(傾きはより急な)tanhと比べ、割合が0.05以上高ければ偏り、コサインが0.05以上低ければジグザグとする。"
             ),
         ),
         verdict,
         answer: Said::new(
             format!(
-                "Through one token all of sigmoid's gradients of a unit share a sign ({token} %), and so do ReLU's ({relu_token} %); in a batch of many tokens {batch} % do, with tanh {other} %. The cosine of two gradients in a row is {turn} with sigmoid and {tanh_turn} with tanh."
+                "Through one token all of sigmoid's gradients of a unit share a sign ({token} %), and so do ReLU's ({relu_token} %); in a batch of many tokens {batch} % do, with tanh {other} %. The cosine of two gradients in a row is {turn} with sigmoid and {tanh_turn} with tanh: {way}."
             ),
             format!(
-                "1トークンだけの損失では、シグモイドのユニットの勾配はすべて同じ符号になる({token} %)。ReLUも同じ({relu_token} %)。多数のトークンからなるバッチでは{batch} %で、tanhは{other} %。連続する勾配のコサインはシグモイドで{turn}、tanhで{tanh_turn}。"
+                "1トークンだけの損失では、シグモイドのユニットの勾配はすべて同じ符号になる({token} %)。ReLUも同じ({relu_token} %)。多数のトークンからなるバッチでは{batch} %で、tanhは{other} %。連続する勾配のコサインはシグモイドで{turn}、tanhで{tanh_turn}。{way_ja}"
             ),
         ),
         tables: vec![Table {

@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::report::write_charts;
-use super::text::command_line;
+use super::text::{arguments_without, command_line, command_of};
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
@@ -113,6 +113,8 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
 /// Writes claims.html and claims.md, and returns where the page is.
 fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf> {
     let command = command_line();
+    let only = [("--only", 1), ("--json", 0), ("--plot", 1)];
+    let each = command_of(arguments_without(&only));
     let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), String::from);
     let settings = recipe.settings().to_map();
     let settings = settings.iter().filter(|(name, _)| !["act", "threads", "keep"].contains(&name.as_str()));
@@ -121,7 +123,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
     settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
     let page = args.out.join("claims.html");
     replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
-    replace(&args.out.join("claims.md"), claims_markdown(claims, &command, args.lang).as_bytes())?;
+    replace(&args.out.join("claims.md"), claims_markdown(claims, (&command, &each), args.lang).as_bytes())?;
     Ok(page)
 }
 

@@ -32,3 +32,17 @@ pub fn command_of(arguments: impl IntoIterator<Item = String>) -> String {
     let words = arguments.into_iter().map(|word| shell_word(&shorten(&word)));
     std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }
+
+/// This process's arguments without some flags, each with the number of words that follow it.
+pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<String> {
+    let mut words = std::env::args().skip(1);
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match flags.iter().find(|(flag, _)| word == *flag) {
+            Some((_, values)) => (0..*values).for_each(|_| drop(words.next())),
+            None if flags.iter().any(|(flag, _)| word.starts_with(&format!("{flag}="))) => {}
+            None => kept.push(word),
+        }
+    }
+    kept
+}

@@ -1,6 +1,7 @@
 //! What a model knows of the tales: facts asked by cloze, and its loss on the bytes that tell a fact beside
 //! all others.
 
+use super::Mean;
 use crate::data::{Grammar, Question, Tokenizer, Written, check_ids};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::model::Gpt;
@@ -30,12 +31,16 @@ impl Knowledge {
     }
 }
 
-/// The most probable end of a question's sentence, and whether it is the answer.
-pub fn answer(model: &Gpt, tokenizer: &Tokenizer, question: &Question) -> Result<(String, bool)> {
+/// The most probable continuation, token by token, up to the end of the sentence.
+pub fn completion(model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
     let limits = Limits { max_tokens: ANSWER_TOKENS, stop: [".", "。", "\n"].map(String::from).to_vec() };
     let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
-    let text = generate(model, tokenizer, &prompt(question), &mut sampler, &limits, |_| Ok(()))?.text;
-    let text = text.trim().to_string();
+    Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
+}
+
+/// The most probable end of a question's sentence, and whether it is the answer.
+pub fn answer(model: &Gpt, tokenizer: &Tokenizer, question: &Question) -> Result<(String, bool)> {
+    let text = completion(model, tokenizer, &prompt(question))?.trim().to_string();
     let right = text.starts_with(&question.answer);
     Ok((text, right))
 }
@@ -59,13 +64,13 @@ pub fn knowledge(
     let tokens = tokenizer.encode(&text.text)?;
     check_ids(&tokens, model.config.vocab_size)?;
     let tells_fact = facts_by_token(tokenizer, &tokens, text)?;
-    let (mut facts, mut others) = (Sum::default(), Sum::default());
+    let (mut facts, mut others) = (Mean::default(), Mean::default());
     // Half a context: every token is predicted from as much before it at least.
     let stride = model.config.context.div_ceil(2);
     each_loss(model, &tokens, stride, None, &mut |index, nats| {
         if tells_fact[index] { facts.add(nats) } else { others.add(nats) }
     })?;
-    Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.mean(), other_loss: others.mean() })
+    Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.value(), other_loss: others.value() })
 }
 
 /// Of each token whether it lies within a fact.
@@ -83,27 +88,10 @@ fn facts_by_token(tokenizer: &Tokenizer, tokens: &[u32], text: &Written) -> Resu
     Ok(told)
 }
 
-#[derive(Default)]
-struct Sum {
-    nats: f64,
-    count: usize,
-}
-
-impl Sum {
-    fn add(&mut self, nats: f64) {
-        self.nats += nats;
-        self.count += 1;
-    }
-
-    fn mean(&self) -> f64 {
-        self.nats / self.count as f64
-    }
-}
-
 /// Bits about the extra facts `0..facts` of `tales:facts=N` that the model has, as Allen-Zhu & Li (2024,
 /// "Physics of language models: part 3.3, knowledge capacity scaling laws") count them: of every number
-/// the log2 of how many it could have been, less the bits that the model still needs to write it, and
-/// nothing where it needs more. With it, the share of the numbers that are recalled.
+/// the log2 of how many it could have been, less the bits that the model still needs to write it; all
+/// together never below 0. With it, the share of the numbers that are recalled.
 pub fn capacity(model: &Gpt, tokenizer: &Tokenizer, grammar: &Grammar, facts: usize) -> Result<(f64, f64)> {
     let possible = (grammar.extra_numbers() as f64).log2();
     let (mut bits, mut right) = (0.0, 0);
@@ -114,9 +102,9 @@ pub fn capacity(model: &Gpt, tokenizer: &Tokenizer, grammar: &Grammar, facts: us
         let tokens: Vec<u32> = before.iter().copied().chain(tokenizer.encode(&question.answer)?).collect();
         let losses = model.losses(&tokens[..tokens.len() - 1], &tokens[1..], tokens.len() - 1)?;
         let needed: f64 = losses[before.len() - 1..].iter().map(|nats| f64::from(*nats)).sum();
-        bits += (possible - needed / std::f64::consts::LN_2).max(0.0);
+        bits += possible - needed / std::f64::consts::LN_2;
     }
-    Ok((bits, right as f64 / facts as f64))
+    Ok((bits.max(0.0), right as f64 / facts as f64))
 }
 
 #[cfg(test)]

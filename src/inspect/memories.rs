@@ -21,7 +21,7 @@ const LOGITS: usize = 1 << 25;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Memories {
     /// Share of the units whose value promotes most the very token that follows their first trigger
-    /// (Geva et al. 2021, section 4.2).
+    /// (Geva et al. 2021, section 4).
     pub agreement: f64,
     /// The mean of that share over all ways to deal the triggers to other units: chance.
     pub chance: f64,

@@ -22,12 +22,12 @@ pub use ablation::{Half, MeanOutputs, ablated};
 pub use gradients::{
     FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, gradient_norms, initial_gradients,
 };
-pub use knowledge::{Knowledge, answer, capacity, knowledge};
+pub use knowledge::{Knowledge, answer, capacity, completion, knowledge};
 pub use lens::{AtLayer, Lens, Likely, Position, Truth, lens};
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use movement::{Movement, movement};
-pub use normal::on_standard_normal;
+pub use normal::{gradient_factor, on_standard_normal};
 pub use output::{Output, Outputs, train_output};
 pub use parameters::{Parameters, PartSize};
 pub use shapes::{Bytes, Flops, Shapes, Step};
@@ -44,6 +44,26 @@ use serde::Serialize;
 pub struct Moments {
     pub mean: f64,
     pub std: f64,
+}
+
+/// A mean under way, of what is a number.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    fn add(&mut self, x: f64) {
+        if x.is_finite() {
+            self.sum += x;
+            self.count += 1;
+        }
+    }
+
+    fn value(&self) -> f64 {
+        self.sum / self.count as f64
+    }
 }
 
 /// The matrices of every layer's FFN as they are stored, in the order of the forward pass: those into

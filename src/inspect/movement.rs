@@ -3,7 +3,7 @@
 //! 1998, "Efficient BackProp", section 4.3: inputs that are all positive let the weights of a unit only
 //! grow together or shrink together, so that it zigzags to where it has to go).
 
-use super::ffn_matrices;
+use super::{Mean, ffn_matrices};
 use crate::activation::Activation;
 use crate::data::{Batch, Batches, Dataset};
 use crate::model::{Gpt, Params, Pass, Site};
@@ -138,26 +138,6 @@ fn cosine(a: &[Tensor], b: &[Tensor]) -> Result<f64> {
     Ok(dot(a, b)? / (dot(a, a)? * dot(b, b)?).sqrt())
 }
 
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    count: usize,
-}
-
-impl Mean {
-    /// Adds a number, if it is one.
-    fn add(&mut self, x: f64) {
-        if x.is_finite() {
-            self.sum += x;
-            self.count += 1;
-        }
-    }
-
-    fn value(&self) -> f64 {
-        self.sum / self.count as f64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,10 +169,9 @@ mod tests {
             let (sigmoid, relu, tanh) = (of("sigmoid", ops), of("relu", ops), of("tanh", ops));
             assert_eq!((sigmoid.one_sign_of_a_token, relu.one_sign_of_a_token), (1.0, 1.0));
             assert!((0.5..0.7).contains(&tanh.one_sign_of_a_token), "{tanh:?}");
-            for found in [sigmoid, relu, tanh] {
-                assert!((0.5..=1.0).contains(&found.one_sign_of_a_batch), "{found:?}");
-                assert!(found.update_cosine.abs() <= 1.0 && found.gradient_cosine.abs() <= 1.0, "{found:?}");
-            }
+            assert!(sigmoid.one_sign_of_a_batch > tanh.one_sign_of_a_batch + 0.1, "{sigmoid:?} {tanh:?}");
+            // AdamW's momentum carries nine tenths of the step before.
+            assert!(sigmoid.update_cosine > 0.5 && tanh.update_cosine > 0.5, "{sigmoid:?} {tanh:?}");
         }
     }
 }

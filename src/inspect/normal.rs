@@ -24,6 +24,14 @@ fn expectation(g: impl Fn(f64) -> f64) -> f64 {
     (0..=PANELS).map(at).sum::<f64>() * width / 3.0 / std::f64::consts::TAU.sqrt()
 }
 
+/// By how much a layer multiplies the root mean square of a gradient that passes through f, where the mean square
+/// of every value is kept at 1 (He et al. 2015, equation 14): the root of E f'(Z)^2 / E f(Z)^2 for Z from N(0, 1).
+/// `shift` is added to f.
+pub fn gradient_factor(function: Function, shift: f64) -> f64 {
+    let slopes = expectation(|x| function.derivative(x).powi(2));
+    (slopes / expectation(|x| (function.value(x) + shift).powi(2))).sqrt()
+}
+
 /// E f(Z)^2 for Z from N(0, 1).
 pub fn second_moment(function: Function) -> f64 {
     expectation(|x| function.value(x).powi(2))
@@ -57,6 +65,17 @@ mod tests {
             let found = moments(name).mean;
             assert!((found - mean).abs() < 0.005, "{name}: {found}");
         }
+    }
+
+    /// relu: E f'^2 = E f^2 = 1/2; the identity: both 1; tanh(x/2)/2 is sigmoid - 1/2, and scale does not matter.
+    #[test]
+    fn gradient_factors_are_one_where_they_must_be_and_do_not_depend_on_scale() {
+        let factor = |name: &str, shift| {
+            gradient_factor(name.parse::<crate::activation::Activation>().unwrap().function, shift)
+        };
+        assert!((factor("relu", 0.0) - 1.0).abs() < 1e-6 && (factor("identity", 0.0) - 1.0).abs() < 1e-9);
+        assert!((factor("sigmoid", 0.0) - 0.391).abs() < 1e-3, "{}", factor("sigmoid", 0.0));
+        assert!((factor("sigmoid", -0.5) - 1.017).abs() < 1e-3, "{}", factor("sigmoid", -0.5));
     }
 
     /// relu: mean 1 / sqrt(2 pi), variance 1/2 - 1 / (2 pi); gelu: mean 1 / (2 sqrt pi); SELU keeps

@@ -3,7 +3,7 @@
 
 use super::survey::passes;
 use crate::data::{Batches, Dataset};
-use crate::model::{Gpt, Params, Pass};
+use crate::model::{Gpt, ParamSpec, Params, Pass};
 use crate::run::signals;
 use crate::settings::{Ops, Recipe};
 use crate::train::Schedule;
@@ -91,17 +91,18 @@ pub fn train_output(
     let bias = Var::from_tensor(&Tensor::full(start, vocabulary, &Device::Cpu)?)?;
     let model = Gpt::new(config, params, &Device::Cpu, Ops::Plain)?;
     let model = WithBias { model, bias, output };
-    let vars = model.model.params.vars.iter().cloned().chain([model.bias.clone()]).collect();
-    let mut optimizer = AdamW::new(
-        vars,
-        ParamsAdamW {
-            lr: training.lr,
-            beta1: training.beta1,
-            beta2: training.beta2,
-            eps: 1e-8,
-            weight_decay: training.weight_decay,
-        },
-    )?;
+    // As everywhere here, matrices decay; norms and biases do not.
+    let params = &model.model.params;
+    let (decaying, others): (Vec<_>, Vec<_>) =
+        params.specs.iter().zip(&params.vars).partition(|(spec, _)| spec.decays());
+    let adamw = |vars: Vec<Var>, weight_decay| {
+        let (beta1, beta2) = (training.beta1, training.beta2);
+        AdamW::new(vars, ParamsAdamW { lr: training.lr, beta1, beta2, eps: 1e-8, weight_decay })
+    };
+    let vars =
+        |named: Vec<(&ParamSpec, &Var)>| named.into_iter().map(|(_, var)| var.clone()).collect::<Vec<_>>();
+    let mut decaying = adamw(vars(decaying), training.weight_decay)?;
+    let mut others = adamw([vars(others), vec![model.bias.clone()]].concat(), 0.0)?;
     let warmup = (steps / 20).min(100);
     let schedule = Schedule { peak: training.lr, floor: training.min_lr, warmup, steps };
     let mut batches = Batches::new(&dataset.train, context, training.batch_size, training.seed)?;
@@ -111,8 +112,11 @@ pub fn train_output(
         let tensor = |ids: &[u32]| Tensor::from_slice(ids, (ids.len() / context, context), &Device::Cpu);
         let logits = model.logits(&tensor(&batch.inputs)?, true)?;
         let loss = model.loss(&logits, &tensor(&batch.targets)?.flatten_all()?)?;
-        optimizer.set_learning_rate(schedule.lr(step));
-        optimizer.backward_step(&loss)?;
+        let gradients = loss.backward()?;
+        for optimizer in [&mut decaying, &mut others] {
+            optimizer.set_learning_rate(schedule.lr(step));
+            optimizer.step(&gradients)?;
+        }
     }
     let tokens = &dataset.val[..(read + 1).min(dataset.val.len())];
     measure(&model, tokens, steps)

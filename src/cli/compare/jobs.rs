@@ -1,25 +1,12 @@
 //! Training side by side: worker processes on the same directory, which share the runs by their locks.
 
+use crate::cli::text::arguments_without;
 use crate::failure::Failure;
 use crate::run::signals;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-
-/// This process's arguments without some flags, each with the number of words that follow it.
-pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<String> {
-    let mut words = std::env::args().skip(1);
-    let mut kept = Vec::new();
-    while let Some(word) = words.next() {
-        match flags.iter().find(|(flag, _)| word == *flag) {
-            Some((_, values)) => (0..*values).for_each(|_| drop(words.next())),
-            None if flags.iter().any(|(flag, _)| word.starts_with(&format!("{flag}="))) => {}
-            None => kept.push(word),
-        }
-    }
-    kept
-}
 
 /// Starts `jobs` workers and waits for them.
 pub fn run(jobs: usize) -> Result<()> {

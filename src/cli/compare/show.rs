@@ -1,7 +1,6 @@
 //! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
 
-use super::jobs::arguments_without;
-use crate::cli::text::{command_of, table};
+use crate::cli::text::{arguments_without, command_of, table};
 use crate::compare::{Analysis, Arm, Design, Pair, Plan, Results, Verdict};
 use crate::output::{duration, grouped};
 use crate::report::cells;

@@ -23,10 +23,7 @@ pub fn claims_page(
     language: Language,
 ) -> String {
     let said = |english: &'static str, japanese: &'static str| language.pick(english, japanese);
-    let title = said(
-        "What is said of activations and FFNs, measured",
-        "活性化関数とFFNについて言われること、その測定",
-    );
+    let title = said("What is said of activations and FFNs, measured", "活性化関数とFFNの通説を測る");
     let mut body = format!(
         "<h1>{}</h1>\n<p class=\"headline\">{}</p>\n",
         escape(title),
@@ -60,13 +57,11 @@ fn headline(claims: &[Claim], language: Language) -> String {
     let all = claims.len();
     match language {
         Language::En => {
-            format!(
-                "Of {all} claims, {held} held here, {failed} failed, and {depend} depend on what is meant."
-            )
+            format!("Of {all} claims, {held} held here, {failed} failed, and {depend} held in part.")
         }
         Language::Ja => {
             format!(
-                "{all}の主張のうち、ここで成り立つもの{held}、成り立たないもの{failed}、場合によるもの{depend}。"
+                "{all}の主張のうち、ここで成り立つもの{held}、成り立たないもの{failed}、一部だけ成り立つもの{depend}。"
             )
         }
     }
@@ -122,22 +117,21 @@ fn numbers(table: &Table, language: Language) -> String {
         + &scrolled(caption, &html_table(&texts(&table.head), &rows, words))
 }
 
-/// The claims with their numbers, as Markdown.
-pub fn claims_markdown(claims: &[Claim], command: &str, language: Language) -> String {
+/// The claims with their numbers, as Markdown. `command` makes all of it again, `each` with `--only` and a name a
+/// part.
+pub fn claims_markdown(claims: &[Claim], (command, each): (&str, &str), language: Language) -> String {
     let said = |said: &Said| plain(text(said, language));
     let mut markdown = format!(
         "# {}\n\n{}\n\n    {command}\n",
-        language.pick(
-            "What is said of activations and FFNs, measured",
-            "活性化関数とFFNについて言われること、その測定"
-        ),
+        language.pick("What is said of activations and FFNs, measured", "活性化関数とFFNの通説を測る"),
         headline(claims, language)
     );
     for claim in claims {
         markdown += &format!(
-            "\n## {}\n\n**{}.** {}\n",
+            "\n## {}\n\n**{}{}** {}\n",
             said(&claim.claim),
             said(&claim.verdict.said()),
+            language.pick(".", "。"),
             said(&claim.answer)
         );
         for table in &claim.tables {
@@ -151,11 +145,12 @@ pub fn claims_markdown(claims: &[Claim], command: &str, language: Language) -> S
             markdown.extend(table.rows.iter().map(|row| line(row)));
         }
         markdown += &format!(
-            "\n{} {}\n\n{} {}\n\n    tinygpt claims --only {}\n",
+            "\n{} {}\n\n{} {}\n\n    {} --only {}\n",
             language.pick("Measured:", "測り方:"),
             said(&claim.method),
             language.pick("Said by:", "出典:"),
             said(&claim.source),
+            each,
             claim.name
         );
     }
@@ -168,6 +163,10 @@ pub fn claims_markdown(claims: &[Claim], command: &str, language: Language) -> S
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in crate::failure::escape_controls(text).chars() {
+        if c == '\n' {
+            safe.push('\u{21b5}');
+            continue;
+        }
         if matches!(c, '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\') {
             safe.push('\\');
         }
