@@ -56,6 +56,8 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
+        // candle writes a backtrace behind its message where RUST_BACKTRACE is set.
+        let cause = cause.split("\n   0: ").next().unwrap_or_default().trim_end().to_string();
         if line.contains(&cause) {
             continue;
         }

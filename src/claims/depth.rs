@@ -2,7 +2,7 @@
 
 use super::figures::Picture;
 use super::lab::act;
-use super::numbers::fixed;
+use super::numbers::{fixed, signed};
 use super::{Claim, Figure, Lab, Said, Table, Verdict, sigmoid_note};
 use crate::settings::Settings;
 use anyhow::Result;
@@ -56,16 +56,18 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         verdict,
         answer: Said::new(
             format!(
-                "From {shallow} to {deep} layers the loss falls by {} with GELU and by {} with sigmoid; at {deep} layers sigmoid is {} behind.",
-                fixed(gains[0], 3),
-                fixed(gains[1], 3),
-                fixed(losses[1][depths.len() - 1] - losses[0][depths.len() - 1], 3)
+                "From {shallow} to {deep} layers the loss changes by {} with GELU and by {} with sigmoid; at {deep} layers sigmoid's is {} and GELU's {}.",
+                signed(-gains[0]),
+                signed(-gains[1]),
+                fixed(losses[1][depths.len() - 1], 3),
+                fixed(losses[0][depths.len() - 1], 3)
             ),
             format!(
-                "{shallow}層から{deep}層にすると損失はGELUで{}、シグモイドで{}下がる。{deep}層での差は{}。",
-                fixed(gains[0], 3),
-                fixed(gains[1], 3),
-                fixed(losses[1][depths.len() - 1] - losses[0][depths.len() - 1], 3)
+                "{shallow}層から{deep}層にすると損失はGELUで{}、シグモイドで{}変わる。{deep}層での損失はシグモイドが{}、GELUが{}。",
+                signed(-gains[0]),
+                signed(-gains[1]),
+                fixed(losses[1][depths.len() - 1], 3),
+                fixed(losses[0][depths.len() - 1], 3)
             ),
         ),
         tables: vec![Table {

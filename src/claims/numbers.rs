@@ -23,6 +23,12 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     text.replace('-', "\u{2212}")
 }
 
+/// With its sign and three decimals.
+pub fn signed(value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", fixed(value, 3))
+}
+
 /// A ratio of any size: 1.2, 0.034, 5e-8.
 pub fn ratio(value: f64) -> String {
     match value.abs() {

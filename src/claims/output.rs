@@ -40,11 +40,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: sigmoid_note(""),
         method: Said::new(
             format!(
-                "The same model trained for {steps} steps twice: with softmax and cross-entropy, and with a sigmoid per token and binary cross-entropy, which starts at 1/V for every token; without clipping of gradients, which would treat the two losses differently. The sum of all probabilities at {} tokens; perplexity after dividing by it. Held if sigmoid's sum is more than 1 % off 1 at more than 1 % of the tokens, and softmax's is not.",
+                "The same model trained for {steps} steps twice: with softmax and cross-entropy, and with a sigmoid per token and binary cross-entropy, which starts at 1/V for every token. The sum of all probabilities at {} tokens; perplexity after dividing by it. Held if sigmoid's sum is more than 1 % off 1 at more than 1 % of the tokens, and softmax's is not.",
                 softmax.tokens
             ),
             format!(
-                "同じモデルを{steps}ステップ、softmaxと交差エントロピー、およびトークンごとのシグモイドと二値交差エントロピー(初期確率は1/V)で学習(2つの損失を等しく扱うため勾配クリッピングなし)。{}トークンでの確率の総和と、総和で割った後のパープレキシティ。シグモイドの総和が1から1 %を超えてずれるトークンが1 %を超え、softmaxではそうならないとき成り立つ。",
+                "同じモデルを{steps}ステップ、softmaxと交差エントロピー、およびトークンごとのシグモイドと二値交差エントロピー(初期確率は1/V)で学習。{}トークンでの確率の総和と、総和で割った後のパープレキシティ。シグモイドの総和が1から1 %を超えてずれるトークンが1 %を超え、softmaxではそうならないとき成り立つ。",
                 softmax.tokens
             ),
         ),

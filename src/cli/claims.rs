@@ -13,7 +13,7 @@ use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -26,7 +26,7 @@ pub struct ClaimsArgs {
     /// Language of what is printed and written
     #[arg(long, value_name = "LANG", default_value = "en")]
     lang: Language,
-    /// Claims to measure, by name, separated by commas [default: all]
+    /// Claims to measure, by name, separated by commas, written to files of their own [default: all]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     only: Vec<String>,
     /// Take longer: more seeds, deeper models, longer training, and how many facts a parameter holds
@@ -84,6 +84,11 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     }
     super::set_threads(recipe.threads)?;
     signals::listen()?;
+    check_place(&args.out)?;
+    if matches!((recipe.training.length, Settings::preset("default")?.steps), (Length::Steps(own), Some(usual)) if own < usual)
+    {
+        note!("warning: models that train for fewer steps than usual know little, and so do the verdicts");
+    }
     let models = args.out.join("models");
     let follow = |name: &str| Box::new(Progress::labelled(name)) as Box<dyn Watcher>;
     let mut lab = Lab::new(&models, recipe.clone(), args.deep, &follow);
@@ -110,6 +115,17 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     Ok(())
 }
 
+/// Creates the directory; one that holds other things is refused.
+fn check_place(out: &Path) -> Result<()> {
+    let shown = out.display();
+    std::fs::create_dir_all(out).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
+    let is_empty = out.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+    if !is_empty && !out.join("models").is_dir() {
+        bail_input!("{shown} is not empty and holds no claims; name another --out");
+    }
+    Ok(())
+}
+
 /// Writes claims.html and claims.md, and returns where the page is.
 fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf> {
     let command = command_line();
@@ -121,9 +137,15 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
     let mut settings: Vec<(String, String)> =
         settings.map(|(name, value)| (name.clone(), shown(value))).collect();
     settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
-    let page = args.out.join("claims.html");
+    // A look at some claims leaves the report of all of them as it is.
+    let stem =
+        ["claims"].into_iter().chain(args.only.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+    let page = args.out.join(format!("{stem}.html"));
     replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
-    replace(&args.out.join("claims.md"), claims_markdown(claims, (&command, &each), args.lang).as_bytes())?;
+    replace(
+        &args.out.join(format!("{stem}.md")),
+        claims_markdown(claims, (&command, &each), args.lang).as_bytes(),
+    )?;
     Ok(page)
 }
 

@@ -22,6 +22,9 @@ pub struct DataArgs {
     /// File to write [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Print the text's surprisal under the grammar that wrote it
     #[arg(long)]
     stats: bool,
@@ -29,6 +32,9 @@ pub struct DataArgs {
 
 pub fn run(args: &DataArgs) -> Result<()> {
     let tales: Tales = args.corpus.parse()?;
+    if let Some(path) = args.out.as_ref().filter(|path| path.exists() && !args.force) {
+        bail_input!("{} is there already: replace it by --force, or name another --out", path.display());
+    }
     let mut rng = random::stream(args.seed, "data");
     let written = tales.grammar()?.tales(&mut rng, size(&args.bytes)?);
     match &args.out {

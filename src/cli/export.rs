@@ -52,6 +52,10 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     if out.exists() && !args.force {
         bail_input!("{} is there already: replace it by --force, or name another --out", out.display());
     }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail_input!("--out {}: name a file in a directory that exists", out.display());
+    }
     let model = load_model(&checkpoint, &Device::Cpu, Ops::Plain)?;
     export_gguf(&out, &name, &model, &load_tokenizer(&checkpoint)?, args.quantize)?;
     let bytes = out.metadata().with_context(|| format!("cannot read {}", out.display()))?.len();

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::files::replace;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::home::shorten;
-use crate::run::{LAST, RunDir, lock};
+use crate::run::{LAST, LOCK, RunDir, lock};
 use crate::settings::{Recipe, Settings};
 use crate::train::{Session, Watcher};
 use crate::{bail_input, input_error, memory};
@@ -81,8 +81,10 @@ impl Grid {
     pub fn open(path: &Path, recipe: &Recipe, comparison: Comparison, force: bool) -> Result<Grid> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
-        let is_empty = path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-        if !is_empty && !path.join(COMPARISON).exists() && !path.join("lock").exists() {
+        // A process that has just begun one here has its lock in it and nothing else.
+        let is_new =
+            path.read_dir().is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == LOCK));
+        if !is_new && !path.join(COMPARISON).exists() {
             bail_input!("{shown} is not empty and holds no comparison; name another --out");
         }
         let _lock = wait_for_lock(path)?;

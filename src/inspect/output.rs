@@ -6,8 +6,9 @@ use crate::data::{Batches, Dataset};
 use crate::model::{Gpt, ParamSpec, Params, Pass};
 use crate::run::signals;
 use crate::settings::{Ops, Recipe};
-use crate::train::Schedule;
+use crate::train::{Schedule, clip_scale};
 use anyhow::Result;
+use candle_core::backprop::GradStore;
 use candle_core::{D, DType, Device, Tensor, Var};
 use candle_nn::ops::{log_softmax, sigmoid};
 use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
@@ -112,7 +113,8 @@ pub fn train_output(
         let tensor = |ids: &[u32]| Tensor::from_slice(ids, (ids.len() / context, context), &Device::Cpu);
         let logits = model.logits(&tensor(&batch.inputs)?, true)?;
         let loss = model.loss(&logits, &tensor(&batch.targets)?.flatten_all()?)?;
-        let gradients = loss.backward()?;
+        let mut gradients = loss.backward()?;
+        clip(&mut gradients, model.model.params.vars.iter().chain([&model.bias]), training.grad_clip)?;
         for optimizer in [&mut decaying, &mut others] {
             optimizer.set_learning_rate(schedule.lr(step));
             optimizer.step(&gradients)?;
@@ -120,6 +122,25 @@ pub fn train_output(
     }
     let tokens = &dataset.val[..(read + 1).min(dataset.val.len())];
     measure(&model, tokens, steps)
+}
+
+/// Shortens the gradients of `vars` together to a norm of `limit`, as training does.
+fn clip<'a>(
+    gradients: &mut GradStore,
+    vars: impl Iterator<Item = &'a Var> + Clone,
+    limit: f64,
+) -> candle_core::Result<()> {
+    let mut squares = 0.0;
+    for gradient in vars.clone().filter_map(|var| gradients.get(var)) {
+        squares += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
+    }
+    let scale = clip_scale(squares.sqrt(), limit);
+    for var in vars {
+        if let Some(gradient) = gradients.remove(var) {
+            gradients.insert(var, (gradient * scale)?);
+        }
+    }
+    Ok(())
 }
 
 /// Reads all but the last of `tokens`, and predicts all but the first.

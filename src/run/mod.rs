@@ -31,7 +31,8 @@ pub const LAST: &str = "last";
 /// The checkpoint with the lowest validation loss.
 pub const BEST: &str = "best";
 const METRICS: &str = "metrics.jsonl";
-const LOCK: &str = "lock";
+/// The file that is locked while a process writes in a directory.
+pub const LOCK: &str = "lock";
 /// Bytes of a name that is kept in a file.
 const LONGEST_NAME: u64 = 4096;
 

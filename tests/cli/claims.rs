@@ -11,8 +11,9 @@ fn claims_prints_what_became_of_each_and_writes_a_page_and_markdown() {
     let printed = succeed(tinygpt(&folder).args(QUICK).args(["--plot", "figures"]));
     assert_eq!(printed.lines().filter(|line| line.starts_with("depends: ")).count(), 3, "{printed}");
     assert!(printed.contains("66.4 % of all parameters"), "{printed}");
-    let page = String::from_utf8(read(&folder, "runs/claims/claims.html")).unwrap();
-    let markdown = String::from_utf8(read(&folder, "runs/claims/claims.md")).unwrap();
+    let page = String::from_utf8(read(&folder, "runs/claims/claims-centring-parameters-path.html")).unwrap();
+    let markdown =
+        String::from_utf8(read(&folder, "runs/claims/claims-centring-parameters-path.md")).unwrap();
     for line in printed.lines().filter(|line| line.starts_with("    ")) {
         assert!(markdown.contains(line.trim()), "{line} is not in {markdown}");
     }
@@ -31,7 +32,7 @@ fn claims_speak_japanese_and_json() {
     let claims = object["claims"].as_array().unwrap();
     let names: Vec<&str> = claims.iter().map(|claim| claim["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["centring", "parameters", "path"]);
-    let page = String::from_utf8(read(&folder, "runs/claims/claims.html")).unwrap();
+    let page = String::from_utf8(read(&folder, "runs/claims/claims-centring-parameters-path.html")).unwrap();
     assert!(page.contains("lang=\"ja\""));
     for claim in claims {
         assert_eq!(claim["verdict"], "depends");
@@ -71,6 +72,9 @@ fn a_claim_that_there_is_not_is_refused_with_those_that_there_are() {
     assert!(error.contains("'magic'") && error.contains("saturation, vanishing"), "{error}");
     assert!(!exists(&folder, "runs"));
     fail(tinygpt(&folder).args(["claims", "--steps", "1"]), 2);
+    // A directory that holds something else is left alone.
+    let error = fail(tinygpt(&folder).args(["claims", "--out", "."]), 2);
+    assert!(error.contains("not empty") && !exists(&folder, "models"), "{error}");
 }
 
 /// All fourteen on hardly trained models: nothing fails, whatever was measured, and the page holds in a browser.

@@ -331,3 +331,17 @@ fn wrong_flags_are_refused_in_a_line_and_nothing_is_written() {
     array.arg("compare").args(SMALL).env("SLURM_ARRAY_TASK_ID", "first");
     assert!(fail(&mut array, 2).contains("SLURM_ARRAY_TASK_ID is 'first', not a number"));
 }
+
+#[test]
+fn a_comparison_does_not_begin_in_the_directory_of_a_run() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let before = read(&folder, "run/metrics.jsonl");
+    let compare = ["compare", "--out", "run", "--acts", "relu,gelu"];
+    for force in [&[][..], &["--force"]] {
+        let error = fail(tinygpt(&folder).args(compare).args(small_but(&[])).args(force), 2);
+        assert!(error.contains("holds no comparison"), "{error}");
+    }
+    assert_eq!(read(&folder, "run/metrics.jsonl"), before);
+    assert!(exists(&folder, "run/best") && !exists(&folder, "run/compare.json"));
+}

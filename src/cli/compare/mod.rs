@@ -268,6 +268,10 @@ fn prepare(
     // One that was begun keeps what was chosen for it then.
     let (steps, seeds, timing) = match load(&args.out).ok().filter(|_| !args.force) {
         Some(Comparison { settings: Settings { steps: Some(steps), .. }, design, .. }) => {
+            note!(
+                "--budget: this comparison has begun, and keeps its {} seeds of {steps} steps",
+                design.seeds.len()
+            );
             (steps, design.seeds, None)
         }
         _ => {

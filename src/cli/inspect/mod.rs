@@ -278,9 +278,13 @@ fn survey(
 
 /// The text that the run of this checkpoint was validated on.
 fn own_validation_text(checkpoint: &Path) -> Result<Corpus> {
-    let settings = load_trainer(checkpoint)
-        .map_err(|error| input_error!("which text is the checkpoint's own? {error}; name one by --data"))?
-        .settings;
+    if !checkpoint.join("trainer.json").is_file() {
+        bail_input!(
+            "{} does not say which text it was trained on: name one by --data, or give a --prompt",
+            checkpoint.display()
+        );
+    }
+    let settings = load_trainer(checkpoint)?.settings;
     let (data, val_data) = (settings.data.unwrap_or_default(), settings.val_data);
     let source: Source = val_data.as_ref().unwrap_or(&data).parse()?;
     if source == Source::Stdin {
