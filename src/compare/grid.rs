@@ -12,7 +12,7 @@ use super::results::{Line, Results};
 use super::{Design, Run};
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::files::replace;
+use crate::files::{SAVING, replace};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::home::shorten;
 use crate::run::{LAST, LOCK, RunDir, lock};
@@ -81,9 +81,12 @@ impl Grid {
     pub fn open(path: &Path, recipe: &Recipe, comparison: Comparison, force: bool) -> Result<Grid> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
-        // A process that has just begun one here has its lock in it and nothing else.
-        let is_new =
-            path.read_dir().is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == LOCK));
+        // A process that is just beginning one here has its lock in it, and what it is writing.
+        let of_beginning = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name == LOCK || name.starts_with(SAVING)
+        };
+        let is_new = path.read_dir().is_ok_and(|entries| entries.flatten().all(of_beginning));
         if !is_new && !path.join(COMPARISON).exists() {
             bail_input!("{shown} is not empty and holds no comparison; name another --out");
         }
