@@ -2,7 +2,7 @@
 
 use super::figures::Picture;
 use super::lab::act;
-use super::numbers::ratio;
+use super::numbers::{fixed, ratio};
 use super::{Claim, Figure, Lab, Said, Table, Verdict, sigmoid_note};
 use crate::activation::Activation;
 use crate::data::Batches;
@@ -31,7 +31,9 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let verdict =
         Verdict::of(&[sigmoid < VANISHES * relu, sigmoid_with < VANISHES_WITH_RESIDUALS * relu_with]);
     let function = "sigmoid".parse::<Activation>()?.function;
-    let (own_factor, centred_factor) = (gradient_factor(function, 0.0), gradient_factor(function, -0.5));
+    let (own, centred) = (gradient_factor(function, 0.0), gradient_factor(function, -0.5));
+    let [sigmoid, relu, sigmoid_with, relu_with] = [sigmoid, relu, sigmoid_with, relu_with].map(ratio);
+    let [own, centred] = [own, centred].map(|factor| fixed(factor, 2));
     Ok(Claim {
         name: "vanishing",
         claim: Said::new(
@@ -46,22 +48,10 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         verdict,
         answer: Said::new(
             format!(
-                "In 24 FFNs alone the first gets {} of the last one's gradient with sigmoid and {} with ReLU; in whole models, as in a GPT, it is {} and {}. The small derivative by itself is not why: by theory a layer of sigmoids multiplies the gradient by {}, and one of sigmoid(x) \u{2212} 1/2, just as flat but centred on zero, by {}.",
-                ratio(sigmoid),
-                ratio(relu),
-                ratio(sigmoid_with),
-                ratio(relu_with),
-                ratio(own_factor),
-                ratio(centred_factor)
+                "In 24 FFNs alone the first gets {sigmoid} of the last one's gradient with sigmoid and {relu} with ReLU; in whole models, as in a GPT, it is {sigmoid_with} and {relu_with}. The small derivative by itself is not why: by theory a layer of sigmoids multiplies the gradient by {own}, and one of sigmoid(x) \u{2212} 1/2, just as flat but centred on zero, by {centred}.",
             ),
             format!(
-                "FFNだけの24層では、最初の層に届く勾配は最後の層の{}倍(シグモイド)と{}倍(ReLU)。GPTのような完全なモデルでは{}倍と{}倍である。微分の小ささだけが原因ではない: 理論上シグモイドの1層は勾配を{}倍にし、同じ傾きでゼロ中心のsigmoid(x) \u{2212} 1/2なら{}倍にする。",
-                ratio(sigmoid),
-                ratio(relu),
-                ratio(sigmoid_with),
-                ratio(relu_with),
-                ratio(own_factor),
-                ratio(centred_factor)
+                "FFNだけの24層では、最初の層に届く勾配は最後の層の{sigmoid}倍(シグモイド)と{relu}倍(ReLU)。GPTのような完全なモデルでは{sigmoid_with}倍と{relu_with}倍である。微分の小ささだけが原因ではない: 理論上シグモイドの1層は勾配を{own}倍にし、同じ傾きでゼロ中心のsigmoid(x) \u{2212} 1/2なら{centred}倍にする。",
             ),
         ),
         tables: vec![
