@@ -88,8 +88,8 @@ fn functions(stem: &str, what: Shown, models: &[Arguments], language: Language) 
             "線: f(x)。面: 学習済みモデルの活性化前の値の頻度(各図で高さをそろえた)。",
         ),
         Shown::Slope => language.pick(
-            "Line: |f\u{2032}(x)| over its maximum. Area: how often a trained model's pre-activations lie there.",
-            "線: |f\u{2032}(x)|をその最大値で割ったもの。面: 学習済みモデルの活性化前の値の頻度。",
+            "Line: |f\u{2019}(x)| over its maximum. Area: how often a trained model's pre-activations lie there.",
+            "線: |f\u{2019}(x)|をその最大値で割ったもの。面: 学習済みモデルの活性化前の値の頻度。",
         ),
     };
     let described = models.iter().map(|model| {
