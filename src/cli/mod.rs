@@ -86,17 +86,6 @@ pub fn run() -> Result<()> {
     }
 }
 
-/// Has glibc keep what is freed for the next allocation. By default it returns large blocks to the
-/// system, which then clears their pages anew, for every large matrix product.
-fn keep_freed_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: called while the process has one thread; both only set numbers of the allocator.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 30);
-    }
-}
-
 /// More than any machine that this runs on has.
 const MOST_THREADS: usize = 1024;
 
@@ -111,7 +100,6 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
         // can be reading the environment. The variable is the only way to tell candle.
         unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
     }
-    keep_freed_memory();
     // This thread becomes one of them, so that work need not be handed to another and waited for.
     rayon::ThreadPoolBuilder::new().use_current_thread().build_global()?;
     Ok(())
