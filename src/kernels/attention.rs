@@ -7,6 +7,7 @@ use super::lane::{exp, fused};
 use super::matmul::{Into, Matrix, MatrixMut, matmul};
 use super::rope::{Angles, Turn};
 use super::scratch::Scratch;
+use super::vector::{Vector, WIDTH};
 use super::{LANES, max, replace_and_sum, sum, transpose};
 use multiversion::multiversion;
 
@@ -164,14 +165,12 @@ fn scale_rows(rows: &mut [f32], d: usize, factors: &[f32]) {
 /// out = scale * row, one register after the other: rows are short.
 #[inline(always)]
 fn copy_scaled(row: &[f32], scale: f32, out: &mut [f32]) {
-    const WIDTH: usize = 16;
-    let (mut rows, mut outs) = (row.chunks_exact(WIDTH), out.chunks_exact_mut(WIDTH));
-    for (row, out) in (&mut rows).zip(&mut outs) {
-        for lane in 0..WIDTH {
-            out[lane] = row[lane] * scale;
-        }
+    let (rows, rest) = row.as_chunks::<WIDTH>();
+    let (outs, out_rest) = out.as_chunks_mut::<WIDTH>();
+    for (row, out) in rows.iter().zip(outs) {
+        *out = (Vector(*row) * Vector::splat(scale)).0;
     }
-    for (row, out) in rows.remainder().iter().zip(outs.into_remainder()) {
+    for (row, out) in rest.iter().zip(out_rest) {
         *out = row * scale;
     }
 }

@@ -1,6 +1,7 @@
 //! RMSNorm and LayerNorm over rows.
 
 use super::sum;
+use super::vector::{Vector, WIDTH};
 use multiversion::multiversion;
 
 /// What a norm multiplies with and adds. Without a bias the mean counts as 0, which makes the
@@ -37,9 +38,30 @@ pub fn forward(norm: Norm<'_>, x: &[f32], y: &mut [f32]) {
 #[inline(always)]
 fn statistics(x: &[f32], norm: Norm) -> (f32, f32) {
     let n = x.len() as f32;
-    let mean = if norm.bias.is_some() { sum([x], |[x]| x) / n } else { 0.0 };
-    let variance = sum([x], |[x]| (x - mean) * (x - mean)) / n;
+    let (chunks, rest) = x.as_chunks::<WIDTH>();
+    let mean = match norm.bias {
+        Some(_) => (vectors_sum(chunks, |x| x) + rest.iter().sum::<f32>()) / n,
+        None => 0.0,
+    };
+    let center = Vector::splat(mean);
+    let squares = vectors_sum(chunks, |x| (x - center) * (x - center));
+    let variance = (squares + rest.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>()) / n;
     (mean, 1.0 / (variance + norm.eps).sqrt())
+}
+
+/// The sum of f, in two vectors so that an addition need not wait for the one before it.
+#[inline(always)]
+fn vectors_sum(chunks: &[[f32; WIDTH]], f: impl Fn(Vector) -> Vector) -> f32 {
+    let (pairs, odd) = chunks.as_chunks::<2>();
+    let (mut one, mut two) = (Vector::splat(0.0), Vector::splat(0.0));
+    for [first, second] in pairs {
+        one = one + f(Vector(*first));
+        two = two + f(Vector(*second));
+    }
+    for chunk in odd {
+        one = one + f(Vector(*chunk));
+    }
+    (one + two).sum()
 }
 
 /// Gradients of [`forward`]: `dx` like x, being `residual` (like x) and the norm's own; `d_weight` and

@@ -1,5 +1,6 @@
 //! Rotary position embedding, half-split: element i is rotated together with element i + D/2.
 
+use super::vector::{Vector, WIDTH};
 use multiversion::multiversion;
 
 /// Cosines and sines of the angles of positions 0, 1, ...: (context, D / 2) each.
@@ -43,7 +44,16 @@ fn turn_rows(rows: &mut [f32], cos: &[f32], sin: &[f32], half: usize, sign: f32)
     let angles = cos.chunks_exact(half).zip(sin.chunks_exact(half));
     for (row, (cos, sin)) in rows.chunks_exact_mut(2 * half).zip(angles) {
         let (first, second) = row.split_at_mut(half);
+        let (first, first_rest) = first.as_chunks_mut::<WIDTH>();
+        let (second, second_rest) = second.as_chunks_mut::<WIDTH>();
+        let ((cos, cos_rest), (sin, sin_rest)) = (cos.as_chunks::<WIDTH>(), sin.as_chunks::<WIDTH>());
         for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            let [x, y, cos, sin] = [*a, *b, *cos, *sin].map(Vector);
+            let sin = Vector::splat(sign) * sin;
+            *a = (x * cos - y * sin).0;
+            *b = (y * cos + x * sin).0;
+        }
+        for (((a, b), cos), sin) in first_rest.iter_mut().zip(second_rest).zip(cos_rest).zip(sin_rest) {
             let sin = sign * sin;
             (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
         }
