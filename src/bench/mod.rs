@@ -70,7 +70,7 @@ pub fn generation(model: &Gpt, duration: Duration) -> Result<f64> {
         let mut memory = model.memory();
         let mut id = 0;
         for _ in 0..tokens {
-            id = sampler.choose(&model.read(&[id], &mut memory)?, &[])?;
+            id = sampler.choose(&model.read(&[id], &mut memory, sampler.exact())?, &[])?;
         }
         Ok(())
     })?;

@@ -6,7 +6,7 @@ pub use sampler::{Sampler, Sampling};
 
 use crate::bail_input;
 use crate::data::Tokenizer;
-use crate::model::{Gpt, Memory};
+use crate::model::{Exact, Gpt, Memory};
 use anyhow::Result;
 
 /// A text made from a prompt.
@@ -43,14 +43,14 @@ impl<'a> Reader<'a> {
     /// Logits (V) of the token after `history`, of which a prompt's last context is read. When the
     /// context is full the older half of it is dropped and the rest read again, so that positions
     /// stay within the context.
-    fn next_logits(&mut self) -> Result<Vec<f32>> {
+    fn next_logits(&mut self, exact: Exact) -> Result<Vec<f32>> {
         let context = self.model.config.context;
         if self.memory.len() + self.history.len() - self.read > context {
             let kept = if self.memory.is_empty() { context } else { (context / 2).max(1) };
             self.memory = self.model.memory();
             self.read = self.history.len() - kept;
         }
-        let logits = self.model.read(&self.history[self.read..], &mut self.memory)?;
+        let logits = self.model.read(&self.history[self.read..], &mut self.memory, exact)?;
         self.read = self.history.len();
         Ok(logits)
     }
@@ -79,7 +79,7 @@ pub fn generate(
     let mut tokens = 0;
     let mut stopped = false;
     while tokens < limits.max_tokens && !stopped {
-        let logits = reader.next_logits()?;
+        let logits = reader.next_logits(sampler.exact())?;
         let id = sampler.choose(&logits, &reader.history)?;
         if Some(id) == end {
             break;

@@ -49,11 +49,17 @@ pub fn apply(maps: Vec<Map>, x: &[f32]) {
     });
 }
 
-/// Each row's dot product with x.
-fn dot_rows(weights: &[f32], x: &[f32], y: &mut [f32]) {
-    let (rows, n) = (y.len(), x.len());
-    let product = MatrixMut::new(y, rows, 1);
-    matmul(Matrix::new(weights, rows, n), Matrix::new(x, n, 1), product, Into::Replace);
+/// Rows that gemm takes for a small product: larger ones it adds up in another order.
+const SMALL: usize = 128;
+
+/// Each row's dot product with x, the same whatever rows are beside it.
+pub fn dot_rows(weights: &[f32], x: &[f32], y: &mut [f32]) {
+    let n = x.len();
+    for (y, weights) in y.chunks_mut(SMALL).zip(weights.chunks(SMALL * n)) {
+        let rows = y.len();
+        let product = MatrixMut::new(y, rows, 1);
+        matmul(Matrix::new(weights, rows, n), Matrix::new(x, n, 1), product, Into::Replace);
+    }
 }
 
 /// y = the sum of the rows, each times its element of x; rows are `stride` apart. Four rows at a time.

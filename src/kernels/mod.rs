@@ -8,6 +8,7 @@
 pub mod activate;
 pub mod adamw;
 pub mod attention;
+pub mod coarse;
 pub mod lane;
 pub mod loss;
 pub mod matmul;

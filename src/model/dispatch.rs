@@ -2,7 +2,7 @@
 //! chooses in `train::learner`.
 
 use super::attention::Cache;
-use super::fused;
+use super::fused::{self, Exact};
 use super::gpt::{Gpt, Pass};
 use candle_core::{Result, Tensor};
 
@@ -47,13 +47,13 @@ impl Gpt {
     }
 
     /// Reads tokens after those in memory, by the kernels or by the composition; returns the logits
-    /// (V) after the last of them.
+    /// (V) after the last of them, as exact as is asked.
     ///
     /// # Errors
     /// If the tokens, with those read already, exceed the context.
-    pub fn read(&self, ids: &[u32], memory: &mut Memory) -> Result<Vec<f32>> {
+    pub fn read(&self, ids: &[u32], memory: &mut Memory, exact: Exact) -> Result<Vec<f32>> {
         match (memory, self.fused()) {
-            (Memory::Fused(cache), Some(fused)) => fused.read(&self.params, ids, cache),
+            (Memory::Fused(cache), Some(fused)) => fused.read(&self.params, ids, cache, exact),
             (Memory::Composed(caches), _) => {
                 let ids = Tensor::new(ids, self.device())?.unsqueeze(0)?;
                 let mut pass = Pass { caches: Some(caches), ..Pass::default() };

@@ -21,7 +21,7 @@ pub use attention::Cache;
 pub use dispatch::Memory;
 pub use dropout::Dropout;
 pub use ffn::Ffn;
-pub use fused::{Fused, with_all_values_mut};
+pub use fused::{Exact, Fused, with_all_values_mut};
 pub use gpt::{Gpt, Observer, Pass, Site};
 pub use params::{Init, ParamSpec, Params, Part, param_specs};
 pub use size::{ModelSize, training_bytes, training_flops_per_token};

@@ -389,7 +389,7 @@ fn decoding_by_kernels_predicts_what_the_composition_predicts() {
             for prompt in [1, 5, 8] {
                 let mut memory = fused.memory();
                 let mut assert_next = |ids: &[u32]| {
-                    let got = fused.read(ids, &mut memory).unwrap();
+                    let got = fused.read(ids, &mut memory, Exact::All).unwrap();
                     for (got, want) in got.iter().zip(&want[memory.len() - 1]) {
                         let case =
                             format!("{backbone:?} {act}, {} tokens of which {prompt} at once", memory.len());
@@ -400,9 +400,31 @@ fn decoding_by_kernels_predicts_what_the_composition_predicts() {
                 for id in &ids[prompt..] {
                     assert_next(&[*id]);
                 }
-                let error = fused.read(&[1], &mut memory).unwrap_err().to_string();
+                let error = fused.read(&[1], &mut memory, Exact::All).unwrap_err().to_string();
                 assert!(error.contains("9 tokens exceed the context of 8"), "{error}");
             }
         }
+    }
+}
+
+/// With a vocabulary that is worth it: the largest logits token by token, against those of all.
+#[test]
+fn the_largest_logits_alone_are_bit_by_bit_those_among_all() {
+    for tied in [true, false] {
+        let config = ModelConfig { tied, vocab_size: 4200, dim: 256, ..config(Backbone::Llama, "swiglu") };
+        let model = model_with(&config, DType::F32, Ops::Fused);
+        let (mut all_read, mut few_read) = (model.memory(), model.memory());
+        let mut approximate = 0;
+        for id in [3, 1, 4000, 1, 5, 9, 2, 6] {
+            let all = model.read(&[id], &mut all_read, Exact::All).unwrap();
+            let few = model.read(&[id], &mut few_read, Exact::Largest(40)).unwrap();
+            let mut sorted = all.clone();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            let exact = |(all, few): (&f32, &f32)| all == few || (*all < sorted[39] && *few < sorted[39]);
+            assert!(all.iter().zip(&few).all(exact));
+            approximate += all.iter().zip(&few).filter(|(all, few)| all != few).count();
+        }
+        // The first answer is exact in any case.
+        assert!(approximate > 4000, "{approximate}");
     }
 }

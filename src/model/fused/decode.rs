@@ -3,6 +3,7 @@
 use super::forward::Context;
 use super::layout::{Linear, Norm};
 use super::workspace::Kept;
+use crate::kernels::coarse::Coarse;
 use crate::kernels::matvec::Map;
 use crate::kernels::rope::Turn;
 use crate::kernels::scratch::Scratch;
@@ -15,12 +16,28 @@ pub struct Cache {
     keys: Vec<f32>,
     values: Vec<f32>,
     len: usize,
+    /// The head, to find its largest logits with, once a second answer is wanted and where it is worth it.
+    head: Option<Coarse>,
+    answers: usize,
 }
+
+/// Which logits must be exact, so that the others need only be smaller than those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exact {
+    All,
+    /// So many of the largest.
+    Largest(usize),
+}
+
+/// Weights of a head that is worth finding the largest logits of, and how many times as many logits it must
+/// have as are wanted.
+const LARGE_HEAD: usize = 1 << 20;
+const FEW: usize = 64;
 
 impl Cache {
     pub fn new(config: &ModelConfig) -> Cache {
         let size = config.layers * config.kv_heads * config.context * config.head_dim();
-        Cache { keys: vec![0.0; size], values: vec![0.0; size], len: 0 }
+        Cache { keys: vec![0.0; size], values: vec![0.0; size], len: 0, head: None, answers: 0 }
     }
 
     /// Tokens held.
@@ -31,7 +48,7 @@ impl Cache {
 
 impl Context<'_> {
     /// Reads a prompt into an empty cache; returns the logits (V) after its last token.
-    pub fn prefill(&self, ids: &[u32], kept: &mut Kept, cache: &mut Cache) -> Vec<f32> {
+    pub fn prefill(&self, ids: &[u32], kept: &mut Kept, cache: &mut Cache, exact: Exact) -> Vec<f32> {
         self.forward(ids, kept);
         let shape = self.attention_shape();
         let d = shape.head_dim;
@@ -49,11 +66,11 @@ impl Context<'_> {
         }
         cache.len = ids.len();
         let last = &kept.x[self.config.layers];
-        self.next_logits(&last[last.len() - self.config.dim..])
+        self.next_logits(&last[last.len() - self.config.dim..], cache, exact)
     }
 
     /// Reads the token after those in the cache; returns the logits (V) after it.
-    pub fn read(&self, id: u32, cache: &mut Cache) -> Vec<f32> {
+    pub fn read(&self, id: u32, cache: &mut Cache, exact: Exact) -> Vec<f32> {
         let (config, position) = (self.config, cache.len);
         let mut x =
             self.weights.get(self.layout.embedding)[id as usize * config.dim..][..config.dim].to_vec();
@@ -91,7 +108,7 @@ impl Context<'_> {
             self.add_map(&block.down, &hidden, &mut x);
         }
         cache.len += 1;
-        self.next_logits(&x)
+        self.next_logits(&x, cache, exact)
     }
 
     /// Turns a query or a key to its position, where positions are turned.
@@ -129,9 +146,20 @@ impl Context<'_> {
         add(sum, &y);
     }
 
-    fn next_logits(&self, x: &[f32]) -> Vec<f32> {
+    fn next_logits(&self, x: &[f32], cache: &mut Cache, exact: Exact) -> Vec<f32> {
+        let (head, weights) = (&self.layout.head, self.weights.get(self.layout.head.weight));
+        let normed = self.normed(self.layout.norm, x);
         let mut logits = vec![0.0; self.config.vocab_size];
-        self.apply(vec![(&self.layout.head, &mut logits)], &self.normed(self.layout.norm, x));
+        cache.answers += 1;
+        match exact {
+            Exact::Largest(count)
+                if weights.len() >= LARGE_HEAD && count <= logits.len() / FEW && cache.answers > 1 =>
+            {
+                let coarse = cache.head.get_or_insert_with(|| Coarse::new(weights, head.inputs));
+                coarse.largest(weights, &normed, count, &mut logits);
+            }
+            _ => self.apply(vec![(head, &mut logits)], &normed),
+        }
         logits
     }
 

@@ -10,6 +10,7 @@ mod decode;
 mod forward;
 mod head;
 mod layout;
+mod learning;
 mod values;
 mod weight_gradients;
 mod workspace;
@@ -19,18 +20,18 @@ use super::params::Params;
 use crate::kernels::rope::Angles;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
-pub use decode::Cache;
+pub use decode::{Cache, Exact};
 use forward::Context;
 use layout::{Layout, Weights};
+use learning::{Examples, Learning};
 use std::sync::{Mutex, PoisonError};
 pub use values::with_all_values_mut;
 use values::with_values;
-use weight_gradients::Gradients;
-use workspace::{Gradient, Kept, Shape};
+use workspace::{Kept, Shape};
 
 /// Tokens that go through the model together. More of them are taken one group of sequences after
 /// the other, so that a large batch needs no more memory.
-const TOKENS_TOGETHER: usize = 2048;
+const TOKENS_TOGETHER: usize = 1536;
 
 /// Sequences of `tokens` tokens that go through the model together.
 fn sequences_together(tokens: usize) -> usize {
@@ -39,10 +40,7 @@ fn sequences_together(tokens: usize) -> usize {
 
 /// Values that the buffers of a training step hold.
 pub fn values(config: &ModelConfig, batch_size: usize) -> usize {
-    let sequences = batch_size.min(sequences_together(config.context));
-    let shape = Shape { sequences, tokens: config.context, first_row: 0 };
-    shape.rows() * (workspace::kept_width(config) * config.layers + workspace::gradient_width(config))
-        + head::slab_rows(config, shape) * config.vocab_size
+    learning::values(config, batch_size.min(sequences_together(config.context)))
 }
 
 /// A model's shape and the buffers that its passes share.
@@ -56,8 +54,7 @@ pub struct Fused {
 #[derive(Default)]
 struct Workspace {
     scoring: Kept,
-    learning: Kept,
-    gradient: Gradient,
+    learning: Learning,
     turned: Vec<Vec<f32>>,
 }
 
@@ -113,37 +110,25 @@ impl Fused {
         self.check_ids(ids)?;
         self.check_ids(targets)?;
         let dropout = dropout.filter(|dropout| dropout.rate > 0.0);
-        let total = ids.len() as f32;
         let mut losses = vec![0.0; ids.len()];
         with_values(&params.vars, |weights| {
             let workspace = &mut *self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
-            let Workspace { learning: kept, gradient, turned, .. } = workspace;
+            let Workspace { learning, turned, .. } = workspace;
             self.layout.turn(weights, turned);
             let weights = Weights { values: weights, turned };
-            let sums = &mut Gradients::new(sums);
-            let group = tokens * sequences_together(tokens);
-            let groups = ids.chunks(group).zip(targets.chunks(group)).zip(losses.chunks_mut(group));
-            for (i, ((ids, targets), losses)) in groups.enumerate() {
-                let shape = Shape { sequences: ids.len() / tokens, tokens, first_row: i * group };
-                kept.resize(&self.config, shape.rows(), self.config.layers);
-                gradient.resize(&self.config, shape, dropout.is_some());
-                let context = self.context(weights, shape, dropout);
-                context.forward(ids, kept);
-                let last = &kept.x[self.config.layers];
-                let scale = 1.0 / total;
-                context.losses_and_gradients(last, targets, scale, losses, gradient, sums);
-                context.backward(kept, gradient, sums);
-                context.embed_backward(ids, gradient, sums);
-            }
+            let examples = Examples { first_row: 0, ids, targets, losses: &mut losses };
+            let context = |shape| self.context(weights, shape, dropout);
+            learning.add_gradients(context, examples, tokens, sums);
         })?;
         Ok(losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64)
     }
 
-    /// Reads tokens after those in the cache; returns the logits (V) after the last of them.
+    /// Reads tokens after those in the cache; returns the logits (V) after the last of them, as
+    /// exact as is asked.
     ///
     /// # Errors
     /// If an id is not below the vocabulary, or more tokens are held than the context.
-    pub fn read(&self, params: &Params, ids: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
+    pub fn read(&self, params: &Params, ids: &[u32], cache: &mut Cache, exact: Exact) -> Result<Vec<f32>> {
         self.check_ids(ids)?;
         let (held, context) = (cache.len() + ids.len(), self.config.context);
         if held > context {
@@ -157,9 +142,9 @@ impl Fused {
             if prompt {
                 let mut kept = Kept::default();
                 kept.resize(&self.config, shape.rows(), self.config.layers);
-                return context.prefill(ids, &mut kept, cache);
+                return context.prefill(ids, &mut kept, cache, exact);
             }
-            ids.iter().map(|id| context.read(*id, cache)).last().unwrap_or_default()
+            ids.iter().map(|id| context.read(*id, cache, exact)).last().unwrap_or_default()
         })
     }
 

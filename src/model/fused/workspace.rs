@@ -19,7 +19,7 @@ impl Shape {
     /// Rows of one task: enough for matrix products to be fast, few enough that there are tasks for
     /// many threads and that a task's values stay in its core's cache.
     pub fn tile_rows(&self) -> usize {
-        self.rows().div_ceil(16).next_multiple_of(16).clamp(128, 256)
+        self.rows().div_ceil(2).next_multiple_of(16).min(192)
     }
 
     pub fn tiles(&self) -> usize {
