@@ -119,6 +119,57 @@ fn held_back(text: &str, stops: &[String]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Params;
+    use crate::settings::{Backbone, ModelConfig, Ops};
+    use candle_core::Device;
+
+    /// With a head that is large enough for it, and more tokens than the context: the same tokens whether all
+    /// logits are exact or only those that the sampler asks for, with any number of threads.
+    #[test]
+    fn tokens_are_the_same_whichever_logits_are_exact() {
+        for backbone in [Backbone::Llama, Backbone::Gpt2] {
+            let config = ModelConfig {
+                backbone,
+                act: "swiglu".parse().unwrap(),
+                layers: 1,
+                heads: 4,
+                kv_heads: 4,
+                dim: 256,
+                ffn_dim: 64,
+                context: 8,
+                vocab_size: 4200,
+                tied: true,
+                init_std: 0.3,
+                norm_eps: 1e-5,
+                rope_theta: 10_000.0,
+            };
+            let params = Params::init(&config, 1, &Device::Cpu).unwrap();
+            let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused).unwrap();
+            for (temperature, top_k, repeat_penalty) in [(0.0, 40, 1.0), (0.8, 40, 1.0), (0.8, 1, 1.3)] {
+                let sampling = Sampling { temperature, top_k, repeat_penalty, ..Sampling::DEFAULT };
+                let tokens = |exact: Exact| {
+                    let mut sampler = Sampler::new(sampling.clone(), 0);
+                    let mut reader = Reader::new(&model, vec![5, 4000, 17]);
+                    for _ in 0..40 {
+                        let logits = reader.next_logits(exact).unwrap();
+                        reader.history.push(sampler.choose(&logits, &reader.history).unwrap());
+                    }
+                    reader.history
+                };
+                let all = tokens(Exact::All);
+                let exact = Sampler::new(sampling.clone(), 0).exact();
+                assert_ne!(exact, Exact::All);
+                for threads in [1, 3] {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    assert_eq!(
+                        pool.install(|| tokens(exact)),
+                        all,
+                        "{backbone:?} {sampling:?}, {threads} threads"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_may_become_a_stop_string_is_held_back() {

@@ -28,6 +28,11 @@ impl Sampling {
     /// llama.cpp's defaults.
     pub const DEFAULT: Sampling =
         Sampling { repeat_penalty: 1.0, top_k: 40, top_p: 0.95, min_p: 0.05, temperature: 0.8, seed: 1 };
+
+    /// How many of the likeliest tokens are looked at; 0 for all.
+    fn kept(&self) -> usize {
+        if self.temperature == 0.0 { 1 } else { self.top_k }
+    }
 }
 
 /// Logits that are looked at together.
@@ -64,9 +69,8 @@ impl Sampler {
 
     /// The logits that [`Sampler::choose`] depends on.
     pub fn exact(&self) -> Exact {
-        let Sampling { temperature, top_k, repeat_penalty, .. } = self.sampling;
-        let kept = if temperature == 0.0 { 1 } else { top_k };
-        match repeat_penalty {
+        let kept = self.sampling.kept();
+        match self.sampling.repeat_penalty {
             _ if kept == 0 => Exact::All,
             1.0 => Exact::Largest(kept),
             // Those that it lowers make room for as many others.
@@ -98,7 +102,7 @@ impl Sampler {
                 *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
             }
         }
-        let kept = if sampling.temperature == 0.0 { 1 } else { sampling.top_k };
+        let kept = sampling.kept();
         let mut candidates = likeliest(&logits, if kept == 0 { logits.len() } else { kept });
         if sampling.temperature == 0.0 {
             return Ok(candidates[0].id);

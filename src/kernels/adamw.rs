@@ -32,11 +32,18 @@ pub fn update(
     let moments = mean.iter_mut().zip(square);
     for ((value, gradient), (mean, square)) in values.iter_mut().zip(gradients).zip(moments) {
         let g = *gradient * gradient_scale;
-        *mean = *mean * beta1 + g * (1.0 - beta1);
-        *square = *square * beta2 + g * g * (1.0 - beta2);
+        *mean = normal(*mean * beta1 + g * (1.0 - beta1));
+        *square = normal(*square * beta2 + g * g * (1.0 - beta2));
         *value = *value * keep - *mean * mean_scale / ((*square * square_scale).sqrt() + eps);
         *gradient = 0.0;
     }
+}
+
+/// 0 for what is too small for a normal number. Moments of a unit that no longer fires would stay just above 0
+/// for ever, and arithmetic with such numbers takes a hundred times as long.
+#[inline(always)]
+fn normal(x: f32) -> f32 {
+    if x.abs() < f32::MIN_POSITIVE { 0.0 } else { x }
 }
 
 /// The sum of squares.

@@ -49,7 +49,7 @@ pub fn apply(maps: Vec<Map>, x: &[f32]) {
     });
 }
 
-/// Rows that gemm takes for a small product: larger ones it adds up in another order.
+/// Rows multiplied together: gemm adds the terms of more than 256 in another order.
 const SMALL: usize = 128;
 
 /// Each row's dot product with x, the same whatever rows are beside it.

@@ -45,19 +45,19 @@ pub fn training_flops_per_token(config: &ModelConfig) -> f64 {
     (6 * (weights + head)) as f64 + (12 * config.layers * config.dim * config.context) as f64
 }
 
-/// Bytes that training needs, to a third: parameters, gradients, AdamW's two moments and a copy, and
-/// what is kept for the backward pass, its gradients included.
+/// Bytes that training needs, to a third: parameters, gradients, AdamW's two moments and a copy, the gradients of
+/// a batch's second half, and what is kept for the backward pass, its gradients included.
 pub fn training_bytes(config: &ModelConfig, batch_size: usize, ops: Ops) -> f64 {
     /// The process before it trains.
     const BASE: f64 = 30e6;
     let rows = batch_size as f64 * config.context as f64;
-    let activations = match ops {
-        Ops::Plain => composition_values(config, rows),
-        Ops::Fused => super::fused::values(config, batch_size) as f64,
+    let (copies, activations) = match ops {
+        Ops::Plain => (5.0, composition_values(config, rows)),
+        Ops::Fused => (6.0, super::fused::values(config, batch_size) as f64),
     };
     // A batch's ids, targets and losses.
     let batch = 3.0 * rows;
-    BASE + 4.0 * (5.0 * ModelSize::new(config).total as f64 + activations + batch)
+    BASE + 4.0 * (copies * ModelSize::new(config).total as f64 + activations + batch)
 }
 
 /// Values that the composition holds for `rows` tokens at most, fitted to the peak memory of four

@@ -3,7 +3,7 @@
 use super::forward::Context;
 use super::layout::{Linear, Norm};
 use super::workspace::Kept;
-use crate::kernels::coarse::Coarse;
+use crate::kernels::coarse::{BLOCK, Coarse};
 use crate::kernels::matvec::Map;
 use crate::kernels::rope::Turn;
 use crate::kernels::scratch::Scratch;
@@ -29,10 +29,8 @@ pub enum Exact {
     Largest(usize),
 }
 
-/// Weights of a head that is worth finding the largest logits of, and how many times as many logits it must
-/// have as are wanted.
+/// Weights of a head that is worth finding the largest logits of.
 const LARGE_HEAD: usize = 1 << 20;
-const FEW: usize = 64;
 
 impl Cache {
     pub fn new(config: &ModelConfig) -> Cache {
@@ -153,7 +151,7 @@ impl Context<'_> {
         cache.answers += 1;
         match exact {
             Exact::Largest(count)
-                if weights.len() >= LARGE_HEAD && count <= logits.len() / FEW && cache.answers > 1 =>
+                if weights.len() >= LARGE_HEAD && count <= logits.len() / BLOCK && cache.answers > 1 =>
             {
                 let coarse = cache.head.get_or_insert_with(|| Coarse::new(weights, head.inputs));
                 coarse.largest(weights, &normed, count, &mut logits);

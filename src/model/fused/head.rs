@@ -10,7 +10,7 @@ use crate::kernels::{loss, norm};
 use crate::settings::ModelConfig;
 use rayon::prelude::*;
 
-/// Logits kept at a time: 64 MB.
+/// Logits kept at a time: 64 MB, and as much again for the other half of a batch.
 const SLAB: usize = 16 << 20;
 
 /// The rows of one task of the backward pass.

@@ -7,7 +7,7 @@
 use super::forward::Context;
 use super::weight_gradients::Gradients;
 use super::workspace::{self, Gradient, Kept, Shape};
-use super::{head, sequences_together};
+use super::{TOKENS_TOGETHER, head};
 use crate::kernels::add;
 use crate::settings::ModelConfig;
 use rayon::prelude::*;
@@ -48,11 +48,21 @@ struct Half {
     gradient: Gradient,
 }
 
-/// Values that the buffers hold for groups of so many sequences.
-pub fn values(config: &ModelConfig, sequences: usize) -> usize {
-    let shape = Shape { sequences: sequences.div_ceil(2), tokens: config.context, first_row: 0 };
+/// Elements of a gradient that one task adds.
+const SHARD: usize = 32 * 1024;
+
+/// Sequences of a group: as many in each half.
+fn sequences_of_group(tokens: usize) -> usize {
+    2 * (TOKENS_TOGETHER / 2 / tokens).max(1)
+}
+
+/// Values that the buffers hold, the second half's sums of gradients aside.
+pub fn values(config: &ModelConfig, batch_size: usize) -> usize {
+    let sequences = batch_size.min(sequences_of_group(config.context));
+    let half = Shape { sequences: sequences.div_ceil(2), tokens: config.context, first_row: 0 };
     let width = workspace::kept_width(config) * config.layers + workspace::gradient_width(config);
-    2 * (shape.rows() * width + head::slab_rows(config, shape) * config.vocab_size)
+    let logits = head::slab_rows(config, half) * config.vocab_size;
+    sequences * config.context * width + sequences.min(2) * logits
 }
 
 impl Learning {
@@ -72,7 +82,7 @@ impl Learning {
         }
         let mut left = examples;
         while !left.ids.is_empty() {
-            let (group, others) = left.split(tokens * sequences_together(tokens));
+            let (group, others) = left.split(tokens * sequences_of_group(tokens));
             let sequences = group.ids.len() / tokens;
             let (first, second) = group.split(sequences.div_ceil(2) * tokens);
             let learn = |half: &mut Half, examples: Examples, sums: &mut [Vec<f32>]| {
@@ -84,7 +94,10 @@ impl Learning {
             rayon::join(|| learn(one, first, sums), || learn(two, second, second_sums));
             left = others;
         }
-        sums.par_iter_mut().zip(second_sums).for_each(|(sum, second)| {
+        let both = sums.iter_mut().zip(second_sums);
+        let shards: Vec<_> =
+            both.flat_map(|(sum, second)| sum.chunks_mut(SHARD).zip(second.chunks_mut(SHARD))).collect();
+        shards.into_par_iter().for_each(|(sum, second)| {
             add(sum, second);
             second.fill(0.0);
         });

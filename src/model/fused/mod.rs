@@ -29,8 +29,8 @@ pub use values::with_all_values_mut;
 use values::with_values;
 use workspace::{Kept, Shape};
 
-/// Tokens that go through the model together. More of them are taken one group of sequences after
-/// the other, so that a large batch needs no more memory.
+/// Tokens that go through the model together, or two sequences if these are more. The others follow, one group of
+/// sequences after the other, so that a large batch needs no more memory.
 const TOKENS_TOGETHER: usize = 1536;
 
 /// Sequences of `tokens` tokens that go through the model together.
@@ -40,7 +40,7 @@ fn sequences_together(tokens: usize) -> usize {
 
 /// Values that the buffers of a training step hold.
 pub fn values(config: &ModelConfig, batch_size: usize) -> usize {
-    learning::values(config, batch_size.min(sequences_together(config.context)))
+    learning::values(config, batch_size)
 }
 
 /// A model's shape and the buffers that its passes share.
