@@ -3,9 +3,12 @@
 
 use anyhow::Result;
 use candle_core::Device;
+use encoding_rs::SHIFT_JIS;
+use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tinygpt::checkpoint::{self, Checkpoint, TrainerState};
@@ -38,7 +41,12 @@ pub const KINDS: &[Kind] = &[
     Kind { file: "results.jsonl", read: report },
     Kind { file: "compare.json", read: report },
     Kind { file: "preset.toml", read: look_at_preset },
-    Kind { file: "text.jsonl", read: read_text },
+    Kind { file: "text.jsonl", read: |folder| read_text(&folder.join("text.jsonl")) },
+    Kind { file: "marked.jsonl", read: |folder| read_text(&folder.join("marked.jsonl")) },
+    Kind { file: "text.json", read: |folder| read_text(&folder.join("text.json")) },
+    Kind { file: "text.jsonl.gz", read: |folder| read_text(&folder.join("text.jsonl.gz")) },
+    Kind { file: "sjis.txt", read: |folder| read_text(&folder.join("sjis.txt")) },
+    Kind { file: "utf16.txt", read: |folder| read_text(&folder.join("utf16.txt")) },
 ];
 
 const TEXT: &str = "the cat sees the dog.\nthe dog hears the owl.\n猫が犬を見る。\n";
@@ -97,10 +105,7 @@ impl Place {
             })
             .collect();
         fs::write(path.join("metrics.jsonl"), metrics)?;
-        fs::write(
-            path.join("text.jsonl"),
-            TEXT.lines().map(|text| format!("{}\n", json!({"text": text}))).collect::<String>(),
-        )?;
+        write_texts(path)?;
         write_comparison(path, &settings)?;
         let whole = KINDS.iter().map(|kind| Ok((kind.file, fs::read(path.join(kind.file))?)));
         let whole = whole.collect::<Result<_>>()?;
@@ -139,6 +144,23 @@ fn write_shards(path: &Path, model: &Gpt) -> Result<()> {
         model.params.specs.iter().map(|spec| (spec.name.as_str(), shard)).collect();
     let index = json!({"metadata": {"total_size": 1}, "weight_map": map});
     Ok(fs::write(sharded.join("model.safetensors.index.json"), index.to_string())?)
+}
+
+/// The text in each kind of file and of encoding that `--data` reads.
+fn write_texts(path: &Path) -> Result<()> {
+    let lines: String = TEXT.lines().map(|text| format!("{}\n", json!({"text": text}))).collect();
+    let elements: Vec<_> = TEXT.lines().map(|text| json!({"text": text})).collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(lines.as_bytes())?;
+    fs::write(path.join("text.jsonl"), &lines)?;
+    fs::write(path.join("marked.jsonl"), format!("\u{feff}{lines}"))?;
+    fs::write(path.join("text.json"), json!(elements).to_string())?;
+    fs::write(path.join("text.jsonl.gz"), gzip.finish()?)?;
+    fs::write(path.join("sjis.txt"), SHIFT_JIS.encode(&TEXT.repeat(2)).0)?;
+    Ok(fs::write(
+        path.join("utf16.txt"),
+        TEXT.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(),
+    )?)
 }
 
 /// Two arms with two seeds, of which one run diverged.
@@ -210,9 +232,9 @@ fn look_at_preset(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// As `train --data text.jsonl` begins.
-fn read_text(folder: &Path) -> Result<()> {
-    let corpus = Corpus::load(&folder.join("text.jsonl").display().to_string(), None)?;
+/// As `train --data FILE` begins.
+fn read_text(file: &Path) -> Result<()> {
+    let corpus = Corpus::load(&file.display().to_string(), None, None)?;
     let tokenizer = Tokenizer::train(&TokenizerKind::Char, &corpus.train)?;
     tokenizer.encode_documents(&corpus.val, |_, _| Ok(()))
 }

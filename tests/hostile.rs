@@ -215,4 +215,9 @@ hostile! {
     comparison: "compare.json",
     preset: "preset.toml",
     text: "text.jsonl",
+    marked_text: "marked.jsonl",
+    json_text: "text.json",
+    compressed_text: "text.jsonl.gz",
+    shift_jis_text: "sjis.txt",
+    utf16_text: "utf16.txt",
 }

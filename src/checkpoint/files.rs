@@ -9,7 +9,7 @@ use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
 use crate::files::{SAVING, read_text, sync};
 use crate::model::Gpt;
-use crate::settings::{ModelConfig, Ops, Settings};
+use crate::settings::{ModelConfig, Ops, Settings, TextEncoding};
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
@@ -161,6 +161,11 @@ pub fn load_trainer(directory: &Path) -> Result<TrainerState> {
     let path = directory.join("trainer.json");
     serde_json::from_value(read_json(&path)?)
         .map_err(|error| input_error!("{} is no training state: {error}", path.display()))
+}
+
+/// The `--encoding` of the run that a checkpoint comes from, if it says so.
+pub fn encoding_of(directory: &Path) -> Option<TextEncoding> {
+    load_trainer(directory).ok()?.settings.encoding
 }
 
 /// Reads the optimizer's tensors of a checkpoint directory, which must have exactly these names and shapes.

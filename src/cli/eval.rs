@@ -3,12 +3,12 @@
 use super::progress::below_floor;
 use super::text::{grouped, shown};
 use crate::bail_input;
-use crate::checkpoint::{load_model, load_tokenizer};
+use crate::checkpoint::{encoding_of, load_model, load_tokenizer};
 use crate::data::{Corpus, Tokens, check_ids};
 use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
-use crate::settings::{DeviceKind, Ops};
+use crate::settings::{DeviceKind, Ops, TextEncoding};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -23,6 +23,9 @@ pub struct EvalArgs {
     /// Text to score: whatever `train --data` takes; of tales, their validation part
     #[arg(long, value_name = "SOURCE")]
     data: String,
+    /// Encoding of --data, such as windows-1252 or gbk [default: the run's --encoding, or detected]
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<TextEncoding>,
     /// Tokens between the starts of two windows; smaller gives every token more context and takes
     /// longer [default: the context]
     #[arg(long, value_name = "N")]
@@ -51,7 +54,8 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     if !(1..=context).contains(&stride) {
         bail_input!("--stride is {stride}; it must lie between 1 and the context, {context}");
     }
-    let corpus = Corpus::validation(&args.data.parse()?)?;
+    let encoding = args.encoding.or_else(|| encoding_of(&checkpoint));
+    let corpus = Corpus::validation(&args.data.parse()?, encoding)?;
     for note in &corpus.notes {
         note!("{}: {note}", corpus.name);
     }

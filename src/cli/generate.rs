@@ -6,7 +6,7 @@ use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{DeviceKind, Ops};
+use crate::settings::{DeviceKind, Ops, TextEncoding};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -28,6 +28,10 @@ pub struct GenerateArgs {
     /// File that holds the text to go on from
     #[arg(long, value_name = "FILE")]
     prompt_file: Option<PathBuf>,
+    /// Encoding of --prompt-file, such as windows-1252 or gbk [default: UTF-8, UTF-16 and Japanese encodings
+    /// are detected]
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<TextEncoding>,
     /// Tokens to write at most
     #[arg(long, value_name = "N", default_value_t = 256)]
     max_tokens: usize,
@@ -94,7 +98,9 @@ impl GenerateArgs {
     fn prompt(&self) -> Result<String> {
         let prompt = match (&self.prompt, &self.prompt_file) {
             (Some(prompt), _) => prompt.clone(),
-            (None, Some(path)) => Source::Files(path.display().to_string()).read()?.as_str().to_string(),
+            (None, Some(path)) => {
+                Source::Files(path.display().to_string()).read(self.encoding)?.as_str().to_string()
+            }
             (None, None) => String::new(),
         };
         // The model goes on from something: where nothing is given, from the start of a line.

@@ -5,6 +5,7 @@ use super::source::Source;
 use super::tales::Tales;
 use crate::bail_input;
 use crate::random;
+use crate::settings::TextEncoding;
 use anyhow::Result;
 use std::ops::Range;
 use std::sync::Arc;
@@ -104,16 +105,21 @@ fn line_end(text: &str, target: usize) -> usize {
 }
 
 impl Corpus {
-    /// Reads `data` and `val_data`; where that is not named, the end of `data` is kept for it.
-    pub fn load(data: &str, val_data: Option<&str>) -> Result<Corpus> {
+    /// Reads `data` and `val_data`; where that is not named, the end of `data` is kept for it. `encoding` is
+    /// that of both; `None`: detected.
+    pub fn load(data: &str, val_data: Option<&str>, encoding: Option<TextEncoding>) -> Result<Corpus> {
         let source: Source = data.parse()?;
         let mut corpus = match &source {
             Source::Tales(tales) => Corpus::tales(tales)?,
-            source => Corpus::read(source, val_data.is_some())?,
+            source => Corpus::read(source, val_data.is_some(), encoding)?,
         };
+        if let (Source::Tales(_), None, Some(encoding)) = (&source, val_data, encoding) {
+            bail_input!(
+                "--encoding is {encoding}, but {source} is built in; leave it out, or name a text with --data"
+            );
+        }
         if let Some(val_data) = val_data {
-            let val: Source = val_data.parse()?;
-            let val = Corpus::validation(&val)?;
+            let val = Corpus::validation(&val_data.parse()?, encoding)?;
             corpus.notes.extend(val.notes);
             (corpus.val, corpus.floor) = (val.val, val.floor);
         }
@@ -121,10 +127,11 @@ impl Corpus {
     }
 
     /// A text to score: all of it, or the validation part of the tales.
-    pub fn validation(source: &Source) -> Result<Corpus> {
+    pub fn validation(source: &Source, encoding: Option<TextEncoding>) -> Result<Corpus> {
         match source {
+            // Built in: there is nothing to decode.
             Source::Tales(tales) => Corpus::tales(tales),
-            source => Corpus::read(source, true),
+            source => Corpus::read(source, true, encoding),
         }
     }
 
@@ -144,8 +151,8 @@ impl Corpus {
     }
 
     /// Reads a source; `whole` leaves both parts whole.
-    fn read(source: &Source, whole: bool) -> Result<Corpus> {
-        let text = source.read()?;
+    fn read(source: &Source, whole: bool, encoding: Option<TextEncoding>) -> Result<Corpus> {
+        let text = source.read(encoding)?;
         let (name, notes) = (source.to_string(), text.notes.clone());
         let part = Part::read(text);
         let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };

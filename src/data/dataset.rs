@@ -25,14 +25,14 @@ pub struct Dataset {
 impl Dataset {
     /// Reads and tokenizes what the recipe names; the tokenizer is made from the training part.
     pub fn load(recipe: &Recipe) -> Result<Dataset> {
-        let corpus = Corpus::load(&recipe.data, recipe.val_data.as_deref())?;
+        let corpus = Corpus::load(&recipe.data, recipe.val_data.as_deref(), recipe.encoding)?;
         let tokenizer = Tokenizer::train(&recipe.tokenizer, &corpus.train)?;
         Dataset::encode(corpus, tokenizer, recipe.context())
     }
 
     /// The same with a tokenizer that exists already.
     pub fn load_with(recipe: &Recipe, tokenizer: Tokenizer) -> Result<Dataset> {
-        let corpus = Corpus::load(&recipe.data, recipe.val_data.as_deref())?;
+        let corpus = Corpus::load(&recipe.data, recipe.val_data.as_deref(), recipe.encoding)?;
         Dataset::encode(corpus, tokenizer, recipe.context())
     }
 

@@ -1,14 +1,16 @@
 //! Where a text comes from: what `--data` may name.
 
-use super::gather::{Gather, Text, is_text};
+use super::gather::{Gather, Text, read};
 use super::hub::HubFile;
+use super::spool::spool;
 use super::tales::Tales;
-use crate::{bail_input, home, input_error};
+use super::unreadable::{Few, Unreadable, refused};
+use super::walk::{Found, below, matching};
+use crate::settings::TextEncoding;
+use crate::{bail_input, home};
 use anyhow::Result;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 /// A text to read.
@@ -53,102 +55,82 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// Reads everything. The tales are not read but written: see [`Corpus`](super::Corpus).
-    pub fn read(&self) -> Result<Text> {
+    /// Reads everything, in the encoding that the user named, if any. The tales are not read but written: see
+    /// [`Corpus`](super::Corpus).
+    pub fn read(&self, encoding: Option<TextEncoding>) -> Result<Text> {
+        let name = self.to_string();
         match self {
             Source::Tales(_) => bail_input!("{self} is generated, not read"),
             Source::Stdin => {
-                let mut bytes = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut bytes)?;
-                let mut gather = Gather::new()?;
-                gather.add(&self.to_string(), Path::new("stdin"), &bytes)?;
-                gather.finish(self.to_string())
+                let read = || {
+                    Text::of_file(
+                        name.clone(),
+                        Path::new(""),
+                        spool(std::io::stdin().lock(), u64::MAX)?,
+                        encoding,
+                    )
+                };
+                read().map_err(|error| refused(&name, None, error))
             }
             Source::Hub(file) => {
                 let path = file.download()?;
-                let mut gather = Gather::new()?;
-                gather.add_file(&path, Path::new(&file.file))?;
-                gather.finish(self.to_string())
+                read_one(name, Path::new(&file.file), &path, encoding)
             }
-            Source::Files(pattern) => read_files(pattern),
+            Source::Files(pattern) => read_files(pattern, encoding),
         }
     }
 }
 
-fn read_files(pattern: &str) -> Result<Text> {
+fn read_files(pattern: &str, encoding: Option<TextEncoding>) -> Result<Text> {
     if pattern.is_empty() {
         bail_input!("--data is empty; name a text");
     }
     let path = &*home::expand(Path::new(pattern));
     if path.is_dir() {
-        return read_many(pattern, &walk(path)?);
+        return read_many(pattern, below(path), encoding);
     }
     if path.exists() || !pattern.contains(['*', '?', '[']) {
-        return read_one(path);
+        return read_one(path.display().to_string(), path, path, encoding);
     }
-    let matches = glob::glob(&path.to_string_lossy())
-        .map_err(|error| input_error!("'{pattern}' is no pattern: {error}"))?;
-    let mut files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
-    files.sort();
-    if files.is_empty() {
-        bail_input!("no file matches '{pattern}'");
-    }
-    read_many(pattern, &files)
+    read_many(pattern, matching(&path.to_string_lossy())?, encoding)
 }
 
-fn read_one(path: &Path) -> Result<Text> {
-    let shown = path.display();
-    let metadata = std::fs::metadata(path).map_err(|error| input_error!("cannot read {shown}: {error}"))?;
-    if metadata.is_dir() {
-        bail_input!("cannot read {shown}: it is a directory");
-    }
-    if let Some(text) = Text::plain(path)? {
-        return Ok(text);
-    }
-    let mut gather = Gather::new()?;
-    gather.add_file(path, path)?;
-    gather.finish(shown.to_string())
+/// Reads the file at `path`, of the kind that `named` says.
+fn read_one(name: String, named: &Path, path: &Path, encoding: Option<TextEncoding>) -> Result<Text> {
+    let text = read(path).and_then(|bytes| Text::of_file(name.clone(), named, bytes, encoding));
+    text.map_err(|error| refused(&name, Some(path), error))
 }
 
-/// Every text among many files; files that are no text are passed over and counted.
-fn read_many(name: &str, files: &[PathBuf]) -> Result<Text> {
-    let mut gather = Gather::new()?;
-    let mut passed_over = 0;
-    for path in files {
-        let bytes = File::open(path).and_then(|mut file| {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map(|_| bytes)
-        });
-        let bytes = bytes.map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
-        if is_text(&bytes) {
-            gather.add(&path.display().to_string(), path, &bytes)?;
-        } else {
-            passed_over += 1;
+/// Every text among many files. What can't be read is counted, and the first ones are named.
+fn read_many(name: &str, found: Found, encoding: Option<TextEncoding>) -> Result<Text> {
+    let mut gather = Gather::new(encoding)?;
+    let all = found.files.len() + found.skipped.len();
+    let (mut lost, mut other, mut remarks) = (Few::default(), Few::default(), Few::default());
+    let mut skip = |path: &Path, why: &Unreadable| {
+        let skipped = if why.is_text() { &mut lost } else { &mut other };
+        skipped.push(format!("{} {why}", path.display()));
+    };
+    for (path, why) in &found.skipped {
+        skip(path, why);
+    }
+    for path in &found.files {
+        match read(path).and_then(|bytes| gather.add(path, &bytes)) {
+            Ok(None) => {}
+            Ok(Some(remark)) => remarks.push(format!("{}: {remark}", path.display())),
+            Err(error) => skip(path, &error.downcast()?),
         }
     }
-    if passed_over > 0 {
-        gather.note(format!("{passed_over} of {} files hold no text and were passed over", files.len()));
+    let notes = [
+        (lost.count() > 0).then(|| format!("can't read {} of {all}: {lost}", lost.count())),
+        (other.count() > 0).then(|| format!("skipped {} of {all} that aren't text: {other}", other.count())),
+        (remarks.count() > 0).then(|| remarks.to_string()),
+    ];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    if gather.is_empty() {
+        let why = if notes.is_empty() { "it's empty".to_string() } else { notes.join("; ") };
+        bail_input!("there is no text in {name}: {why}");
     }
-    gather.finish(name.to_string())
-}
-
-/// Every file below a directory in the order of their names; hidden ones are left out.
-fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
-    let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
-    let entries = walkdir::WalkDir::new(directory)
-        .follow_links(true)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name()));
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| input_error!("cannot read {}: {error}", directory.display()))?;
-        if entry.file_type().is_file() {
-            files.push(entry.into_path());
-        }
-    }
-    if files.is_empty() {
-        bail_input!("there is no file in {}", directory.display());
-    }
-    Ok(files)
+    let mut text = gather.finish(name.to_string())?;
+    text.notes.extend(notes);
+    Ok(text)
 }

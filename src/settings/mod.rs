@@ -4,10 +4,12 @@
 //! checkpoint's `trainer.json`; a later one goes over an earlier one, and [`Recipe::new`] turns the
 //! result into validated values. Defaults that depend on nothing else stand in `models/default.toml`.
 
+mod encoding;
 mod model_config;
 mod preset;
 mod recipe;
 
+pub use encoding::TextEncoding;
 pub use model_config::{Backbone, ModelConfig};
 pub use preset::{PRESETS, Preset};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
@@ -168,6 +170,11 @@ pub struct Settings {
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub val_data: Option<String>,
+    /// Encoding of --data and --val-data, such as windows-1252 or gbk [default: UTF-8, UTF-16 and Japanese
+    /// encodings are detected]
+    #[arg(long, value_name = "LABEL", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<TextEncoding>,
     /// How text becomes tokens: char, bpe:VOCABULARY, a tokenizer.json, or `hf:OWNER/NAME`
     #[arg(long, value_name = "KIND", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! A recipe: settings with every default filled in, checked once, then trusted.
 
-use super::{Backbone, ModelConfig, Ops, Settings};
+use super::{Backbone, ModelConfig, Ops, Settings, TextEncoding};
 use crate::activation::Activation;
 use crate::{bail_input, home, input_error};
 use anyhow::Result;
@@ -154,6 +154,8 @@ pub struct Recipe {
     /// Where the text comes from, as `--data` names it.
     pub data: String,
     pub val_data: Option<String>,
+    /// Encoding of both; `None`: detected.
+    pub encoding: Option<TextEncoding>,
     pub tokenizer: TokenizerKind,
     pub device: DeviceKind,
     pub ops: Ops,
@@ -229,6 +231,7 @@ impl Recipe {
             training,
             data: required!(settings.data),
             val_data: settings.val_data.clone(),
+            encoding: settings.encoding,
             tokenizer: required!(settings.tokenizer),
             device: settings.device.unwrap_or(DeviceKind::Cpu),
             ops: settings.ops.unwrap_or(Ops::Fused),

@@ -9,9 +9,9 @@ fn wrong_files_are_named_with_what_is_wrong() {
     write(&folder, "short.txt", "hello\n");
     std::fs::write(folder.path().join("binary.txt"), [b'a', 0x80, 0x00, 0xFD, 0xFE, 0xA0, 0x00]).unwrap();
     let cases = [
-        ("missing.txt", "cannot read missing.txt"),
+        ("missing.txt", "missing.txt can't be read: No such file"),
         ("empty.txt", "empty.txt is empty"),
-        ("binary.txt", "binary.txt is not UTF-8 (byte 1"),
+        ("binary.txt", "binary.txt isn't text: there is a NUL at byte 2 (line 1)"),
         ("short.txt", "at least 17 are needed for a context of 16"),
         ("*.tex", "no file matches '*.tex'"),
         ("tales:fr", "tales[:ja][:facts=N]"),

@@ -84,7 +84,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     train(&folder, &["--out", "run"]);
     let cases: &[(&[&str], &str)] = &[
         (&["--checkpoint", "nowhere"], "there is no checkpoint nowhere"),
-        (&["--checkpoint", "run", "--data", "missing.txt"], "cannot read missing.txt"),
+        (&["--checkpoint", "run", "--data", "missing.txt"], "missing.txt can't be read"),
         (&["--checkpoint", "run", "--tokens", "0"], "--tokens is 0"),
         (&["--init-only", "--acts", "gleu"], "did you mean 'gelu'?"),
         (&["--init-only", "--layers", "2,0"], "--layers is 0"),

@@ -51,12 +51,12 @@ fn a_directory_or_a_pattern_is_all_its_texts_in_order() {
     write(&folder, "books/.git/config", "hidden ♞");
     std::fs::write(folder.path().join("books/picture.png"), [0x89, b'P', 0, 1, 2]).unwrap();
     let told = trains_on(&folder, "books");
-    assert!(told.contains("1 of 4 files hold no text"), "{told}");
+    assert!(told.contains("skipped 1 of 4 that aren't text: books/picture.png"), "{told}");
     let all = model(&folder);
     let tokenizer = String::from_utf8(read(&folder, "run/last/tokenizer.json")).unwrap();
     assert!(!tokenizer.contains('♞'));
     std::fs::remove_file(folder.path().join("books/picture.png")).unwrap();
-    assert!(!trains_on(&folder, "books").contains("no text"));
+    assert!(!trains_on(&folder, "books").contains("skipped"));
     assert!(model(&folder) == all);
     trains_on(&folder, "books/*.txt");
     assert!(model(&folder) != all);
@@ -72,9 +72,14 @@ fn jsonl_documents_are_read_by_their_text() {
     trains_on(&folder, "docs.jsonl");
     let tokenizer = String::from_utf8(read(&folder, "run/last/tokenizer.json")).unwrap();
     assert!(!tokenizer.contains("\"{\""), "braces are JSON's, not the text's");
-    write(&folder, "bad.jsonl", "{\"text\": \"a\"}\nnot json\n");
+    let expected = model(&folder);
+    write(&folder, "docs.jsonl", &format!("{lines}not json\n"));
+    let told = trains_on(&folder, "docs.jsonl");
+    assert!(told.contains("docs.jsonl: skipped 1 of 61 lines; the first is line 61"), "{told}");
+    assert!(model(&folder) == expected);
+    write(&folder, "bad.jsonl", "{\"text\": \"a\"}\nnot json\n{\"body\": \"b\"}\n");
     let error = fail(tinygpt(&folder).args(small_but(&["--data", "bad.jsonl", "--out", "r"])), 2);
-    assert!(error.contains("bad.jsonl, line 2"), "{error}");
+    assert!(error.contains("bad.jsonl has no text in 2 of 3 lines; the first is line 2"), "{error}");
 }
 
 #[test]

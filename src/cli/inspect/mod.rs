@@ -7,13 +7,13 @@ use super::compare::named_acts;
 use super::progress::Counted;
 use super::text::shown;
 use crate::activation::Activation;
-use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
+use crate::checkpoint::{encoding_of, load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
 use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
 use crate::model::Gpt;
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TokenizerKind};
+use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TextEncoding, TokenizerKind};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::{ArgGroup, Args};
@@ -128,6 +128,9 @@ pub struct InspectArgs {
     /// validation text of the run; of fresh models, the preset's text]
     #[arg(long, value_name = "SOURCE")]
     data: Option<String>,
+    /// Encoding of --data, such as windows-1252 or gbk [default: the run's --encoding, or detected]
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<TextEncoding>,
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -186,7 +189,7 @@ fn vocabulary(said: Option<usize>, recipe: &Recipe) -> Result<(usize, String)> {
         (None, kind) => {
             let hint =
                 |error| input_error!("the vocabulary is unknown: {error:#}; name its size by --vocab-size");
-            let corpus = Corpus::load(&recipe.data, None).map_err(hint)?;
+            let corpus = Corpus::load(&recipe.data, None, recipe.encoding).map_err(hint)?;
             let tokenizer = Tokenizer::train(kind, &corpus.train).map_err(hint)?;
             let whose = format!("of the preset's tokenizer, {kind}, on its text, {}", corpus.name);
             Ok((tokenizer.vocab_size(), whose))
@@ -259,7 +262,10 @@ fn survey(
     tokenizer: &Tokenizer,
 ) -> Result<(String, Inspection)> {
     let corpus = match &args.data {
-        Some(source) => Corpus::validation(&source.parse()?)?,
+        Some(source) => {
+            let encoding = args.encoding.or_else(|| encoding_of(checkpoint));
+            Corpus::validation(&source.parse()?, encoding)?
+        }
         None => own_validation_text(checkpoint)?,
     };
     for note in &corpus.notes {
@@ -285,12 +291,17 @@ fn own_validation_text(checkpoint: &Path) -> Result<Corpus> {
         );
     }
     let settings = load_trainer(checkpoint)?.settings;
-    let (data, val_data) = (settings.data.unwrap_or_default(), settings.val_data);
+    let (data, val_data, encoding) =
+        (settings.data.unwrap_or_default(), settings.val_data, settings.encoding);
     let source: Source = val_data.as_ref().unwrap_or(&data).parse()?;
     if source == Source::Stdin {
         bail_input!("{} read its text from standard input; name a text by --data", checkpoint.display());
     }
-    let corpus = if val_data.is_some() { Corpus::validation(&source) } else { Corpus::load(&data, None) };
+    let corpus = if val_data.is_some() {
+        Corpus::validation(&source, encoding)
+    } else {
+        Corpus::load(&data, None, encoding)
+    };
     corpus.map_err(|error| {
         input_error!("the text of {} cannot be read: {error:#}; name one by --data", checkpoint.display())
     })
@@ -318,6 +329,7 @@ impl InspectArgs {
             context: self.context,
             seed: self.seed,
             data: self.data.clone(),
+            encoding: self.encoding,
             layers,
             ops: Some(Ops::Plain),
             ..Settings::default()

@@ -1,0 +1,236 @@
+//! Documents in JSON: the string `"text"` of each line or element.
+
+use super::unreadable::Unreadable;
+use crate::output::{grouped, shell_word};
+use anyhow::Result;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+
+/// Takes a document.
+pub type Push<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
+
+/// Passes on the texts of a JSON Lines file; answers with what to tell about lines without one.
+///
+/// # Errors
+/// [`Unreadable`] if most lines have none.
+pub fn lines(text: &str, push: Push) -> Result<Option<String>> {
+    let mut tally = Tally::new("line", "", push);
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        tally.take(i + 1, serde_json::from_str(line));
+        if tally.failed.is_some() {
+            break;
+        }
+    }
+    tally.finish()
+}
+
+/// Passes on the texts of a JSON document: an object, a string, or an array of these.
+///
+/// # Errors
+/// [`Unreadable`] if it isn't valid JSON, or if most of it has no text.
+pub fn json(text: &str, push: Push) -> Result<Option<String>> {
+    let mut tally = Tally::new("element", ".[] | ", push);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let parsed = reader.deserialize_any(Elements(&mut tally)).and_then(|()| reader.end());
+    match (parsed, &tally.failed) {
+        (Err(error), None) => {
+            let (line, column) = (error.line(), error.column());
+            let what = format!("isn't a JSON array or object of texts (line {line}, column {column})");
+            Err(Unreadable::new(what, PLAIN).into())
+        }
+        _ => tally.finish(),
+    }
+}
+
+const PLAIN: &str = "to train on JSON itself: cp FILE BASE.txt";
+
+/// Counts what has a text and what hasn't.
+struct Tally<'a> {
+    /// What is counted, and how jq lists it.
+    unit: &'static str,
+    each: &'static str,
+    push: Push<'a>,
+    all: usize,
+    bad: usize,
+    first_bad: Option<(usize, Fault)>,
+    failed: Option<anyhow::Error>,
+}
+
+/// What is wrong with a line or an element.
+struct Fault {
+    what: String,
+    /// A key that it has a string under.
+    other: Option<String>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(unit: &'static str, each: &'static str, push: Push<'a>) -> Tally<'a> {
+        Tally { unit, each, push, all: 0, bad: 0, first_bad: None, failed: None }
+    }
+
+    fn take(&mut self, number: usize, value: serde_json::Result<Value>) {
+        self.all += 1;
+        match value.map_err(not_json).and_then(text_of) {
+            Ok(text) => self.failed = (self.push)(&text).err(),
+            Err(fault) => {
+                self.bad += 1;
+                self.first_bad.get_or_insert((number, fault));
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Option<String>> {
+        let Tally { unit, each, all, bad, .. } = self;
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let Some((number, Fault { what, other })) = self.first_bad else { return Ok(None) };
+        let share = format!("{} of {} {unit}s", grouped(bad), grouped(all));
+        if bad <= all / 2 {
+            return Ok(Some(format!("skipped {share}; the first is {unit} {number}, which {what}")));
+        }
+        let fix = other.map_or("write one {\"text\": \"...\"} per line".to_string(), |key| {
+            let program = format!("{each}{{text: .[{}]}}", Value::from(key));
+            format!("to train on another key: jq -c {} FILE > texts-STEM.jsonl", shell_word(&program))
+        });
+        let what = format!("has no text in {share}; the first is {unit} {number}, which {what}");
+        Err(Unreadable::new(what, fix).into())
+    }
+}
+
+fn not_json(error: serde_json::Error) -> Fault {
+    Fault { what: format!("isn't valid JSON (column {})", error.column()), other: None }
+}
+
+/// A string, or what an object has under `"text"`.
+fn text_of(value: Value) -> Result<String, Fault> {
+    const SHOWN: usize = 8;
+    let fields = match value {
+        Value::String(text) => return Ok(text),
+        Value::Object(mut fields) => match fields.remove("text") {
+            Some(Value::String(text)) => return Ok(text),
+            Some(_) => {
+                return Err(Fault { what: "has a \"text\" that isn't a string".to_string(), other: None });
+            }
+            None => fields,
+        },
+        _ => return Err(Fault { what: "isn't an object with a \"text\"".to_string(), other: None }),
+    };
+    let keys: Vec<&str> = fields.keys().take(SHOWN).map(String::as_str).collect();
+    let more = if fields.len() > SHOWN { ", ..." } else { "" };
+    Err(Fault {
+        what: format!(
+            "has no \"text\" but {}{more}",
+            if keys.is_empty() { "no keys".to_string() } else { keys.join(", ") }
+        ),
+        other: fields.iter().find(|(_, value)| value.is_string()).map(|(key, _)| key.clone()),
+    })
+}
+
+/// Visits the elements of a document one by one: a large array is never in memory as a whole.
+struct Elements<'a, 'b>(&'a mut Tally<'b>);
+
+impl<'de> Visitor<'de> for Elements<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an array, an object or a string")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        for number in 1.. {
+            let Some(value) = elements.next_element()? else { break };
+            self.0.take(number, Ok(value));
+            if self.0.failed.is_some() {
+                return Err(A::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<(), A::Error> {
+        self.0.each = "";
+        let value = Value::deserialize(MapAccessDeserializer::new(fields))?;
+        self.0.take(1, Ok(value));
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.take(1, Ok(Value::from(text)));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Reader = fn(&str, Push) -> Result<Option<String>>;
+
+    /// The documents, and what was told.
+    fn read(reader: Reader, text: &str) -> Result<(Vec<String>, Option<String>)> {
+        let mut documents = Vec::new();
+        let note = reader(text, &mut |document| {
+            documents.push(document.to_string());
+            Ok(())
+        })?;
+        Ok((documents, note))
+    }
+
+    fn refusal(reader: Reader, text: &str) -> String {
+        let error = read(reader, text).unwrap_err();
+        super::super::unreadable::refused("a.jsonl", Some(std::path::Path::new("a.jsonl")), error).to_string()
+    }
+
+    #[test]
+    fn each_line_is_a_document_and_lines_without_a_text_are_counted() {
+        let (documents, note) =
+            read(lines, "{\"text\": \"one\\n\", \"id\": 1}\r\n\n{\"text\": \"two\"}\n").unwrap();
+        assert_eq!((documents.as_slice(), note), (["one\n".to_string(), "two".to_string()].as_slice(), None));
+        let cases = [
+            ("{\"body\": 2}", "has no \"text\" but body"),
+            ("{\"text\": 2}", "has a \"text\" that isn't a string"),
+            ("[1]", "isn't an object with a \"text\""),
+            ("{\"text\": \"cut", "isn't valid JSON (column 13)"),
+        ];
+        for (other, why) in cases {
+            let (documents, note) = read(lines, &format!("{{\"text\": \"one\"}}\n\n{other}\n")).unwrap();
+            assert_eq!(documents, ["one"]);
+            let expected = format!("skipped 1 of 2 lines; the first is line 3, which {why}");
+            assert_eq!(note.unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn lines_without_texts_are_refused_with_their_keys_and_a_command_that_makes_texts() {
+        let error = refusal(lines, "{\"id\": 1, \"it's\": \"one\"}\n{\"id\": 2, \"it's\": \"two\"}\n");
+        let expected = "a.jsonl has no text in 2 of 2 lines; the first is line 1, which has no \"text\" but id, it's; \
+            to train on another key: jq -c '{text: .[\"it'\\''s\"]}' a.jsonl > texts-a.jsonl";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_json_document_is_an_array_or_an_object_of_texts_and_its_syntax_is_never_text() {
+        for (text, expected) in [
+            ("[{\"text\": \"one\"}, {\"id\": 3, \"text\": \"two\"}]", vec!["one", "two"]),
+            ("[\"one\",\n \"two\"]", vec!["one", "two"]),
+            ("{\"text\": \"one\"}", vec!["one"]),
+            ("\"o\\u006ee\"", vec!["one"]),
+        ] {
+            assert_eq!(read(json, text).unwrap(), (expected.into_iter().map(String::from).collect(), None));
+        }
+        let error = refusal(json, "[{\"body\": \"one\"}]");
+        assert!(error.contains("jq -c '.[] | {text: .[\"body\"]}' a.jsonl"), "{error}");
+        for (text, expected) in [
+            ("{\"data\": [{\"text\": \"one\"}]}", "has no \"text\" but data"),
+            ("[{\"text\": \"one\"}, {\"te", "isn't a JSON array or object of texts (line 1, column 22)"),
+            ("[\"one\"] two", "isn't a JSON array or object of texts (line 1, column 9)"),
+            ("17", "isn't a JSON array or object of texts"),
+        ] {
+            let error = refusal(json, text);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
