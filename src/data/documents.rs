@@ -38,7 +38,7 @@ pub fn json(text: &str, push: Push) -> Result<Option<String>> {
         (Err(error), None) => {
             let (line, column) = (error.line(), error.column());
             let what = format!("isn't a JSON array or object of texts (line {line}, column {column})");
-            Err(Unreadable::new(what, PLAIN).into())
+            Err(Unreadable::not_text(what, PLAIN).into())
         }
         _ => tally.finish(),
     }
@@ -72,7 +72,7 @@ impl<'a> Tally<'a> {
 
     fn take(&mut self, number: usize, value: serde_json::Result<Value>) {
         self.all += 1;
-        match value.map_err(not_json).and_then(text_of) {
+        match value.map_err(|error| not_json(&error)).and_then(text_of) {
             Ok(text) => self.failed = (self.push)(&text).err(),
             Err(fault) => {
                 self.bad += 1;
@@ -95,12 +95,17 @@ impl<'a> Tally<'a> {
             let program = format!("{each}{{text: .[{}]}}", Value::from(key));
             format!("to train on another key: jq -c {} FILE > texts-STEM.jsonl", shell_word(&program))
         });
-        let what = format!("has no text in {share}; the first is {unit} {number}, which {what}");
-        Err(Unreadable::new(what, fix).into())
+        let what = match all {
+            1 => what,
+            _ => format!("has no text in {share}; the first is {unit} {number}, which {what}"),
+        };
+        // A directory of programs has many .json files, which hold settings.
+        let is_text = unit == "line";
+        Err(if is_text { Unreadable::new(what, fix) } else { Unreadable::not_text(what, fix) }.into())
     }
 }
 
-fn not_json(error: serde_json::Error) -> Fault {
+fn not_json(error: &serde_json::Error) -> Fault {
     Fault { what: format!("isn't valid JSON (column {})", error.column()), other: None }
 }
 

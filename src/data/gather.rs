@@ -22,7 +22,6 @@ const SMALL: u64 = 64 << 20;
 
 /// A text that was read.
 pub struct Text {
-    pub name: String,
     map: Mmap,
     /// Where each document ends, in bytes.
     pub documents: Vec<usize>,
@@ -37,22 +36,18 @@ impl Text {
         unsafe { std::str::from_utf8_unchecked(&self.map) }
     }
 
-    /// Reads one file, called `file` where that says of what kind it is. Plain UTF-8 stays where it lies.
+    /// Reads the bytes of one file, whose name says of what kind it is. Plain UTF-8 stays where it lies.
     ///
     /// # Errors
     /// [`Unreadable`] if it isn't text.
-    pub fn of_file(name: String, file: &Path, bytes: Mmap, encoding: Option<TextEncoding>) -> Result<Text> {
-        let (stays, note) = match decode_in_place(file, &bytes, encoding) {
-            Some(text) => (true, json_note(text)),
-            None => (false, None),
-        };
-        if stays {
-            let documents = vec![bytes.len()];
-            return Ok(Text { name, map: bytes, documents, notes: note.into_iter().collect() });
+    pub fn of_file(file: &Path, bytes: Mmap, encoding: Option<TextEncoding>) -> Result<Text> {
+        if let Some(text) = decode_in_place(file, &bytes, encoding) {
+            let notes = json_note(text).into_iter().collect();
+            return Ok(Text { documents: vec![bytes.len()], notes, map: bytes });
         }
         let mut gather = Gather::new(encoding)?;
         let note = gather.add(file, &bytes)?;
-        let mut text = gather.finish(name)?;
+        let mut text = gather.finish()?;
         text.notes.extend(note);
         Ok(text)
     }
@@ -189,7 +184,7 @@ impl Gather {
 
     /// # Errors
     /// [`Unreadable`] if there is no text.
-    pub fn finish(mut self, name: String) -> Result<Text> {
+    pub fn finish(mut self) -> Result<Text> {
         if self.is_empty() {
             return Err(Unreadable::new("holds no text", "").into());
         }
@@ -200,6 +195,6 @@ impl Gather {
         self.file.get_ref().set_len(self.length as u64).context(CANNOT_WRITE)?;
         let map = map(self.file)?;
         std::str::from_utf8(&map).context("the gathered text is UTF-8")?;
-        Ok(Text { name, map, documents: self.documents, notes })
+        Ok(Text { map, documents: self.documents, notes })
     }
 }

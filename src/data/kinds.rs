@@ -42,12 +42,15 @@ const PANDOC: &str = "pandoc FILE -t plain -o STEM.txt";
 const PARQUET: &str = r#"python3 -c "import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient='records', lines=True)" FILE STEM.jsonl"#;
 const ARROW: &str = r#"python3 -c "import datasets, sys; datasets.Dataset.from_file(sys.argv[1]).to_json(sys.argv[2])" FILE STEM.jsonl"#;
 
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+
 /// The first that fits counts.
 const FORMATS: &[Format] = &[
     format(0, b"PAR1", "", "a Parquet table", PARQUET),
     format(0, b"ARROW1", "", "an Arrow table", ARROW),
     format(0, b"\xff\xff\xff\xff", "arrow", "an Arrow table", ARROW),
     format(0, b"\x28\xb5\x2f\xfd", "", "compressed with Zstandard", "zstd -dc FILE > STEM"),
+    format(0, GZIP, "", "compressed with gzip", "gunzip -c FILE > STEM"),
     format(0, b"BZh", "bz2 tbz2 tbz", "compressed with bzip2", "bunzip2 -c FILE > STEM"),
     format(0, b"\xfd7zXZ\0", "", "compressed with xz", "xz -dc FILE > STEM"),
     format(0, b"\x04\x22\x4d\x18", "", "compressed with LZ4", "lz4 -dc FILE > STEM"),
@@ -84,7 +87,7 @@ pub fn foreign(name: &Path, bytes: &[u8]) -> Option<Unreadable> {
 }
 
 pub fn is_gzip(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x1f\x8b\x08")
+    bytes.starts_with(GZIP)
 }
 
 /// The kind of a text in a file called `name`: a pipe has no extension, and its text decides.

@@ -58,23 +58,16 @@ impl Source {
     /// Reads everything, in the encoding that the user named, if any. The tales are not read but written: see
     /// [`Corpus`](super::Corpus).
     pub fn read(&self, encoding: Option<TextEncoding>) -> Result<Text> {
-        let name = self.to_string();
         match self {
             Source::Tales(_) => bail_input!("{self} is generated, not read"),
             Source::Stdin => {
-                let read = || {
-                    Text::of_file(
-                        name.clone(),
-                        Path::new(""),
-                        spool(std::io::stdin().lock(), u64::MAX)?,
-                        encoding,
-                    )
-                };
-                read().map_err(|error| refused(&name, None, error))
+                let bytes = spool(std::io::stdin().lock(), u64::MAX);
+                let text = bytes.and_then(|bytes| Text::of_file(Path::new(""), bytes, encoding));
+                text.map_err(|error| refused(&self.to_string(), None, error))
             }
             Source::Hub(file) => {
                 let path = file.download()?;
-                read_one(name, Path::new(&file.file), &path, encoding)
+                read_one(&self.to_string(), Path::new(&file.file), &path, encoding)
             }
             Source::Files(pattern) => read_files(pattern, encoding),
         }
@@ -87,22 +80,22 @@ fn read_files(pattern: &str, encoding: Option<TextEncoding>) -> Result<Text> {
     }
     let path = &*home::expand(Path::new(pattern));
     if path.is_dir() {
-        return read_many(pattern, below(path), encoding);
+        return read_many(pattern, &below(path), encoding);
     }
     if path.exists() || !pattern.contains(['*', '?', '[']) {
-        return read_one(path.display().to_string(), path, path, encoding);
+        return read_one(&path.display().to_string(), path, path, encoding);
     }
-    read_many(pattern, matching(&path.to_string_lossy())?, encoding)
+    read_many(pattern, &matching(&path.to_string_lossy())?, encoding)
 }
 
-/// Reads the file at `path`, of the kind that `named` says.
-fn read_one(name: String, named: &Path, path: &Path, encoding: Option<TextEncoding>) -> Result<Text> {
-    let text = read(path).and_then(|bytes| Text::of_file(name.clone(), named, bytes, encoding));
-    text.map_err(|error| refused(&name, Some(path), error))
+/// Reads the file at `path`, whose name, or the one it has elsewhere, says of what kind it is.
+fn read_one(shown: &str, name: &Path, path: &Path, encoding: Option<TextEncoding>) -> Result<Text> {
+    let text = read(path).and_then(|bytes| Text::of_file(name, bytes, encoding));
+    text.map_err(|error| refused(shown, Some(path), error))
 }
 
 /// Every text among many files. What can't be read is counted, and the first ones are named.
-fn read_many(name: &str, found: Found, encoding: Option<TextEncoding>) -> Result<Text> {
+fn read_many(name: &str, found: &Found, encoding: Option<TextEncoding>) -> Result<Text> {
     let mut gather = Gather::new(encoding)?;
     let all = found.files.len() + found.skipped.len();
     let (mut lost, mut other, mut remarks) = (Few::default(), Few::default(), Few::default());
@@ -130,7 +123,7 @@ fn read_many(name: &str, found: Found, encoding: Option<TextEncoding>) -> Result
         let why = if notes.is_empty() { "it's empty".to_string() } else { notes.join("; ") };
         bail_input!("there is no text in {name}: {why}");
     }
-    let mut text = gather.finish(name.to_string())?;
+    let mut text = gather.finish()?;
     text.notes.extend(notes);
     Ok(text)
 }

@@ -11,7 +11,9 @@ pub const CANNOT_WRITE: &str = "cannot write a temporary file for the text: is t
 
 /// A new file that nobody else can open.
 pub fn nameless() -> Result<BufWriter<File>> {
-    Ok(BufWriter::new(tempfile::tempfile().context("cannot make a temporary file for the text")?))
+    let file = tempfile::tempfile();
+    let failed = || format!("cannot make a temporary file in {} (TMPDIR)", std::env::temp_dir().display());
+    Ok(BufWriter::new(file.with_context(failed)?))
 }
 
 /// The bytes of a file made by [`nameless`].

@@ -4,6 +4,7 @@ use super::unreadable::Unreadable;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,10 +68,11 @@ pub fn matching(pattern: &str) -> Result<Found> {
     files.sort();
     let (mut seen, mut own) = (HashMap::new(), HashMap::new());
     for path in files.into_iter().filter(|path| !path.is_dir()) {
-        let parents = path.ancestors().skip(1).map(Path::to_path_buf);
-        let is_own =
-            |parent: PathBuf| *own.entry(parent).or_insert_with_key(|parent| own_directory(parent).is_some());
-        if parents.map(is_own).any(|is_own| is_own) {
+        let is_own = |parent: &Path| match own.get(parent) {
+            Some(is_own) => *is_own,
+            None => *own.entry(parent.to_path_buf()).or_insert(own_directory(parent).is_some()),
+        };
+        if path.ancestors().skip(1).any(is_own) {
             found.skipped.push((path, Unreadable::not_text("belongs to a run or comparison of tinygpt", "")));
         } else {
             found.add(path, &mut seen);
@@ -90,15 +92,17 @@ impl Found {
             Ok(metadata) if !metadata.is_file() => {
                 self.skipped.push((path, Unreadable::not_text("is a pipe or device", "name it by itself")));
             }
-            Ok(metadata) => {
-                match identity(&path, &metadata).and_then(|identity| seen.insert(identity, path.clone())) {
-                    Some(first) => {
-                        let what = format!("is the same file as {}", first.display());
-                        self.skipped.push((path, Unreadable::not_text(what, "")));
-                    }
-                    None => self.files.push(path),
+            Ok(metadata) => match identity(&path, &metadata).map(|identity| seen.entry(identity)) {
+                Some(Entry::Occupied(first)) => {
+                    let what = format!("is the same file as {}", first.get().display());
+                    self.skipped.push((path, Unreadable::not_text(what, "")));
                 }
-            }
+                Some(Entry::Vacant(place)) => {
+                    place.insert(path.clone());
+                    self.files.push(path);
+                }
+                None => self.files.push(path),
+            },
         }
     }
 }

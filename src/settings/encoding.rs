@@ -11,17 +11,17 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextEncoding(&'static Encoding);
 
-/// Names that a mistyped label is compared with: encodings that texts are found in, and common aliases.
+/// Labels that a mistyped one is compared with, the commonest first.
 const COMMON: &[&str] = &[
     "utf-8",
     "utf-16le",
     "utf-16be",
     "latin1",
     "latin2",
+    "windows-1252",
     "cp1252",
     "windows-1250",
     "windows-1251",
-    "windows-1252",
     "windows-1253",
     "windows-1254",
     "iso-8859-1",

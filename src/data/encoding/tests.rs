@@ -133,8 +133,7 @@ fn japanese_is_recognized_in_each_of_its_encodings_in_long_texts_and_in_a_senten
 
 #[test]
 fn utf16_is_recognized_with_and_without_a_mark() {
-    let orders: [(&'static Encoding, fn(u16) -> [u8; 2]); 2] =
-        [(UTF_16LE, u16::to_le_bytes), (UTF_16BE, u16::to_be_bytes)];
+    let orders = [(UTF_16LE, u16::to_le_bytes as fn(u16) -> [u8; 2]), (UTF_16BE, u16::to_be_bytes)];
     let texts = OTHERS.iter().map(|(_, text)| *text).chain([
         JAPANESE,
         "Hello, world!\n",
