@@ -9,6 +9,7 @@ mod encoding;
 mod gather;
 mod hub;
 mod kinds;
+mod own;
 mod pieces;
 mod source;
 mod spool;

@@ -186,19 +186,19 @@ fn runs_and_comparisons_are_not_read_as_text() {
     let folder = folder();
     let (_, expected) = trained_on(&folder, "text.txt");
     train(&folder, &["--steps", "2", "--out", "runs/a"]);
-    for (name, files) in [("runs/b", &["compare.json", "results.jsonl"][..]), ("c", &["tinygpt.json"])] {
-        std::fs::create_dir_all(folder.path().join(name)).unwrap();
-        for file in files {
-            write(&folder, &format!("{name}/{file}"), "{}\n");
-        }
-        write(&folder, &format!("{name}/report.txt"), "A report.\n");
+    std::fs::create_dir_all(folder.path().join("runs/b/relu-seed1")).unwrap();
+    for file in ["compare.json", "results.jsonl", "report.txt", "relu-seed1/notes.txt"] {
+        write(&folder, &format!("runs/b/{file}"), "not a text\n");
     }
+    // Where a manifest says what tinygpt wrote, the user's own text is read.
+    write(&folder, "tinygpt.json", "{\"format\": 1, \"kind\": \"run\", \"files\": [\"metrics.txt\"]}\n");
+    write(&folder, "metrics.txt", "not a text\n");
     for source in [".", "**/*"] {
         let (told, model) = trained_on(&folder, source);
         assert!(model == expected, "{source}: {told}");
-        assert!(told.contains("tinygpt"), "{source}: {told}");
+        assert!(told.contains("skipped 3 of 4") && told.contains("runs/b holds a run"), "{source}: {told}");
     }
     let error = refused(&folder, "runs/a");
-    assert!(error.contains("runs/a is a run, checkpoint or comparison of tinygpt"), "{error}");
+    assert!(error.contains("runs/a holds a run, checkpoint or comparison of tinygpt"), "{error}");
     assert!(refused(&folder, "runs/a/last").contains("of tinygpt"));
 }
