@@ -1,6 +1,6 @@
 //! Collecting texts of any encoding into one UTF-8 text that lies in a file, not in memory.
 
-use crate::{bail_input, input_error};
+use crate::{bail_input, environment, input_error};
 use anyhow::{Context, Result};
 use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8};
 use memmap2::Mmap;
@@ -65,7 +65,7 @@ pub struct Gather {
 
 impl Gather {
     pub fn new() -> Result<Gather> {
-        let file = tempfile::tempfile().context("cannot make a temporary file to gather the text in")?;
+        let file = environment::temporary_file()?;
         Ok(Gather {
             file: BufWriter::new(file),
             length: 0,
