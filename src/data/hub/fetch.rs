@@ -1,7 +1,7 @@
 //! A file of the hub on this machine: from the cache, or downloaded into it and checked.
 
 use super::server::{Metadata, Server, Trouble, explain};
-use super::store::{Entry, Store, may_have_etag};
+use super::store::{Entry, Store, create_parent, may_have_etag};
 use crate::output::bar;
 use crate::{bail_input, environment};
 use anyhow::{Context, Result};
@@ -30,19 +30,20 @@ pub enum Need {
 /// If the file can't be downloaded, or its contents don't match the hash that the hub names.
 pub fn fetch(repo: &Repo, file: &str, shown: &str, need: Need) -> Result<Option<PathBuf>> {
     let store = Store::open(repo)?;
-    match store.find(file)? {
+    let may_lack = match store.find(file)? {
         Entry::Here(path) => return Ok(Some(path)),
         Entry::Absent if need == Need::Optional => return Ok(None),
-        Entry::Damaged => note!("{shown} is damaged in the cache"),
-        Entry::Absent | Entry::Unknown => {}
-    }
+        Entry::Damaged => {
+            note!("{shown} is damaged in the cache");
+            false
+        }
+        Entry::Absent | Entry::Unknown => need == Need::Optional,
+    };
     if environment::switch("HF_HUB_OFFLINE") || environment::switch("TRANSFORMERS_OFFLINE") {
-        return match need {
-            Need::Optional => Ok(None),
-            Need::Required => {
-                bail_input!("{shown} is not in the cache, and HF_HUB_OFFLINE forbids downloading it")
-            }
-        };
+        if may_lack {
+            return Ok(None);
+        }
+        bail_input!("the cache has no sound copy of {shown}, and HF_HUB_OFFLINE forbids downloading it");
     }
     let server = Server::from_environment()?;
     let mut download = Download { server, store, repo, file, shown, furthest: 0 };
@@ -64,7 +65,7 @@ pub fn fetch(repo: &Repo, file: &str, shown: &str, need: Need) -> Result<Option<
             bail_input!("cannot fetch {shown}: {why}");
         }
         note!("{why}; trying again");
-        sleep(Duration::from_millis(500 << failures));
+        sleep(Duration::from_millis(250 << failures));
     }
 }
 
@@ -99,6 +100,7 @@ impl Download<'_> {
     /// Downloads contents to `path`, after the part of them that is there already.
     fn fill(&mut self, path: &Path, metadata: &Metadata) -> Result<(), Trouble> {
         let failed = || format!("cannot write {}", path.display());
+        create_parent(path).with_context(failed)?;
         let mut file = File::options().create(true).append(true).open(path).with_context(failed)?;
         let there = file.metadata().with_context(failed)?.len();
         if metadata.size == Some(there) {

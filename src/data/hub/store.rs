@@ -150,7 +150,7 @@ impl Store {
     }
 }
 
-fn create_parent(path: &Path) -> io::Result<()> {
+pub fn create_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
