@@ -67,6 +67,19 @@ pub fn read_text(path: &Path, most: u64) -> Result<String> {
     Ok(text)
 }
 
+/// Gives `visit` the bytes of a file in order, some at a time.
+pub fn read_chunks(path: &Path, mut visit: impl FnMut(&[u8])) -> Result<()> {
+    let failed = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(failed)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).with_context(failed)? {
+            0 => return Ok(()),
+            read => visit(&buffer[..read]),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

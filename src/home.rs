@@ -3,14 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
-fn home() -> Option<PathBuf> {
-    // A home of `/`, as some services have, is nobody's.
-    std::env::home_dir().filter(|home| home.is_absolute() && home.parent().is_some())
+/// The user's home directory, if there is one. Some services have none, or one that is relative.
+pub fn directory() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// The home directory where its name is worth shortening: `/`, as some services have it, is nobody's.
+fn personal() -> Option<PathBuf> {
+    directory().filter(|home| home.parent().is_some())
 }
 
 /// `path` with `~` for the home directory.
 pub fn shorten(path: &str) -> String {
-    match home().and_then(|home| Some(Path::new(path).strip_prefix(home).ok()?.to_path_buf())) {
+    match personal().and_then(|home| Some(Path::new(path).strip_prefix(home).ok()?.to_path_buf())) {
         Some(rest) => Path::new("~").join(rest).display().to_string(),
         None => path.to_string(),
     }
@@ -18,7 +23,7 @@ pub fn shorten(path: &str) -> String {
 
 /// A path as [`shorten`] or a person wrote it, with the home directory for `~`.
 pub fn expand(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), home()) {
+    match (path.strip_prefix("~"), directory()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_path_buf(),
     }
@@ -30,7 +35,7 @@ mod tests {
 
     #[test]
     fn a_path_in_the_home_directory_is_kept_without_its_name() {
-        let Some(home) = home() else { return };
+        let Some(home) = personal() else { return };
         let path = home.join("texts/a b.txt");
         assert_eq!(shorten(path.to_str().unwrap()), "~/texts/a b.txt");
         assert_eq!(expand(Path::new("~/texts/a b.txt")), path);

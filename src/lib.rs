@@ -8,6 +8,7 @@ pub mod failure;
 mod output;
 #[macro_use]
 mod serde_by_name;
+mod environment;
 mod files;
 mod home;
 mod memory;

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub fn fetch_model(name: &str) -> Result<PathBuf> {
     let model: HubModel = name.parse()?;
     let mut files = vec![model.file("config.json")?, model.file("tokenizer.json").map_err(|error| {
-        input_error!("{error}. A slow tokenizer becomes a tokenizer.json by transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...)")
+        input_error!("{error:#}. A slow tokenizer becomes a tokenizer.json by transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...)")
     })?];
     files.extend(model.file_if_there("tokenizer_config.json")?);
     if let Some(weights) = model.file_if_there(WEIGHTS)? {

@@ -3,7 +3,6 @@
 use super::origin::Origin;
 use super::progress::{Progress, show_plan};
 use super::text::{scaled, shell_word, shown};
-use crate::bail_input;
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
@@ -13,6 +12,7 @@ use crate::model::{Gpt, training_bytes};
 use crate::run::{BEST, LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::train::{Outcome, Session};
+use crate::{bail_input, environment};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ fn start(args: &TrainArgs) -> Result<()> {
         None => Session::start(&recipe, &dataset, run, &device),
     };
     if args.dry_run {
-        let nowhere = tempfile::tempdir()?;
+        let nowhere = environment::temporary_directory()?;
         let run = RunDir::create(nowhere.path(), false)?;
         show_plan(&session(run)?.plan()?);
         return Ok(());

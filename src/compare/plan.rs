@@ -4,11 +4,11 @@ use super::analysis::Analysis;
 use super::design::{Design, Run};
 use super::results::Results;
 use super::statistics::{LEAST_SEEDS, detectable_among};
-use crate::bail_input;
 use crate::data::Dataset;
 use crate::run::RunDir;
 use crate::settings::{Length, Recipe, Settings};
 use crate::train::Session;
+use crate::{bail_input, environment};
 use anyhow::Result;
 use candle_core::Device;
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device
     let seed = design.seeds.iter().copied().take(1).collect();
     let one_each = Design { seeds: seed, rates: Vec::new(), ..design.clone() };
     for run in one_each.runs() {
-        let folder = tempfile::tempdir()?;
+        let folder = environment::temporary_directory()?;
         let recipe = recipe.with(&run.settings())?;
         let mut session = Session::start(&recipe, dataset, RunDir::create(folder.path(), false)?, device)?;
         let plan = session.plan()?;

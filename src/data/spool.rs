@@ -1,6 +1,7 @@
 //! Bytes that can't be mapped where they are: written to a file without a name, and mapped there.
 
 use super::unreadable::Unreadable;
+use crate::environment::temporary_file;
 use anyhow::{Context, Result};
 use memmap2::Mmap;
 use std::fs::File;
@@ -11,9 +12,7 @@ pub const CANNOT_WRITE: &str = "cannot write a temporary file for the text: is t
 
 /// A new file that nobody else can open.
 pub fn nameless() -> Result<BufWriter<File>> {
-    let file = tempfile::tempfile();
-    let failed = || format!("cannot make a temporary file in {} (TMPDIR)", std::env::temp_dir().display());
-    Ok(BufWriter::new(file.with_context(failed)?))
+    Ok(BufWriter::new(temporary_file()?))
 }
 
 /// The bytes of a file made by [`nameless`].

@@ -5,10 +5,10 @@ use super::corpus::Part;
 use super::hub::HubModel;
 use super::pieces::pieces;
 use super::tokens::IN_MEMORY;
-use crate::files::{read_text, replace};
+use crate::files::read_text;
 use crate::settings::TokenizerKind;
 use crate::{bail_input, home, input_error};
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -218,13 +218,11 @@ fn made(kind: &TokenizerKind, text: &Part, make: impl FnOnce() -> Result<String>
         return Tokenizer::from_json(&make()?);
     }
     let name = cache::name(&[b"tokenizer 1", kind.to_string().as_bytes(), text.text().as_bytes()]);
-    let path = cache::entry(&name, "tokenizer.json")?;
-    if !path.is_file() {
+    let entry = cache::entry(&name, cache::TOKENIZER, |out| {
         note!("making the tokenizer {kind} from {} MB of text, once", text.text().len() / 1_000_000);
-        let json = make()?;
-        replace(&path, json.as_bytes())?;
-    }
-    Tokenizer::from_file(&path)
+        out.write_all(make()?.as_bytes()).context("cannot write the tokenizer: is the disk full?")
+    })?;
+    Tokenizer::from_json(std::str::from_utf8(&entry)?)
 }
 
 /// One token per character of the text and one per byte: a character that has no token of its own

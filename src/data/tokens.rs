@@ -1,14 +1,10 @@
 //! Token ids, in memory or in a memory-mapped file that is made once.
 
-use super::cache;
+use super::cache::{self, Entry};
 use super::corpus::Part;
 use super::tokenizer::Tokenizer;
-use crate::files::write_whole;
 use crate::output::bar;
 use anyhow::{Context, Result};
-use memmap2::Mmap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::ops::Deref;
 
 /// Texts up to this size are encoded anew every time; longer ones once, into the cache.
@@ -23,8 +19,8 @@ pub struct Tokens {
 
 enum Storage {
     Memory(Vec<u32>),
-    /// Ids in this machine's byte order.
-    File(Mmap),
+    /// Ids in this machine's byte order, which an entry of the cache has too.
+    Cached(Entry),
 }
 
 impl Deref for Tokens {
@@ -33,8 +29,8 @@ impl Deref for Tokens {
     fn deref(&self) -> &[u32] {
         match &self.storage {
             Storage::Memory(ids) => ids,
-            // A map begins on a page, so that ids are aligned; `encode` checked the length.
-            Storage::File(map) => bytemuck::cast_slice(map),
+            // An entry is mapped from the beginning of a page, so its ids are aligned.
+            Storage::Cached(entry) => bytemuck::cast_slice(entry),
         }
     }
 }
@@ -53,27 +49,20 @@ impl Tokens {
             })?;
             return Ok(Tokens { storage: Storage::Memory(ids), fingerprint });
         }
-        let path = cache::entry(&fingerprint, "tokens")?;
-        if !path.is_file() {
+        let entry = cache::entry(&fingerprint, cache::TOKENS, |out| {
             let length = part.text().len();
             note!("encoding {} MB of text, once", length / 1_000_000);
             let bar = bar(length, "{bar:24} {percent} %  {eta} left");
-            write_whole(&path, |file| {
-                let mut out = BufWriter::new(file);
-                tokenizer.encode_documents(part, |bytes, ids| {
-                    bar.inc(bytes as u64);
-                    out.write_all(bytemuck::cast_slice(ids))
-                        .context("cannot write the token file: is the disk full?")?;
-                    Ok(())
-                })?;
-                Ok(out.flush()?)
+            tokenizer.encode_documents(part, |bytes, ids| {
+                bar.inc(bytes as u64);
+                out.write_all(bytemuck::cast_slice(ids))
+                    .context("cannot write the token file: is the disk full?")?;
+                Ok(())
             })?;
             bar.finish_and_clear();
-        }
-        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        // SAFETY: entries of the cache are written whole under their name and never changed.
-        let map = unsafe { Mmap::map(&file) }.with_context(|| format!("cannot map {}", path.display()))?;
-        anyhow::ensure!(map.len() % 4 == 0, "{} is damaged; remove it", path.display());
-        Ok(Tokens { storage: Storage::File(map), fingerprint })
+            Ok(())
+        })?;
+        anyhow::ensure!(entry.len() % 4 == 0, "the cached tokens are no whole number of ids");
+        Ok(Tokens { storage: Storage::Cached(entry), fingerprint })
     }
 }

@@ -1,36 +1,70 @@
 //! The hub, played by a server on this machine that speaks its routes.
 
 use super::*;
+use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 /// What the server does with a request.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Behaviour {
     Serve,
-    /// Answers with a redirect to another path first, as the hub does for large files.
+    /// Redirects to another path first.
     Redirect,
+    /// Knows the metadata, and redirects to the contents on the server at this address, as the hub does for
+    /// large files.
+    Elsewhere(&'static str),
+    /// Redirects to itself.
+    Loop,
+    /// Never answers.
+    Silent,
+    /// Answers half of the first download and then waits for `Hub::release`.
+    Hold,
     /// Closes the first download in the middle.
     Cut,
+    /// Closes the first download in the middle, and answers the others with the whole file.
+    CutThenWhole,
+    /// Closes the first download in the middle, and resumes one byte too far.
+    CutThenElsewhere,
+    /// Closes the first download in the middle, and resumes without saying where.
+    CutThenAnywhere,
+    /// Sends all but the last three bytes, as if they were all.
+    Short,
+    /// Sends other contents of the right length.
+    Altered,
+    /// Has the weak ETags of a server that compresses.
+    Weak,
     /// Names the commit so that the cache path would leave the cache.
     Climb,
 }
 
 pub struct Hub {
     pub address: String,
+    /// First line and headers of each request.
     pub requests: Arc<Mutex<Vec<String>>>,
+    /// Hears of each download that is held.
+    pub held: Receiver<()>,
+    pub release: Sender<()>,
+}
+
+impl Hub {
+    /// The methods of the requests so far, one letter each.
+    pub fn methods(&self) -> String {
+        self.requests.lock().unwrap().iter().map(|request| &request[..1]).collect()
+    }
 }
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// Serves `body` as `train.txt` of every dataset.
-fn serve(behaviour: Behaviour, body: &str) -> Hub {
+pub fn serve(behaviour: Behaviour, body: &str) -> Hub {
     serve_file(behaviour, "train.txt", body)
 }
 
 /// Serves `body` as `file` of every repository.
-fn serve_file(behaviour: Behaviour, file: &str, body: &str) -> Hub {
+pub fn serve_file(behaviour: Behaviour, file: &str, body: &str) -> Hub {
     serve_files(behaviour, vec![(file.to_string(), body.as_bytes().to_vec())])
 }
 
@@ -39,83 +73,134 @@ pub fn serve_files(behaviour: Behaviour, files: Vec<(String, Vec<u8>)>) -> Hub {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let (seen, files) = (Arc::clone(&requests), Arc::new(files));
+    let ((now_held, held), (release, released)) = (channel(), channel());
+    let server = Arc::new(Server {
+        behaviour,
+        files,
+        requests: Arc::clone(&requests),
+        now_held,
+        released: Mutex::new(released),
+    });
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (seen, files) = (Arc::clone(&seen), Arc::clone(&files));
-            std::thread::spawn(move || answer(&stream, behaviour, &files, &seen));
+            let server = Arc::clone(&server);
+            std::thread::spawn(move || server.answer(&stream));
         }
     });
-    Hub { address, requests }
+    Hub { address, requests, held, release }
 }
 
-fn answer(
-    mut stream: &TcpStream,
+struct Server {
     behaviour: Behaviour,
-    files: &[(String, Vec<u8>)],
-    seen: &Mutex<Vec<String>>,
-) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
-        let Some(first) = head.lines().next().map(str::to_string) else { return };
-        let header = |name: &str| {
-            head.lines().find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                key.eq_ignore_ascii_case(name).then(|| value.trim().to_string())
-            })
-        };
-        let downloads = {
-            let mut seen = seen.lock().unwrap();
-            seen.push(first.clone());
-            seen.len()
-        };
-        let commit = if behaviour == Behaviour::Climb { "../../../../evil" } else { COMMIT };
-        let path = first.split_whitespace().nth(1).unwrap_or_default();
-        // Names the contents: files with one tag are one file in the cache.
-        let tag = path.rsplit('/').next().unwrap_or_default().replace('.', "-");
-        let mut respond = |status: &str, extra: &str, body: &[u8]| {
-            let head = format!(
-                "HTTP/1.1 {status}\r\nX-Repo-Commit: {commit}\r\nETag: \"{tag}\"\r\n{extra}Content-Length: {}\r\n\r\n",
-                body.len()
-            );
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
-        };
-        if path.contains("secret") && header("authorization").as_deref() != Some("Bearer hf_sesame") {
-            respond("401 Unauthorized", "", b"");
-            continue;
-        }
-        let Some((_, body)) = files.iter().find(|(file, _)| path.ends_with(&format!("/{file}"))) else {
-            respond("404 Not Found", "", b"");
-            continue;
-        };
-        if behaviour == Behaviour::Redirect && !path.starts_with("/moved") {
-            respond("302 Found", &format!("Location: /moved{path}\r\n"), b"");
-        } else {
-            let (start, end) = header("range").map_or((0, body.len()), |range| {
-                let (start, end) = range.trim_start_matches("bytes=").split_once('-').unwrap_or_default();
-                let end = end.parse::<usize>().map_or(body.len(), |end| (end + 1).min(body.len()));
-                (start.parse().unwrap_or(0), end)
-            });
-            let range = format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, body.len());
-            if behaviour == Behaviour::Cut && end - start > 1 && downloads < 3 {
-                let head =
-                    format!("HTTP/1.1 206 Partial Content\r\n{range}Content-Length: {}\r\n\r\n", end - start);
-                let _ = stream
-                    .write_all(head.as_bytes())
-                    .and_then(|()| stream.write_all(&body[start..start + (end - start) / 2]));
-                let _ = stream.shutdown(std::net::Shutdown::Both);
-                return;
+    files: Vec<(String, Vec<u8>)>,
+    requests: Arc<Mutex<Vec<String>>>,
+    now_held: Sender<()>,
+    released: Mutex<Receiver<()>>,
+}
+
+impl Server {
+    fn answer(&self, mut stream: &TcpStream) {
+        use Behaviour::*;
+        let mut reader = BufReader::new(stream);
+        loop {
+            let mut request = String::new();
+            while reader.read_line(&mut request).is_ok_and(|read| read > 2) {}
+            let mut words = request.split_whitespace();
+            let (Some(method), Some(path)) = (words.next(), words.next()) else { return };
+            let is_download = method == "GET";
+            let is_first = {
+                let mut requests = self.requests.lock().unwrap();
+                let is_first = !requests.iter().any(|request| request.starts_with("GET"));
+                requests.push(request.clone());
+                is_first
+            };
+            let mut respond = |status: &str, headers: &str, body: &[u8], sent: usize| {
+                let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+                let _ = stream.write_all(head.as_bytes());
+                if is_download {
+                    let _ = stream.write_all(&body[..sent]);
+                }
+            };
+            if path.contains("secret") && header(&request, "authorization") != Some("Bearer hf_sesame") {
+                respond("401 Unauthorized", "", b"", 0);
+                continue;
             }
-            respond("206 Partial Content", &range, &body[start..end]);
+            let commit = if self.behaviour == Climb { "../../../../evil" } else { COMMIT };
+            let decoded = path.replace("%20", " ");
+            let Some((_, body)) = self.files.iter().find(|(file, _)| decoded.ends_with(&format!("/{file}")))
+            else {
+                respond("404 Not Found", &format!("X-Repo-Commit: {commit}\r\n"), b"", 0);
+                continue;
+            };
+            let hash: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+            let weak = if self.behaviour == Weak { "W/" } else { "" };
+            let metadata = format!("X-Repo-Commit: {commit}\r\nETag: {weak}\"{hash}\"\r\n");
+            let range = header(&request, "range").map(|range| range.trim_start_matches("bytes="));
+            let start = range.and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0);
+            let part = |named: &str, from: usize| {
+                let sent = &body[from.min(body.len())..];
+                ("206 Partial Content".to_string(), format!("{metadata}{named}"), sent)
+            };
+            let content_range =
+                |from| format!("Content-Range: bytes {from}-{}/{}\r\n", body.len() - 1, body.len());
+            let (status, headers, contents) = match (self.behaviour, range) {
+                (CutThenElsewhere, Some(_)) => part(&content_range(start + 1), start + 1),
+                (CutThenAnywhere, Some(_)) => part("", start + 1),
+                (CutThenWhole, _) | (_, None) => ("200 OK".to_string(), metadata.clone(), body.as_slice()),
+                (_, Some(_)) => part(&content_range(start), start),
+            };
+            match self.behaviour {
+                Silent => {
+                    // Until the other side gives up.
+                    let _ = reader.read_line(&mut String::new());
+                    return;
+                }
+                Loop => respond("302 Found", &format!("Location: {path}\r\n"), b"", 0),
+                Redirect if !path.starts_with("/moved") => {
+                    respond("302 Found", &format!("Location: /moved{path}\r\n"), b"", 0);
+                }
+                Elsewhere(address) => {
+                    let linked = format!("X-Linked-ETag: \"{hash}\"\r\nX-Linked-Size: {}\r\n", body.len());
+                    let headers = format!("X-Repo-Commit: {commit}\r\n{linked}Location: {address}{path}\r\n");
+                    respond("302 Found", &headers, b"", 0);
+                }
+                Cut | CutThenWhole | CutThenElsewhere | CutThenAnywhere if is_download && is_first => {
+                    respond(&status, &headers, contents, contents.len() / 2);
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
+                Hold if is_download && is_first => {
+                    respond(&status, &headers, contents, contents.len() / 2);
+                    let _ = self.now_held.send(());
+                    let _ = self.released.lock().unwrap().recv();
+                    let _ = stream.write_all(&contents[contents.len() / 2..]);
+                }
+                Short if is_download => {
+                    let contents = &contents[..contents.len().saturating_sub(3)];
+                    respond(&status, &headers, contents, contents.len());
+                }
+                Altered => {
+                    let altered: Vec<u8> = contents.iter().rev().copied().collect();
+                    respond(&status, &headers, &altered, altered.len());
+                }
+                _ => respond(&status, &headers, contents, contents.len()),
+            }
         }
     }
 }
 
-fn command(folder: &TempDir, hub: &Hub, source: &str) -> Command {
+/// A header of a request.
+pub fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
+    request.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}
+
+/// Trains for a moment on a text of the hub.
+pub fn command(folder: &TempDir, hub: &Hub, source: &str) -> Command {
     let mut command = tinygpt(folder);
-    command.env("HF_ENDPOINT", &hub.address).env_remove("HF_TOKEN");
+    command.env("HF_ENDPOINT", &hub.address);
     command.args(small_but(&["--data", source, "--steps", "2", "--out", "run"])).arg("--force");
     command
 }
@@ -146,7 +231,7 @@ fn a_tokenizer_of_the_hub_is_fetched_once_and_taken_as_it_is() {
     let hub = serve_file(Behaviour::Serve, "tokenizer.json", std::str::from_utf8(&tokenizer).unwrap());
     let trained = |tokenizer: &str, offline: &str| {
         let mut command = tinygpt(&folder);
-        command.env("HF_ENDPOINT", &hub.address).env_remove("HF_TOKEN").env("HF_HUB_OFFLINE", offline);
+        command.env("HF_ENDPOINT", &hub.address).env("HF_HUB_OFFLINE", offline);
         succeed(command.args(small_but(&["--tokenizer", tokenizer, "--out", "run"])).arg("--force"));
         let requests = std::mem::take(&mut *hub.requests.lock().unwrap());
         for file in ["tokenizer.json", "model.safetensors"] {
@@ -156,14 +241,11 @@ fn a_tokenizer_of_the_hub_is_fetched_once_and_taken_as_it_is() {
         requests
     };
     for (name, request) in [
-        ("hf:me/model", "GET /me/model/resolve/main/tokenizer.json HTTP"),
-        ("hf:me/model@v2", "GET /me/model/resolve/v2/tokenizer.json HTTP"),
+        ("hf:me/model", " /me/model/resolve/main/tokenizer.json HTTP"),
+        ("hf:me/model@v2", " /me/model/resolve/v2/tokenizer.json HTTP"),
     ] {
         let requests = trained(name, "0");
-        assert!(
-            !requests.is_empty() && requests.iter().all(|line| line.starts_with(request)),
-            "{requests:?}"
-        );
+        assert!(!requests.is_empty() && requests.iter().all(|head| head.contains(request)), "{requests:?}");
         assert!(trained(name, "1").is_empty(), "the cache was not used");
     }
 }
@@ -237,7 +319,7 @@ fn a_server_cannot_write_outside_the_cache() {
     let folder = folder();
     let hub = serve(Behaviour::Climb, &text(400));
     let error = fail(&mut command(&folder, &hub, "hf:me/corpus/train.txt"), 2);
-    assert!(error.contains("no file name"), "{error}");
+    assert!(error.contains("commit hash"), "{error}");
     assert!(!folder.path().parent().unwrap().join("evil").exists());
     let error = fail(&mut command(&folder, &hub, "hf:me/corpus/../../x"), 2);
     assert!(error.contains("no name of a file"), "{error}");

@@ -3,12 +3,15 @@
 mod acts;
 mod bad_input;
 mod bench;
+mod caches;
 mod card;
 mod claims;
 mod compare;
 mod default_run;
 mod determinism;
 mod encodings;
+mod downloads;
+mod environment;
 mod eval;
 mod following;
 mod generate;
@@ -28,6 +31,7 @@ mod sources;
 mod tales;
 mod tensorboard;
 mod terminal;
+mod tls;
 mod tokenizers;
 mod train;
 mod transformers;
@@ -44,8 +48,32 @@ fn tinygpt(folder: &TempDir) -> Command {
     command.current_dir(folder.path());
     command.env("TINYGPT_CACHE", folder.path().join("cache"));
     command.env("HF_HOME", folder.path().join("hub"));
+    for name in USERS_OWN {
+        command.env_remove(name);
+    }
     command
 }
+
+/// Variables that may be set where the tests run and would change what the program does.
+const USERS_OWN: &[&str] = &[
+    "HF_ENDPOINT",
+    "HF_HUB_CACHE",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HUGGINGFACE_HUB_CACHE",
+    "HUGGING_FACE_HUB_TOKEN",
+    "SLURM_ARRAY_TASK_ID",
+    "SSL_CERT_FILE",
+    "TRANSFORMERS_OFFLINE",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+];
 
 /// A model that trains in a moment, on `text.txt`.
 const SMALL: &[&str] = &[

@@ -15,7 +15,7 @@ use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::run::signals;
 use crate::settings::{Recipe, Settings, finite_number};
-use crate::{bail_input, input_error};
+use crate::{bail_input, environment, input_error};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -180,16 +180,12 @@ impl CompareArgs {
         })
     }
 
-    /// The run that this process alone is for.
-    fn only(&self) -> Result<Option<usize>> {
-        let variable = "SLURM_ARRAY_TASK_ID";
-        match (self.only, std::env::var(variable)) {
-            (Some(only), _) => Ok(Some(only)),
-            (None, Ok(text)) if !text.is_empty() => {
-                let only = text.parse().map_err(|_| input_error!("{variable} is '{text}', not a number"))?;
-                Ok(Some(only))
-            }
-            _ => Ok(None),
+    /// The one run that this process trains, and the name of the setting that says so.
+    fn only(&self) -> Result<Option<(usize, &'static str)>> {
+        let task = "SLURM_ARRAY_TASK_ID";
+        match self.only {
+            Some(only) => Ok(Some((only, "--only"))),
+            None => Ok(environment::number(task)?.map(|only| (only, task))),
         }
     }
 }
@@ -232,12 +228,12 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         return Ok(());
     }
     let runs = comparison.design.runs();
-    if let Some(only) = only.filter(|only| !(1..=runs.len()).contains(only)) {
-        bail_input!("--only is {only}; it must be between 1 and {}", runs.len());
+    if let Some((only, setting)) = only.filter(|(only, _)| !(1..=runs.len()).contains(only)) {
+        bail_input!("{setting} is {only}; it must be between 1 and {}", runs.len());
     }
     signals::listen()?;
     let mut grid = Grid::open(&args.out, &recipe, comparison, args.force)?;
-    if let Some(only) = only {
+    if let Some((only, _)) = only {
         let (run, label) = (&runs[only - 1], format!("[{only}/{}]", runs.len()));
         return match train(&mut grid, run, &label, &dataset, &device)? {
             Attempt::Done => Ok(()),
