@@ -56,8 +56,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Generates from a prompt, which must have at least one token. `show` gets the text piece by
-/// piece, in whole characters; text that may become a stop string is held back.
+/// Generates from a prompt, which must have at least one token, until one of the tokenizer's stop
+/// tokens. `show` gets the text piece by piece, in whole characters; text that may become a stop string
+/// is held back. Rows of the vocabulary that have no token are never chosen.
 pub fn generate(
     model: &Gpt,
     tokenizer: &Tokenizer,
@@ -66,12 +67,13 @@ pub fn generate(
     limits: &Limits,
     mut show: impl FnMut(&str) -> Result<()>,
 ) -> Result<Generated> {
-    let prompt = tokenizer.encode(prompt)?;
+    let prompt = tokenizer.encode_prompt(prompt)?;
     crate::data::check_ids(&prompt, model.config.vocab_size)?;
     if prompt.is_empty() {
         bail_input!("the tokenizer makes no token of the prompt; give a longer --prompt");
     }
-    let end = tokenizer.end_of_text().map(|(id, _)| id);
+    let stops = tokenizer.stops();
+    sampler.exclude(tokenizer.ids_without_token(model.config.vocab_size));
     let mut reader = Reader::new(model, prompt);
     let mut decoder = tokenizer.decoder(reader.history.last().copied());
     let mut text = String::new();
@@ -81,7 +83,7 @@ pub fn generate(
     while tokens < limits.max_tokens && !stopped {
         let logits = reader.next_logits(sampler.exact())?;
         let id = sampler.choose(&logits, &reader.history)?;
-        if Some(id) == end {
+        if stops.contains(&id) {
             break;
         }
         tokens += 1;

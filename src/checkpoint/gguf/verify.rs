@@ -1,0 +1,109 @@
+//! A file is read back and compared with what it was made of.
+
+use super::gguf_name;
+use super::read::{config, metadata, parameter};
+use super::tokenizer;
+use crate::bail_input;
+use crate::data::Tokenizer;
+use crate::model::Gpt;
+use crate::settings::{Backbone, ModelConfig};
+use anyhow::Result;
+use candle_core::quantized::GgmlDType;
+use candle_core::quantized::gguf_file::{Content, Value};
+use std::fs::File;
+use std::io::{BufReader, Seek};
+
+/// Compares a file with the keys, the model and the tokenizer that were written to it.
+///
+/// # Errors
+/// Says what comes back otherwise.
+pub fn verify(file: &mut File, keys: &[(&str, &Value)], model: &Gpt, tokenizer: &Tokenizer) -> Result<()> {
+    let mut file = BufReader::new(file);
+    file.rewind()?;
+    let content = Content::read(&mut file)?;
+    for (key, value) in keys {
+        // candle compares no values; what it shows of two is equal if they are.
+        if content.metadata.get(*key).map(|back| format!("{back:?}")) != Some(format!("{value:?}")) {
+            bail_input!("the file's {key} reads back differently, so nothing was exported");
+        }
+    }
+    verify_config(&model.config, config(&content)?)?;
+    for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+        let format = content.tensor_infos[&gguf_name(&spec.name)].ggml_dtype;
+        let back = parameter(&content, &mut file, &model.config, spec)?.flatten_all()?.to_vec1::<f32>()?;
+        let values = var.flatten_all()?.to_vec1::<f32>()?;
+        let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        let near = |(back, value): (&f32, &f32)| (back - value).abs() <= rounding(format, *value, largest);
+        if let Some(at) = back.iter().zip(&values).position(|pair| !near(pair)) {
+            bail_input!(
+                "the tensor {} holds {}, which reads back from {format:?} as {}: use --quantize f32",
+                spec.name,
+                values[at],
+                back[at]
+            );
+        }
+    }
+    verify_tokenizer(tokenizer, &tokenizer::read(&metadata(&content)?)?, model.config.vocab_size)
+}
+
+/// How far a value may be from the one that was written, in a tensor whose largest element has this size.
+fn rounding(format: GgmlDType, value: f32, largest: f32) -> f32 {
+    /// Half a step between f16 numbers, relative, and the least of these halves.
+    const HALF: f32 = 1.0 / 2048.0;
+    const LEAST: f32 = 1.0 / (1 << 25) as f32;
+    match format {
+        GgmlDType::F32 => 0.0,
+        GgmlDType::F16 => (value.abs() * HALF).max(LEAST),
+        // Half a step, and 127 times the rounding of the step itself, which is stored in f16.
+        _ => {
+            let step = largest / 127.0;
+            0.51 * step + 127.0 * (step * HALF).max(LEAST)
+        }
+    }
+}
+
+fn verify_config(config: &ModelConfig, back: ModelConfig) -> Result<()> {
+    let single = |value: f64| f64::from(value as f32);
+    let written = ModelConfig {
+        // The file doesn't say how weights began, and GPT-2 doesn't rotate.
+        init_std: back.init_std,
+        rope_theta: match config.backbone {
+            Backbone::Llama => single(config.rope_theta),
+            Backbone::Gpt2 => back.rope_theta,
+        },
+        norm_eps: single(config.norm_eps),
+        ..config.clone()
+    };
+    if written != back {
+        bail_input!(
+            "the model's shape reads back differently, so nothing was exported: {back:?}, not {written:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Compares every token, and the ids of a text of all tokens, which depend on the merges.
+fn verify_tokenizer(tokenizer: &Tokenizer, back: &Tokenizer, vocab_size: usize) -> Result<()> {
+    let mut text = String::new();
+    for id in 0..vocab_size as u32 {
+        let (token, found) = (tokenizer.token(id)?, back.token(id)?);
+        if token != found {
+            bail_input!(
+                "token {id} of the tokenizer is {token:?}, but llama.cpp's tokenizer would read {found:?}: this tokenizer can't be exported"
+            );
+        }
+        text += &token;
+    }
+    if tokenizer.encode_prompt(&text)? != back.encode_prompt(&text)? {
+        bail_input!(
+            "llama.cpp's tokenizer would encode text to other tokens than this model's: this tokenizer can't be exported"
+        );
+    }
+    let stops = back.stops();
+    if let Some(id) = tokenizer.stops().into_iter().find(|id| !stops.contains(id)) {
+        bail_input!(
+            "token {id} ends generation, but a GGUF file has room for three such tokens only: take it from eos_token_id in generation_config.json or config.json"
+        );
+    }
+    Ok(())
+}
