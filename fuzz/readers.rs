@@ -30,6 +30,8 @@ pub const KINDS: &[Kind] = &[
     Kind { file: "model.safetensors", read: write_some },
     Kind { file: "config.json", read: write_some },
     Kind { file: "tokenizer.json", read: write_some },
+    Kind { file: "tokenizer_config.json", read: write_some },
+    Kind { file: "generation_config.json", read: write_some },
     Kind { file: "model.gguf", read: |folder| write_some(&folder.join("model.gguf")) },
     Kind { file: "sharded/model.safetensors.index.json", read: |folder| write_some(&folder.join("sharded")) },
     Kind { file: "SHA256SUMS", read: write_some },
@@ -89,6 +91,7 @@ impl Place {
             &tokenizer,
             checkpoint::Quantization::F32,
         )?;
+        fs::write(path.join("generation_config.json"), json!({"eos_token_id": [0, 259]}).to_string())?;
         write_shards(path, &model)?;
         let metrics: String = (1..=10)
             .map(|step| {

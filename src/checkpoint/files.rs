@@ -148,20 +148,13 @@ pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
         );
     }
     manifest::verify(directory, &["tokenizer.json"])?;
-    let mut tokenizer = Tokenizer::from_file(&path)?;
-    let config = json_if_there(directory, "tokenizer_config.json")?;
-    // A token is a string, or an object with its properties.
-    let token = |key: &str| config[key].as_str().or(config[key]["content"].as_str());
-    if let Some(end) = token("eos_token") {
-        tokenizer = tokenizer.ending_with(end);
-    }
-    // Where a configuration says either, transformers builds the post-processor anew.
-    let (adds_bos, adds_eos) = (&config["add_bos_token"], &config["add_eos_token"]);
-    if !adds_bos.is_null() || !adds_eos.is_null() {
-        let bos = token("bos_token").filter(|_| adds_bos == true);
-        tokenizer = tokenizer.beginning_with(bos)?;
-    }
-    Ok(tokenizer.stopping_at(stops(directory)?))
+    let tokenizer = Tokenizer::from_file(&path)?.stopping_at(stops(directory)?);
+    // transformers 5 doesn't look at add_bos_token here: the post-processor of tokenizer.json decides.
+    let end = &json_if_there(directory, "tokenizer_config.json")?["eos_token"];
+    Ok(match end.as_str().or(end["content"].as_str()) {
+        Some(end) => tokenizer.ending_with(end),
+        None => tokenizer,
+    })
 }
 
 /// The tokens that end generation: those of generation_config.json or else of config.json, each one id or a

@@ -6,7 +6,7 @@
 
 use super::metadata::{Metadata, whole};
 use crate::bail_input;
-use crate::data::Tokenizer;
+use crate::data::{Tokenizer, begins_with};
 use anyhow::Result;
 use candle_core::quantized::gguf_file::Value;
 use serde_json::{Map, Value as Json, json};
@@ -267,19 +267,17 @@ pub fn read(metadata: &Metadata) -> Result<Tokenizer> {
         other => bail_input!("its tokenizer.ggml.model is {}; known: gpt2, llama", other.unwrap_or("none")),
     }
     model["vocab"] = Json::Object(vocab);
-    let json = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
-        "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": decoder,
-        "model": model,
-    });
-    let mut tokenizer = Tokenizer::from_json(&json.to_string())?;
     let adds_bos = match metadata.get(&key("add_bos_token")) {
         Some(Value::Bool(adds)) => *adds,
         _ => usually_adds_bos,
     };
-    if let Some(bos) = token_of("bos_token_id")?.filter(|_| adds_bos) {
-        tokenizer = tokenizer.beginning_with(Some(bos))?;
-    }
+    let bos = metadata.size(&key("bos_token_id"))?.filter(|id| adds_bos && *id < tokens.len());
+    let json = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
+        "post_processor": bos.map(|id| begins_with(tokens[id], id)), "decoder": decoder, "model": model,
+    });
+    let mut tokenizer = Tokenizer::from_json(&json.to_string())?;
     if let Some(end) = token_of("eos_token_id")? {
         tokenizer = tokenizer.ending_with(end);
     }

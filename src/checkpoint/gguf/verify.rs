@@ -107,3 +107,60 @@ fn verify_tokenizer(tokenizer: &Tokenizer, back: &Tokenizer, vocab_size: usize) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Quantization, export_gguf};
+    use super::*;
+    use crate::data::Part;
+    use crate::model::Params;
+    use crate::settings::{Ops, TokenizerKind};
+    use candle_core::Device;
+
+    fn model(seed: u64, norm_eps: f64) -> Gpt {
+        let config = ModelConfig {
+            backbone: Backbone::Llama,
+            act: "swiglu".parse().unwrap(),
+            layers: 1,
+            heads: 2,
+            kv_heads: 1,
+            dim: 32,
+            ffn_dim: 64,
+            context: 8,
+            vocab_size: 270,
+            tied: true,
+            init_std: 0.3,
+            norm_eps,
+            rope_theta: 10_000.0,
+        };
+        let params = Params::init(&config, seed, &Device::Cpu).unwrap();
+        Gpt::new(config, params, &Device::Cpu, Ops::Plain).unwrap()
+    }
+
+    fn tokenizer(text: &str) -> Tokenizer {
+        Tokenizer::train(&TokenizerKind::Char, &Part::written(text.to_string())).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_differs_from_what_it_was_made_of_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        let (cat, dog) = (tokenizer("the cat"), tokenizer("the dog"));
+        for quantization in [Quantization::F32, Quantization::F16, Quantization::Q8_0] {
+            export_gguf(&path, "example", &model(1, 1e-5), &cat, quantization).unwrap();
+            let with = |keys: &[(&str, &Value)], model: &Gpt, tokenizer: &Tokenizer| {
+                let error = verify(&mut File::open(&path).unwrap(), keys, model, tokenizer).err();
+                error.map_or(String::new(), |error| error.to_string())
+            };
+            assert_eq!(with(&[], &model(1, 1e-5), &cat), "");
+            for (error, expected) in [
+                (with(&[], &model(2, 1e-5), &cat), "the tensor model.embed_tokens.weight holds"),
+                (with(&[], &model(1, 1e-6), &cat), "the model's shape reads back differently"),
+                (with(&[], &model(1, 1e-5), &dog), "token 257 of the tokenizer is \" \""),
+                (with(&[("general.name", &Value::U32(1))], &model(1, 1e-5), &cat), "general.name reads back"),
+            ] {
+                assert!(error.contains(expected), "{quantization:?}: {error:?}, not {expected:?}");
+            }
+        }
+    }
+}

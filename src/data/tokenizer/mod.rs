@@ -8,6 +8,7 @@ mod special;
 
 pub use decoder::Decoder;
 pub use loss::Dropped;
+pub use special::begins_with;
 
 use crate::files::read_text;
 use crate::{bail_input, input_error};

@@ -1,10 +1,7 @@
 //! Special tokens: those before and after a document, and those that end generation.
 
 use super::{END_OF_TEXT, Tokenizer};
-use crate::bail_input;
-use anyhow::Result;
 use serde_json::{Value, json};
-use tokenizers::PostProcessorWrapper;
 
 /// Other names of the token that ends a text.
 const OTHER_ENDS: [&str; 4] = ["</s>", "<|end_of_text|>", "<eos>", "<|im_end|>"];
@@ -29,32 +26,15 @@ impl Tokenizer {
         }
     }
 
+    /// A token for a model to go on from when there is no text: the one that ends the text before, or
+    /// else the first of all.
+    pub fn first(&self) -> Option<u32> {
+        self.end_of_text().map(|(id, _)| id).or(self.ids.first().copied())
+    }
+
     /// The tokens that stand around documents. A model reads them, but they aren't text and aren't scored.
     pub fn around_documents(&self) -> Vec<u32> {
         self.beginning.iter().copied().chain(self.end_of_text().map(|(id, _)| id)).collect()
-    }
-
-    /// Puts the token `name`, or nothing, before every document, whatever the `tokenizer.json` says.
-    ///
-    /// # Errors
-    /// If there is no such token.
-    pub fn beginning_with(mut self, name: Option<&str>) -> Result<Tokenizer> {
-        let Some(name) = name else {
-            if !self.beginning.is_empty() {
-                self.inner.with_post_processor(None::<PostProcessorWrapper>);
-                self.beginning.clear();
-            }
-            return Ok(self);
-        };
-        let Some(id) = self.inner.token_to_id(name) else {
-            bail_input!("the tokenizer has no token {name}, which its settings put before every text");
-        };
-        if self.beginning != [id] {
-            let template: PostProcessorWrapper = serde_json::from_value(template(name, id))?;
-            self.inner.with_post_processor(Some(template));
-            self.beginning = vec![id];
-        }
-        Ok(self)
     }
 
     /// Makes the token `name` the one that ends a text.
@@ -70,7 +50,7 @@ impl Tokenizer {
 }
 
 /// The `post_processor` that puts a token before a text, as transformers writes it.
-fn template(name: &str, id: u32) -> Value {
+pub fn begins_with(name: &str, id: usize) -> Value {
     let token = |text: usize| json!({"SpecialToken": {"id": name, "type_id": text}});
     let text = |name: &str, text: usize| json!({"Sequence": {"id": name, "type_id": text}});
     json!({
