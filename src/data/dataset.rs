@@ -49,6 +49,7 @@ impl Dataset {
             }
             Ok(tokens)
         };
+        tokenizer.check_saving()?;
         let dropped = tokenizer.dropped(&corpus.val)?.note();
         let whole = dropped.is_none();
         Ok(Dataset {

@@ -156,7 +156,7 @@ mod tests {
             for (error, expected) in [
                 (with(&[], &model(2, 1e-5), &cat), "the tensor model.embed_tokens.weight holds"),
                 (with(&[], &model(1, 1e-6), &cat), "the model's shape reads back differently"),
-                (with(&[], &model(1, 1e-5), &dog), "token 257 of the tokenizer is \" \""),
+                (with(&[], &model(1, 1e-5), &dog), "token 258 of the tokenizer is \"d\""),
                 (with(&[("general.name", &Value::U32(1))], &model(1, 1e-5), &cat), "general.name reads back"),
             ] {
                 assert!(error.contains(expected), "{quantization:?}: {error:?}, not {expected:?}");

@@ -12,8 +12,9 @@ const SHORT: usize = 64 << 10;
 const PIECES_AT_ONCE: usize = 64;
 /// Bytes on either side of a cut on which the cut is tried.
 const TRIAL: usize = 1 << 10;
-/// Bytes that are encoded at once when a text can't be cut into pieces: about 400 MB of memory.
-pub(super) const STRETCH: usize = 4 << 20;
+/// Bytes that are encoded at once when a text can't be cut into pieces. A byte takes up to 200 bytes of
+/// memory, so all of them take up to 400 MB.
+pub(super) const STRETCH: usize = 2 << 20;
 
 impl Tokenizer {
     /// The ids of a text, without special tokens.
@@ -61,10 +62,9 @@ impl Tokenizer {
         };
         if at_once == 1 && parts.len() > 1 {
             note!(
-                "this tokenizer can't take a text in pieces: a document of {:.1} MB is encoded in {} stretches, which can change the tokens at each of the {} cuts",
+                "this tokenizer needs whole documents, but one of {:.1} MB takes too much memory: it's encoded in {} stretches, which may change the tokens where they meet",
                 text.len() as f64 / 1e6,
-                parts.len(),
-                parts.len() - 1
+                parts.len()
             );
         }
         for some in parts.chunks(at_once) {

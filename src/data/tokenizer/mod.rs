@@ -86,6 +86,21 @@ impl Tokenizer {
         self.inner.to_string(true).map_err(|error| anyhow!("cannot write the tokenizer: {error}"))
     }
 
+    /// Refuses a tokenizer that a checkpoint couldn't carry.
+    ///
+    /// # Errors
+    /// Names a token that wouldn't come back from the file.
+    pub fn check_saving(&self) -> Result<()> {
+        let back = Tokenizer::from_json(&self.to_json()?)?.inner.get_vocab(true);
+        let lost = |(token, id): &(String, u32)| back.get(token) != Some(id);
+        if let Some((token, id)) = self.inner.get_vocab(true).into_iter().filter(lost).min() {
+            bail_input!(
+                "a checkpoint would lose the tokenizer's token {token:?}: another one has its id, {id}. Give each an id of its own in tokenizer.json"
+            );
+        }
+        Ok(())
+    }
+
     /// The smallest vocabulary with room for every token, special ones included.
     pub fn vocab_size(&self) -> usize {
         self.ids.last().map_or(0, |id| *id as usize + 1)

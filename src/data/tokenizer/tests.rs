@@ -203,6 +203,16 @@ fn ids_without_a_token_are_gaps_and_what_a_vocabulary_is_padded_with() {
     assert_eq!((tokenizer.vocab_size(), tokenizer.ids_without_token(262)), (260, vec![258, 260, 261]));
 }
 
+/// Of two tokens with one id, tokenizers writes one.
+#[test]
+fn a_tokenizer_that_a_checkpoint_would_change_is_refused() {
+    let mut json: Value = serde_json::from_str(&of("abc").to_json().unwrap()).unwrap();
+    json["model"]["vocab"]["x"] = json["model"]["vocab"]["b"].clone();
+    let error = Tokenizer::from_json(&json.to_string()).unwrap().check_saving().unwrap_err().to_string();
+    assert!(error.contains("has its id, 258"), "{error}");
+    of("abc").check_saving().unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
