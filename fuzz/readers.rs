@@ -172,10 +172,12 @@ fn write_comparison(path: &Path, settings: &Settings) -> Result<()> {
     Ok(fs::write(path.join("results.jsonl"), lines)?)
 }
 
-/// As `generate` does with a checkpoint.
+/// As `generate` does with a checkpoint, and `train` with its tokenizer.
 fn write_some(folder: &Path) -> Result<()> {
     let model = checkpoint::load_model(folder, &Device::Cpu, Ops::Fused)?;
     let tokenizer = checkpoint::load_tokenizer(folder)?;
+    tokenizer.check_saving()?;
+    tokenizer.dropped(&Part::written(TEXT.to_string()))?;
     let limits = Limits { max_tokens: 3, stop: vec!["\n".to_string()] };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     generate(&model, &tokenizer, "the cat", &mut sampler, &limits, |_| Ok(()))?;

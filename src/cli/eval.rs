@@ -66,6 +66,9 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     }
     let bytes = dropped.is_none().then(|| corpus.val.text().len());
     let score = score(&model, &tokens, bytes, stride, &tokenizer.around_documents())?;
+    if score.tokens == 0 {
+        bail_input!("{} has no token to score: the tokenizer drops all of it", corpus.name);
+    }
     if !score.loss().is_finite() {
         return Err(Failure::Diverged(format!(
             "{} predicts no numbers: its training diverged",

@@ -259,3 +259,27 @@ fn a_tokenizer_that_drops_text_is_told_of_and_gets_no_bits_per_byte() {
     let page = succeed(tinygpt(&folder).args(["report", "cmp"]));
     assert!(!page.contains("NaN"), "{page}");
 }
+
+/// Bad input, not a failure of the program.
+#[test]
+fn a_tokenizer_that_cannot_encode_a_text_is_refused() {
+    let folder = folder();
+    let mut json: Value =
+        serde_json::from_slice(&fs::read(fixture("tokenizers").join("lossy/tokenizer.json")).unwrap())
+            .unwrap();
+    json["model"]["unk_token"] = "none".into();
+    write(&folder, "none.json", &json.to_string());
+    let error = fail(tinygpt(&folder).arg("train").args(small_but(&["--tokenizer", "none.json"])), 2);
+    assert!(error.contains("the tokenizer can't encode the text"), "{error}");
+}
+
+/// A sample of the model in between is written from a line end, which this tokenizer drops.
+#[test]
+fn a_tokenizer_without_line_ends_trains_to_the_end() {
+    let folder = folder();
+    let file = fixture("tokenizers").join("lossy/tokenizer.json");
+    let trained = train(&folder, &["--tokenizer", file.to_str().unwrap(), "--out", "run"]);
+    assert_eq!(number(&trained, "steps"), 12.0);
+    let generate = ["generate", "--checkpoint", "run", "--max-tokens", "3"];
+    succeed(tinygpt(&folder).args(generate));
+}

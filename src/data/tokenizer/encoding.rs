@@ -4,7 +4,8 @@
 use super::Tokenizer;
 use crate::data::corpus::Part;
 use crate::data::pieces::{pieces, stretches};
-use anyhow::{Result, anyhow};
+use crate::input_error;
+use anyhow::Result;
 
 /// Texts up to this size are encoded whole, in bytes.
 const SHORT: usize = 64 << 10;
@@ -76,7 +77,8 @@ impl Tokenizer {
 
     pub(super) fn encode_all(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>> {
         let encodings = self.inner.encode_batch_fast(texts.to_vec(), false);
-        let encodings = encodings.map_err(|error| anyhow!("cannot encode the text: {error}"))?;
+        let encodings =
+            encodings.map_err(|error| input_error!("the tokenizer can't encode the text: {error}"))?;
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 

@@ -12,7 +12,7 @@ pub use special::begins_with;
 
 use crate::files::read_text;
 use crate::{bail_input, input_error};
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use serde_json::Value;
 use std::path::Path;
 use tokenizers::Tokenizer as HfTokenizer;
@@ -83,7 +83,7 @@ impl Tokenizer {
     }
 
     pub fn to_json(&self) -> Result<String> {
-        self.inner.to_string(true).map_err(|error| anyhow!("cannot write the tokenizer: {error}"))
+        self.inner.to_string(true).map_err(|error| input_error!("the tokenizer can't be written: {error}"))
     }
 
     /// Refuses a tokenizer that a checkpoint couldn't carry.
@@ -123,7 +123,9 @@ impl Tokenizer {
 
     /// Text of the ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, true).map_err(|error| anyhow!("cannot decode tokens: {error}"))
+        self.inner
+            .decode(ids, true)
+            .map_err(|error| input_error!("the tokenizer can't decode tokens: {error}"))
     }
 
     /// The text of one token, or its name if it isn't a whole character by itself.
