@@ -33,6 +33,8 @@ pub const KINDS: &[Kind] = &[
     Kind { file: "model.safetensors", read: write_some },
     Kind { file: "config.json", read: write_some },
     Kind { file: "tokenizer.json", read: write_some },
+    Kind { file: "tokenizer_config.json", read: write_some },
+    Kind { file: "generation_config.json", read: write_some },
     Kind { file: "model.gguf", read: |folder| write_some(&folder.join("model.gguf")) },
     Kind { file: "sharded/model.safetensors.index.json", read: |folder| write_some(&folder.join("sharded")) },
     Kind { file: "SHA256SUMS", read: write_some },
@@ -97,6 +99,7 @@ impl Place {
             &tokenizer,
             checkpoint::Quantization::F32,
         )?;
+        fs::write(path.join("generation_config.json"), json!({"eos_token_id": [0, 259]}).to_string())?;
         write_shards(path, &model)?;
         let metrics: String = (1..=10)
             .map(|step| {
@@ -191,10 +194,12 @@ fn write_comparison(path: &Path, settings: &Settings) -> Result<()> {
     Ok(fs::write(path.join("results.jsonl"), lines)?)
 }
 
-/// As `generate` does with a checkpoint.
+/// As `generate` does with a checkpoint, and `train` with its tokenizer.
 fn write_some(folder: &Path) -> Result<()> {
     let model = checkpoint::load_model(folder, &Device::Cpu, Ops::Fused)?;
     let tokenizer = checkpoint::load_tokenizer(folder)?;
+    tokenizer.check_saving()?;
+    tokenizer.dropped(&Part::written(TEXT.to_string()))?;
     let limits = Limits { max_tokens: 3, stop: vec!["\n".to_string()] };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     generate(&model, &tokenizer, "the cat", &mut sampler, &limits, |_| Ok(()))?;

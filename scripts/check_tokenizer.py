@@ -2,8 +2,8 @@
 
     python scripts/check_tokenizer.py CHECKPOINT TEXTS.json
 
-TEXTS.json is a list of {"text": ..., "ids": [...]}, the ids being tinygpt's. tests/cli/transformers.rs
-writes it.
+TEXTS.json is a list of {"text": ..., "ids": [...]}, the ids being tinygpt's, with the special tokens that begin a
+text. Texts come back as "back", if that is given. tests/cli/transformers.rs writes it.
 """
 
 import json
@@ -23,7 +23,7 @@ tokenizer = AutoTokenizer.from_pretrained(directory)
 with open(texts_file, encoding="utf-8") as file:
     texts = json.load(file)
 for case in texts:
-    ids = tokenizer(case["text"], add_special_tokens=False, verbose=False)["input_ids"]
+    ids = tokenizer(case["text"], verbose=False)["input_ids"]
     check(case["text"], ids, case["ids"])
-    check(case["text"], tokenizer.decode(ids), case["text"])
+    check(case["text"], tokenizer.decode(ids, skip_special_tokens=True), case.get("back", case["text"]))
 print(len(texts), "texts")

@@ -206,6 +206,8 @@ hostile! {
     safetensors: "model.safetensors",
     config: "config.json",
     tokenizer: "tokenizer.json",
+    tokenizer_config: "tokenizer_config.json",
+    generation_config: "generation_config.json",
     gguf: "model.gguf",
     index: "sharded/model.safetensors.index.json",
     manifest: "SHA256SUMS",

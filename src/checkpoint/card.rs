@@ -15,12 +15,14 @@ pub struct Metrics {
     /// Nats per token.
     pub loss: f64,
     pub perplexity: f64,
-    pub bits_per_byte: f64,
+    /// None if the tokenizer drops some of the text.
+    pub bits_per_byte: Option<f64>,
 }
 
 impl Metrics {
-    fn named(&self) -> [(&'static str, f64); 3] {
-        [("loss", self.loss), ("perplexity", self.perplexity), ("bits_per_byte", self.bits_per_byte)]
+    fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let bits = self.bits_per_byte.map(|bits| ("bits_per_byte", bits));
+        [("loss", self.loss), ("perplexity", self.perplexity)].into_iter().chain(bits)
     }
 }
 

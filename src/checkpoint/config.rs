@@ -19,8 +19,9 @@ pub fn loads_in(backbone: Backbone, act: Activation) -> Result<&'static str, &'s
     }
 }
 
-/// What `config.json` says of a model. `end_of_text` is that token's id, where there is one.
-pub fn config_json(config: &ModelConfig, end_of_text: Option<u32>) -> Value {
+/// The `config.json` of a model: `bos` is the id of the token that begins a text, `eos` are those that end
+/// generation.
+pub fn config_json(config: &ModelConfig, bos: Option<u32>, eos: &[u32]) -> Value {
     let class = loads_in(config.backbone, config.act);
     let act = match class {
         Ok(_) => config.act.function.facts().transformers.unwrap_or_default().to_string(),
@@ -65,8 +66,12 @@ pub fn config_json(config: &ModelConfig, end_of_text: Option<u32>) -> Value {
     json["vocab_size"] = json!(config.vocab_size);
     json["tie_word_embeddings"] = json!(config.tied);
     json["initializer_range"] = json!(config.init_std);
-    json["bos_token_id"] = json!(end_of_text);
-    json["eos_token_id"] = json!(end_of_text);
+    json["bos_token_id"] = json!(bos);
+    json["eos_token_id"] = match eos {
+        [] => Value::Null,
+        [id] => json!(id),
+        ids => json!(ids),
+    };
     json["dtype"] = json!("float32");
     json
 }

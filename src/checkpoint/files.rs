@@ -76,16 +76,19 @@ pub fn save(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
 
 fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let model = checkpoint.model;
-    let (end_of_text, special) = checkpoint.tokenizer.end_of_text().unzip();
+    let tokenizer = checkpoint.tokenizer;
+    let (end, end_name) = tokenizer.end_of_text().unzip();
+    let bos = tokenizer.beginning().first().copied();
+    let bos_name = bos.map(|id| tokenizer.token_name(id)).or(end_name.map(str::to_string));
     let tokenizer_config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": special,
-        "eos_token": special,
+        "bos_token": bos_name,
+        "eos_token": end_name,
         "clean_up_tokenization_spaces": false,
         "model_max_length": model.config.context,
     });
-    write_json(directory, "config.json", &config_json(&model.config, end_of_text))?;
-    fs::write(directory.join("tokenizer.json"), checkpoint.tokenizer.to_json()?)?;
+    write_json(directory, "config.json", &config_json(&model.config, bos.or(end), &tokenizer.stops()))?;
+    fs::write(directory.join("tokenizer.json"), tokenizer.to_json()?)?;
     write_json(directory, "tokenizer_config.json", &tokenizer_config)?;
     write_json(directory, "trainer.json", &serde_json::to_value(checkpoint.trainer)?)?;
     let named = model.params.specs.iter().map(|spec| spec.name.clone());
@@ -130,8 +133,8 @@ pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
     Ok(Gpt::new(config, params, device, ops)?)
 }
 
-/// Reads the tokenizer of a checkpoint, a directory or a GGUF file. Where tokenizer_config.json names the token that ends a
-/// text, that is it.
+/// Reads the tokenizer of a checkpoint, a directory or a GGUF file, with the special tokens that
+/// transformers takes from the other files of a directory.
 pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
     if is_gguf(directory) {
         return gguf::read_tokenizer(directory);
@@ -145,14 +148,35 @@ pub fn load_tokenizer(directory: &Path) -> Result<Tokenizer> {
         );
     }
     manifest::verify(directory, &["tokenizer.json"])?;
-    let tokenizer = Tokenizer::from_file(&path)?;
-    let config = directory.join("tokenizer_config.json");
-    let config = if config.is_file() { read_json(&config)? } else { Value::Null };
-    let end = &config["eos_token"];
+    let tokenizer = Tokenizer::from_file(&path)?.stopping_at(stops(directory)?);
+    // transformers 5 doesn't look at add_bos_token here: the post-processor of tokenizer.json decides.
+    let end = &json_if_there(directory, "tokenizer_config.json")?["eos_token"];
     Ok(match end.as_str().or(end["content"].as_str()) {
         Some(end) => tokenizer.ending_with(end),
         None => tokenizer,
     })
+}
+
+/// The tokens that end generation: those of generation_config.json or else of config.json, each one id or a
+/// list of them.
+fn stops(directory: &Path) -> Result<Vec<u32>> {
+    let ids = |value: &Value| -> Vec<u32> {
+        let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        list.iter().filter_map(Value::as_u64).filter_map(|id| u32::try_from(id).ok()).collect()
+    };
+    for name in ["generation_config.json", "config.json"] {
+        let stops = ids(&json_if_there(directory, name)?["eos_token_id"]);
+        if !stops.is_empty() {
+            return Ok(stops);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// A JSON file of a directory, or null if there is none.
+fn json_if_there(directory: &Path, name: &str) -> Result<Value> {
+    let path = directory.join(name);
+    if path.is_file() { read_json(&path) } else { Ok(Value::Null) }
 }
 
 /// Reads the training state of a checkpoint directory.

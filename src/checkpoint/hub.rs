@@ -16,7 +16,9 @@ pub fn fetch_model(name: &str) -> Result<PathBuf> {
     let mut files = vec![model.file("config.json")?, model.file("tokenizer.json").map_err(|error| {
         input_error!("{error:#}. A slow tokenizer becomes a tokenizer.json by transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...)")
     })?];
-    files.extend(model.file_if_there("tokenizer_config.json")?);
+    for name in ["tokenizer_config.json", "generation_config.json"] {
+        files.extend(model.file_if_there(name)?);
+    }
     if let Some(weights) = model.file_if_there(WEIGHTS)? {
         files.push(weights);
     } else if let Some(index) = model.file_if_there(INDEX)? {

@@ -64,8 +64,15 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     if tokens.len() < 2 {
         bail_input!("{} has {} token; scoring needs at least 2", corpus.name, tokens.len());
     }
-    let separator = tokenizer.end_of_text().map(|(id, _)| id);
-    let score = score(&model, &tokens, corpus.val.text().len(), stride, separator)?;
+    let dropped = tokenizer.dropped(&corpus.val)?.note();
+    if let Some(note) = &dropped {
+        note!("{}: {note}", corpus.name);
+    }
+    let bytes = dropped.is_none().then(|| corpus.val.text().len());
+    let score = score(&model, &tokens, bytes, stride, &tokenizer.around_documents())?;
+    if score.tokens == 0 {
+        bail_input!("{} has no token to score: the tokenizer drops all of it", corpus.name);
+    }
     if !score.loss().is_finite() {
         return Err(Failure::Diverged(format!(
             "{} predicts no numbers: its training diverged",
@@ -73,24 +80,30 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         ))
         .into());
     }
-    let floor = corpus.floor.map(|nats| nats / score.tokens as f64);
+    let floor = corpus.floor.filter(|_| bytes.is_some()).map(|nats| nats / score.tokens as f64);
     if args.json {
         say!(
             "{}",
             json!({
                 "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
-                "tokens": score.tokens, "bytes": score.bytes, "stride": stride, "floor": floor, "checkpoint": checkpoint,
+                "tokens": score.tokens, "bytes": corpus.val.text().len(), "stride": stride, "floor": floor, "checkpoint": checkpoint,
             })
         )?;
     } else {
         say!("checkpoint     {}", shown(&checkpoint))?;
         say!("loss           {:.4} nats per token", score.loss())?;
         say!("perplexity     {:.3}", score.perplexity())?;
-        say!("bits per byte  {:.4}", score.bits_per_byte())?;
+        if let Some(bits) = score.bits_per_byte() {
+            say!("bits per byte  {bits:.4}")?;
+        }
         if let Some(floor) = floor {
             say!("floor          {floor:.4} nats per token, {:.4} below the loss", score.loss() - floor)?;
         }
-        say!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(score.bytes))?;
+        say!(
+            "scored         {} tokens of {} bytes",
+            grouped(score.tokens),
+            grouped(corpus.val.text().len())
+        )?;
     }
     if let Some(warning) = floor.and_then(|floor| below_floor(&score, floor)) {
         note!("{warning}");

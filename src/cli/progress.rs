@@ -80,11 +80,11 @@ impl Progress {
             format!(" (first {} tokens)", grouped(score.tokens + 1))
         };
         self.line(&format!(
-            "step {}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte{part}{}{}",
+            "step {}: validation loss {:.4}, perplexity {:.3}{}{part}{}{}",
             evaluation.step,
             score.loss(),
             score.perplexity(),
-            score.bits_per_byte(),
+            bits_per_byte(score.bits_per_byte()),
             evaluation.floor.map_or(String::new(), |floor| above_floor(score, floor)),
             if evaluation.best { ", best so far" } else { "" },
         ));
@@ -130,6 +130,11 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// `, 0.9908 bits per byte`, or nothing if the tokenizer drops some of the text.
+pub fn bits_per_byte(bits: Option<f64>) -> String {
+    bits.map_or(String::new(), |bits| format!(", {bits:.4} bits per byte"))
 }
 
 /// `, 0.1234 above the floor of 0.1911`

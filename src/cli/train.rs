@@ -1,7 +1,7 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
 use super::origin::Origin;
-use super::progress::{Progress, show_plan};
+use super::progress::{Progress, bits_per_byte, show_plan};
 use super::text::{scaled, shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
@@ -199,11 +199,11 @@ fn show_notes(dataset: &Dataset) {
 
 fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
     say!(
-        "{}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte after {} steps at {:.0} tokens/s",
+        "{}: validation loss {:.4}, perplexity {:.3}{} after {} steps at {:.0} tokens/s",
         outcome.act,
         outcome.val_loss,
         outcome.val_perplexity,
-        outcome.bits_per_byte,
+        bits_per_byte(outcome.bits_per_byte),
         outcome.steps,
         outcome.tokens_per_second
     )?;

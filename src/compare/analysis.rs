@@ -47,6 +47,7 @@ pub struct Arm {
     pub best_loss: Summary,
     /// exp(loss), over seeds.
     pub perplexity: Summary,
+    /// NaN if the tokenizer drops some of the text.
     pub bits_per_byte: f64,
     pub tokens_per_second: Spread,
     /// Seconds of training until the baseline's final mean loss was reached, where it was.

@@ -113,7 +113,7 @@ fn evaluate_arm<'a>(
         losses,
         best_loss: summarize(&of(&finished, |outcome| outcome.best_loss)),
         perplexity: summarize(&of(&finished, |outcome| outcome.val_loss.exp())),
-        bits_per_byte: mean(|outcome| outcome.bits_per_byte),
+        bits_per_byte: mean(|outcome| outcome.bits_per_byte.unwrap_or(f64::NAN)),
         tokens_per_second: spread(of(&finished, |outcome| outcome.tokens_per_second)),
         seconds_to_baseline: None,
         peak_memory: finished

@@ -14,9 +14,10 @@ pub struct Dataset {
     pub tokenizer: Tokenizer,
     pub train: Tokens,
     pub val: Tokens,
-    /// UTF-8 bytes of the validation text.
-    pub val_bytes: usize,
-    /// Surprisal of the validation text under the distribution it was drawn from, nats, where known.
+    /// UTF-8 bytes of the validation text; none if the tokenizer drops some of it.
+    pub val_bytes: Option<usize>,
+    /// Surprisal of the validation text under the distribution it was drawn from, nats, where known and
+    /// the tokenizer drops nothing.
     pub floor: Option<f64>,
     /// What to tell about how the text was read.
     pub notes: Vec<String>,
@@ -48,13 +49,16 @@ impl Dataset {
             }
             Ok(tokens)
         };
+        tokenizer.check_saving()?;
+        let dropped = tokenizer.dropped(&corpus.val)?.note();
+        let whole = dropped.is_none();
         Ok(Dataset {
             train: part("training", &corpus.train, context + 1)?,
             val: part("validation", &corpus.val, 2)?,
-            val_bytes: corpus.val.text().len(),
+            val_bytes: whole.then(|| corpus.val.text().len()),
             name: corpus.name,
-            floor: corpus.floor,
-            notes: corpus.notes,
+            floor: corpus.floor.filter(|_| whole),
+            notes: corpus.notes.into_iter().chain(dropped).collect(),
             tokenizer,
         })
     }

@@ -25,5 +25,5 @@ pub use dataset::Dataset;
 pub use hub::HubModel;
 pub use source::Source;
 pub use tales::{Grammar, Language, Question, Tales, Written, questions};
-pub use tokenizer::{Tokenizer, check_ids};
+pub use tokenizer::{Dropped, Tokenizer, begins_with, check_ids};
 pub use tokens::Tokens;

@@ -11,14 +11,34 @@ const LONG: usize = 16 * SHORT;
 
 /// The pieces of a text, in order; together they are the text.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    split(text, cut)
+}
+
+/// Parts of a text of at most `most` bytes, up to the end of a character: each ends with a paragraph if
+/// one ends in its second half, else with a line, else anywhere. Together they are the text.
+pub fn stretches(text: &str, most: usize) -> impl Iterator<Item = &str> {
+    split(text, move |rest| {
+        if rest.len() <= most {
+            return rest.len();
+        }
+        let end = (most..rest.len()).find(|&at| rest.is_char_boundary(at)).unwrap_or(rest.len());
+        let after = |what: &str| rest[..end].rfind(what).map(|at| at + what.len());
+        // Too early an end would make many parts.
+        let late = |at: &usize| *at > most / 2;
+        after("\n\n").filter(late).or_else(|| after("\n").filter(late)).unwrap_or(end)
+    })
+}
+
+/// Parts of a text, each as long as `length` says of the rest.
+fn split(text: &str, length: impl Fn(&str) -> usize) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (piece, after) = rest.split_at(cut(rest));
+        let (part, after) = rest.split_at(length(rest));
         rest = after;
-        Some(piece)
+        Some(part)
     })
 }
 
@@ -53,6 +73,18 @@ mod tests {
             let parts: Vec<&str> = pieces(&text).collect();
             assert_eq!(parts.concat(), text);
             assert!(parts.len() > 1 && parts.iter().all(|part| part.len() <= LONG + 4));
+        }
+    }
+
+    #[test]
+    fn stretches_end_with_a_paragraph_or_a_line_and_together_are_the_text() {
+        let paragraphs = "ein Satz.\nnoch einer.\n\n".repeat(50);
+        let lines = "ein Satz.\n".repeat(100);
+        let no_line = "猫".repeat(500);
+        for (text, end) in [(&paragraphs, "\n\n"), (&lines, "\n"), (&no_line, "猫")] {
+            let parts: Vec<&str> = stretches(text, 200).collect();
+            assert_eq!(parts.concat(), *text);
+            assert!(parts.len() > 4 && parts.iter().all(|part| part.ends_with(end) && part.len() <= 203));
         }
     }
 }

@@ -56,8 +56,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Generates from a prompt, which must have at least one token. `show` gets the text piece by
-/// piece, in whole characters; text that may become a stop string is held back.
+/// Generates from a prompt, which must have at least one token, until one of the tokenizer's stop
+/// tokens. `show` gets the text piece by piece, in whole characters; text that may become a stop string
+/// is held back. Rows of the vocabulary that have no token are never chosen.
 pub fn generate(
     model: &Gpt,
     tokenizer: &Tokenizer,
@@ -66,13 +67,18 @@ pub fn generate(
     limits: &Limits,
     mut show: impl FnMut(&str) -> Result<()>,
 ) -> Result<Generated> {
-    let prompt = tokenizer.encode(prompt)?;
-    crate::data::check_ids(&prompt, model.config.vocab_size)?;
-    if prompt.is_empty() {
-        bail_input!("the tokenizer makes no token of the prompt; give a longer --prompt");
+    let mut ids = tokenizer.encode_prompt(prompt)?;
+    if ids.is_empty() {
+        // White space says no more than that a text begins.
+        match tokenizer.first() {
+            Some(id) if prompt.trim().is_empty() => ids.push(id),
+            _ => bail_input!("the tokenizer makes no token of the prompt; give a longer --prompt"),
+        }
     }
-    let end = tokenizer.end_of_text().map(|(id, _)| id);
-    let mut reader = Reader::new(model, prompt);
+    crate::data::check_ids(&ids, model.config.vocab_size)?;
+    let stops = tokenizer.stops();
+    sampler.exclude(tokenizer.ids_without_token(model.config.vocab_size));
+    let mut reader = Reader::new(model, ids);
     let mut decoder = tokenizer.decoder(reader.history.last().copied());
     let mut text = String::new();
     let mut shown = 0;
@@ -81,7 +87,7 @@ pub fn generate(
     while tokens < limits.max_tokens && !stopped {
         let logits = reader.next_logits(sampler.exact())?;
         let id = sampler.choose(&logits, &reader.history)?;
-        if Some(id) == end {
+        if stops.contains(&id) {
             break;
         }
         tokens += 1;
@@ -145,10 +151,17 @@ mod tests {
             };
             let params = Params::init(&config, 1, &Device::Cpu).unwrap();
             let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused).unwrap();
-            for (temperature, top_k, repeat_penalty) in [(0.0, 40, 1.0), (0.8, 40, 1.0), (0.8, 1, 1.3)] {
+            for (temperature, top_k, repeat_penalty, excluded) in
+                [(0.0, 40, 1.0, 0), (0.8, 40, 1.0, 20), (0.8, 1, 1.3, 0), (0.0, 40, 1.0, 60)]
+            {
                 let sampling = Sampling { temperature, top_k, repeat_penalty, ..Sampling::DEFAULT };
-                let tokens = |exact: Exact| {
+                let sampler = || {
                     let mut sampler = Sampler::new(sampling.clone(), 0);
+                    sampler.exclude((0..excluded).map(|i| 70 * i + 5).collect());
+                    sampler
+                };
+                let tokens = |exact: Exact| {
+                    let mut sampler = sampler();
                     let mut reader = Reader::new(&model, vec![5, 4000, 17]);
                     for _ in 0..40 {
                         let logits = reader.next_logits(exact).unwrap();
@@ -157,7 +170,7 @@ mod tests {
                     reader.history
                 };
                 let all = tokens(Exact::All);
-                let exact = Sampler::new(sampling.clone(), 0).exact();
+                let exact = sampler().exact();
                 assert_ne!(exact, Exact::All);
                 for threads in [1, 3] {
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

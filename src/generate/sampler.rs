@@ -45,6 +45,8 @@ const PENALTY_WINDOW: usize = 64;
 pub struct Sampler {
     sampling: Sampling,
     rng: Stream,
+    /// Ids that are never chosen, in ascending order.
+    excluded: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -64,17 +66,23 @@ impl Sampler {
     /// `sample` numbers the texts that one command generates.
     pub fn new(sampling: Sampling, sample: usize) -> Sampler {
         let rng = random::stream(sampling.seed, &format!("sample {sample}"));
-        Sampler { sampling, rng }
+        Sampler { sampling, rng, excluded: Vec::new() }
+    }
+
+    /// Never chooses these ids from now on; they are in ascending order. They don't count as candidates.
+    pub fn exclude(&mut self, ids: Vec<u32>) {
+        self.excluded = ids;
     }
 
     /// The logits that [`Sampler::choose`] depends on.
     pub fn exact(&self) -> Exact {
         let kept = self.sampling.kept();
+        // Excluded tokens, and those that the penalty lowers, make room for as many others.
+        let others = kept + self.excluded.len();
         match self.sampling.repeat_penalty {
             _ if kept == 0 => Exact::All,
-            1.0 => Exact::Largest(kept),
-            // Those that it lowers make room for as many others.
-            penalty if penalty > 1.0 => Exact::Largest(kept + PENALTY_WINDOW),
+            1.0 => Exact::Largest(others),
+            penalty if penalty > 1.0 => Exact::Largest(others + PENALTY_WINDOW),
             _ => Exact::All,
         }
     }
@@ -103,7 +111,10 @@ impl Sampler {
             }
         }
         let kept = sampling.kept();
-        let mut candidates = likeliest(&logits, if kept == 0 { logits.len() } else { kept });
+        let kept = if kept == 0 { logits.len() } else { kept };
+        let mut candidates = likeliest(&logits, kept + self.excluded.len());
+        candidates.retain(|candidate| self.excluded.binary_search(&candidate.id).is_err());
+        candidates.truncate(kept);
         if sampling.temperature == 0.0 {
             return Ok(candidates[0].id);
         }
@@ -215,6 +226,23 @@ mod tests {
         }
     }
 
+    /// Even the likeliest, with every filter on and off, and the others keep their places.
+    #[test]
+    fn excluded_tokens_are_never_chosen_and_take_no_place() {
+        let without_the_likeliest = |sampling: Sampling| {
+            let mut sampler = Sampler::new(sampling, 0);
+            sampler.exclude(vec![0]);
+            let mut counts = [0.0; 4];
+            for _ in 0..20_000 {
+                counts[sampler.choose(&logits(), &[]).unwrap() as usize] += 1.0 / 20_000.0;
+            }
+            counts
+        };
+        close(&without_the_likeliest(OFF), [0.0, 0.5, 0.3, 0.2]);
+        close(&without_the_likeliest(Sampling { top_k: 2, ..OFF }), [0.0, 0.625, 0.375, 0.0]);
+        close(&without_the_likeliest(Sampling { temperature: 0.0, ..OFF }), [0.0, 1.0, 0.0, 0.0]);
+    }
+
     #[test]
     fn a_low_temperature_squares_the_odds() {
         let squares = [0.25, 0.0625, 0.0225, 0.01];
@@ -245,7 +273,14 @@ mod tests {
             [(0.0, 0, 1.0), (0.8, 40, 1.0), (0.8, 5, 1.3), (0.0, 40, 2.0), (1.0, 0, 1.0), (0.8, 40, 0.5)]
         {
             let sampling = Sampling { temperature, top_k, repeat_penalty, ..Sampling::DEFAULT };
-            let Exact::Largest(count) = Sampler::new(sampling.clone(), 0).exact() else {
+            // Those that would win otherwise.
+            let excluded: Vec<u32> = (0..1000).filter(|id| logits[*id as usize] > 9.8).collect();
+            let sampler = || {
+                let mut sampler = Sampler::new(sampling.clone(), 0);
+                sampler.exclude(excluded.clone());
+                sampler
+            };
+            let Exact::Largest(count) = sampler().exact() else {
                 assert!(top_k == 0 || repeat_penalty < 1.0, "{sampling:?}");
                 continue;
             };
@@ -255,7 +290,7 @@ mod tests {
             let others = |logit: &f32| if *logit < last { last - 1.0 - logit.abs() } else { *logit };
             let approximate: Vec<f32> = logits.iter().map(others).collect();
             let draw = |logits: &[f32]| {
-                let mut sampler = Sampler::new(sampling.clone(), 0);
+                let mut sampler = sampler();
                 (0..200).map(|_| sampler.choose(logits, &history).unwrap()).collect::<Vec<u32>>()
             };
             assert_eq!(draw(&logits), draw(&approximate), "{sampling:?}");

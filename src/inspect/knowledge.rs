@@ -67,7 +67,7 @@ pub fn knowledge(
     let (mut facts, mut others) = (Mean::default(), Mean::default());
     // Half a context: every token is predicted from as much before it at least.
     let stride = model.config.context.div_ceil(2);
-    each_loss(model, &tokens, stride, None, &mut |index, nats| {
+    each_loss(model, &tokens, stride, &[], &mut |index, nats| {
         if tells_fact[index] { facts.add(nats) } else { others.add(nats) }
     })?;
     Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.value(), other_loss: others.value() })
@@ -98,7 +98,7 @@ pub fn capacity(model: &Gpt, tokenizer: &Tokenizer, grammar: &Grammar, facts: us
     for index in 0..facts {
         let question = grammar.extra_question(index);
         right += usize::from(answer(model, tokenizer, &question)?.1);
-        let before = tokenizer.encode(&prompt(&question))?;
+        let before = tokenizer.encode_prompt(&prompt(&question))?;
         let tokens: Vec<u32> = before.iter().copied().chain(tokenizer.encode(&question.answer)?).collect();
         let losses = model.losses(&tokens[..tokens.len() - 1], &tokens[1..], tokens.len() - 1)?;
         let needed: f64 = losses[before.len() - 1..].iter().map(|nats| f64::from(*nats)).sum();

@@ -121,7 +121,9 @@ fn outcome(analysis: &Analysis) -> Vec<Column> {
         ),
         column(
             "bits/byte",
-            |row| fixed(row.arm.bits_per_byte, 4),
+            |row| {
+                or_dash(Some(row.arm.bits_per_byte).filter(|bits| !bits.is_nan()).map(|bits| fixed(bits, 4)))
+            },
             &[("bits_per_byte", |row| number(row.arm.bits_per_byte))],
         ),
     ];

@@ -20,8 +20,8 @@ pub struct Score {
     pub nats: f64,
     /// Tokens scored: all but the first.
     pub tokens: usize,
-    /// UTF-8 bytes of the text.
-    pub bytes: usize,
+    /// UTF-8 bytes of the text; none if the tokens don't say all of it.
+    pub bytes: Option<usize>,
 }
 
 impl Score {
@@ -35,9 +35,9 @@ impl Score {
         self.loss().exp()
     }
 
-    /// Comparable across tokenizers.
-    pub fn bits_per_byte(&self) -> f64 {
-        self.nats / (std::f64::consts::LN_2 * self.bytes as f64)
+    /// Comparable across tokenizers that drop no text.
+    pub fn bits_per_byte(&self) -> Option<f64> {
+        self.bytes.map(|bytes| self.nats / (std::f64::consts::LN_2 * bytes as f64))
     }
 }
 
@@ -63,20 +63,20 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
     windows
 }
 
-/// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context; the
-/// token `separator`, which stands between documents and is no text, is read but not scored.
+/// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context. The tokens
+/// `not_text`, which stand around documents, are read but not scored.
 ///
 /// # Errors
 /// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
 pub fn score(
     model: &Gpt,
     tokens: &[u32],
-    bytes: usize,
+    bytes: Option<usize>,
     stride: usize,
-    separator: Option<u32>,
+    not_text: &[u32],
 ) -> Result<Score> {
     let mut score = Score { nats: 0.0, tokens: 0, bytes };
-    each_loss(model, tokens, stride, separator, &mut |_, nats| {
+    each_loss(model, tokens, stride, not_text, &mut |_, nats| {
         score.nats += nats;
         score.tokens += 1;
     })?;
@@ -91,7 +91,7 @@ pub fn each_loss(
     model: &Gpt,
     tokens: &[u32],
     stride: usize,
-    separator: Option<u32>,
+    not_text: &[u32],
     tell: &mut dyn FnMut(usize, f64),
 ) -> Result<()> {
     let windows = windows(tokens.len(), model.config.context, stride);
@@ -101,7 +101,7 @@ pub fn each_loss(
     for group in windows.chunk_by(|a, b| a.inputs.len() == b.inputs.len()) {
         for pass in group.chunks(together) {
             signals::check("while scoring")?;
-            score_pass(model, tokens, pass, separator, tell)?;
+            score_pass(model, tokens, pass, not_text, tell)?;
         }
     }
     Ok(())
@@ -111,7 +111,7 @@ fn score_pass(
     model: &Gpt,
     tokens: &[u32],
     windows: &[Window],
-    separator: Option<u32>,
+    not_text: &[u32],
     tell: &mut dyn FnMut(usize, f64),
 ) -> Result<()> {
     let length = windows[0].inputs.len();
@@ -124,7 +124,7 @@ fn score_pass(
         // losses[i] belongs to token inputs.start + i + 1
         let first = window.inputs.start + 1;
         for target in window.scored_from..=window.inputs.end {
-            if Some(tokens[target]) != separator {
+            if !not_text.contains(&tokens[target]) {
                 tell(target, f64::from(losses[target - first]));
             }
         }
@@ -157,8 +157,9 @@ mod tests {
 
     #[test]
     fn perplexity_and_bits_are_those_of_the_loss() {
-        let score = Score { nats: 80.0 * 2.0_f64.ln(), tokens: 10, bytes: 20 };
+        let score = Score { nats: 80.0 * 2.0_f64.ln(), tokens: 10, bytes: Some(20) };
         assert!((score.perplexity() - 256.0).abs() < 1e-9);
-        assert!((score.bits_per_byte() - 4.0).abs() < 1e-12);
+        assert!((score.bits_per_byte().unwrap() - 4.0).abs() < 1e-12);
+        assert_eq!(Score { bytes: None, ..score }.bits_per_byte(), None);
     }
 }

@@ -94,7 +94,8 @@ pub struct Outcome {
     pub val_perplexity: f64,
     /// The lowest loss of any evaluation.
     pub best_loss: f64,
-    pub bits_per_byte: f64,
+    /// None if the tokenizer drops some of the text.
+    pub bits_per_byte: Option<f64>,
     /// The loss of the distribution that the text was drawn from, where known: nats per token.
     pub floor: Option<f64>,
     /// Root mean square of the FFN's outputs before the first step.

@@ -79,7 +79,7 @@ fn refuse_other_text(saved: &TrainerState, dataset: &Dataset, run: &str) -> Resu
 
 /// The model in a checkpoint must be the one that its settings describe.
 fn refuse_other_model(loaded: &ModelConfig, said: &ModelConfig, directory: &Path) -> Result<()> {
-    let [loaded, said] = [loaded, said].map(|config| checkpoint::config_json(config, None));
+    let [loaded, said] = [loaded, said].map(|config| checkpoint::config_json(config, None, &[]));
     let values = |config: &Value| config.as_object().cloned().unwrap_or_default();
     let other = values(&said).into_iter().find(|(key, value)| loaded[key] != *value);
     if let Some((key, value)) = other {

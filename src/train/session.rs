@@ -344,8 +344,8 @@ impl<'a> Session<'a> {
             "step": step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
             "bits_per_byte": score.bits_per_byte(), "val_tokens": score.tokens,
         });
-        let scalars =
-            [("validation/loss", score.loss()), ("validation/bits_per_byte", score.bits_per_byte())];
+        let bits = score.bits_per_byte().map(|bits| ("validation/bits_per_byte", bits));
+        let scalars: Vec<_> = [("validation/loss", score.loss())].into_iter().chain(bits).collect();
         self.journal.log(step, &line, &scalars);
         let whole = self.dataset.val.len() <= EVAL_TOKENS;
         let floor = self.dataset.floor.filter(|_| whole).map(|nats| nats / score.tokens as f64);
@@ -356,11 +356,15 @@ impl<'a> Session<'a> {
     pub(super) fn score(&mut self, limit: usize, poll: &mut dyn FnMut()) -> Result<Score> {
         let tokens = &self.dataset.val[..limit.min(self.dataset.val.len())];
         let whole = tokens.len() == self.dataset.val.len();
-        let bytes = if whole { self.dataset.val_bytes } else { self.dataset.tokenizer.decode(tokens)?.len() };
-        let separator = self.dataset.tokenizer.end_of_text().map(|(id, _)| id);
+        let tokenizer = &self.dataset.tokenizer;
+        let bytes = match self.dataset.val_bytes {
+            Some(_) if !whole => Some(tokenizer.decode(tokens)?.len()),
+            bytes => bytes,
+        };
+        let separator = tokenizer.end_of_text().map(|(id, _)| id);
         let context = self.model.config.context;
         let mut pieces = Pieces::of(tokens, separator, context);
-        each_loss(&self.model, tokens, context, separator, &mut |index, nats| {
+        each_loss(&self.model, tokens, context, &tokenizer.around_documents(), &mut |index, nats| {
             pieces.add(index, nats);
             poll();
         })?;

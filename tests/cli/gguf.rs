@@ -1,8 +1,9 @@
 //! GGUF: what is exported, what is refused, and what software that is not ours makes of it.
 
-use super::imports::fixture;
+use super::imports::{copy, fixture};
 use super::*;
 use serde_json::json;
+use std::path::PathBuf;
 use tinygpt::checkpoint::load_tokenizer;
 
 /// Flags of one model for each graph of llama.cpp, between them both kinds of tokenizers, shared key/value heads,
@@ -199,4 +200,106 @@ fn a_vocabulary_of_sentencepiece_makes_llama_cpps_tokens() {
         assert_eq!(tokenizer.decode(&ids).unwrap(), text);
     }
     assert_eq!(tokenizer.end_of_text(), Some((2, "</s>")));
+    // llama.cpp puts the first before a text unless the file says that it doesn't.
+    assert_eq!(tokenizer.beginning(), [1]);
+}
+
+/// A checkpoint that llama.cpp has a graph for, with another first value in one of its tensors.
+fn with_value(folder: &TempDir, tensor: &str, value: f32) -> PathBuf {
+    let checkpoint = copy(folder, "arcee-gqa");
+    let path = checkpoint.join("model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let names: Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+    let at = header + names[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
+    bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    std::fs::write(path, bytes).unwrap();
+    checkpoint
+}
+
+fn export_error(folder: &TempDir, checkpoint: &Path, quantize: &str) -> String {
+    let mut command = tinygpt(folder);
+    command.args(["export", "--out", "model.gguf", "--quantize", quantize, "--checkpoint"]).arg(checkpoint);
+    let error = fail(&mut command, 2);
+    let names = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let left: Vec<String> = std::fs::read_dir(folder.path()).unwrap().map(names).collect();
+    assert!(!left.iter().any(|name| name.ends_with(".gguf") || name.starts_with('.')), "{left:?}");
+    error
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_not_exported() {
+    let folder = folder();
+    for value in [f32::NAN, f32::INFINITY] {
+        let checkpoint = with_value(&folder, "model.layers.1.self_attn.o_proj.weight", value);
+        for quantize in ["f32", "f16", "q8_0"] {
+            let error = export_error(&folder, &checkpoint, quantize);
+            assert!(error.contains("layers.1.self_attn.o_proj") && error.contains("diverged"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_a_number_format_cannot_hold_is_named() {
+    let folder = folder();
+    let checkpoint = with_value(&folder, "model.layers.1.self_attn.o_proj.weight", 1e6);
+    let error = export_error(&folder, &checkpoint, "f16");
+    assert!(error.contains("layers.1.self_attn.o_proj") && error.contains("1000000"), "{error}");
+    assert!(error.contains("--quantize f32"), "{error}");
+    succeed(tinygpt(&folder).args(["export", "--out", "model.gguf", "--checkpoint"]).arg(checkpoint));
+}
+
+/// A change to the tokenizer.json of a checkpoint in `folder`.
+fn change_tokenizer(checkpoint: &Path, change: impl Fn(&mut Value)) {
+    let path = checkpoint.join("tokenizer.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut json);
+    std::fs::write(path, json.to_string()).unwrap();
+}
+
+/// llama.cpp reads a token up to its first NUL, and refuses two of one name.
+#[test]
+fn tokens_that_llama_cpp_reads_otherwise_are_not_exported() {
+    let folder = folder();
+    for (token, expected) in [("a\0b", "holds a NUL"), ("\0", "holds a NUL"), ("[PAD1]", "tokens 1 and 256")]
+    {
+        let checkpoint = copy(&folder, "arcee-gqa");
+        change_tokenizer(&checkpoint, |json| {
+            let vocab = json["model"]["vocab"].as_object_mut().unwrap();
+            vocab.retain(|_, id| *id != 1 && *id != 256);
+            vocab.insert(token.to_string(), json!(256));
+        });
+        let error = export_error(&folder, &checkpoint, "f32");
+        assert!(error.contains(expected) && error.contains("256"), "{token:?}: {error}");
+    }
+}
+
+#[test]
+fn special_tokens_and_rows_without_a_token_come_back_from_a_gguf_file() {
+    let folder = folder();
+    let checkpoint = copy(&folder, "arcee-gqa");
+    change_tokenizer(&checkpoint, |json| {
+        json["model"]["vocab"].as_object_mut().unwrap().retain(|_, id| *id != 200 && *id != 256);
+        json["post_processor"] = tinygpt::data::begins_with("!", 1);
+    });
+    let ends = |ids: Value| {
+        write(&folder, "arcee-gqa/generation_config.json", &json!({ "eos_token_id": ids }).to_string());
+    };
+    ends(json!([7, 0, 9]));
+    let flags = ["export", "--out", "model.gguf", "--checkpoint", "arcee-gqa"];
+    succeed(tinygpt(&folder).args(flags));
+    let tokenizers =
+        ["arcee-gqa", "model.gguf"].map(|name| load_tokenizer(&folder.path().join(name)).unwrap());
+    for tokenizer in &tokenizers {
+        assert_eq!(tokenizer.beginning(), [1]);
+        assert_eq!(tokenizer.ids_without_token(257), [200, 256]);
+        let mut stops = tokenizer.stops();
+        stops.sort_unstable();
+        assert_eq!(stops, [0, 7, 9]);
+    }
+    assert_eq!(loss(&folder, "arcee-gqa"), loss(&folder, "model.gguf"));
+    std::fs::remove_file(folder.path().join("model.gguf")).unwrap();
+    ends(json!([7, 0, 9, 11]));
+    let error = export_error(&folder, &checkpoint, "f32");
+    assert!(error.contains("token 11 ends generation"), "{error}");
 }

@@ -21,7 +21,7 @@ fn expected(name: &str) -> Value {
 }
 
 /// A copy of a fixture in `folder`, to be changed.
-fn copy(folder: &TempDir, name: &str) -> PathBuf {
+pub fn copy(folder: &TempDir, name: &str) -> PathBuf {
     let to = folder.path().join(name);
     fs::create_dir_all(&to).unwrap();
     for entry in fs::read_dir(fixture(name)).unwrap().map(Result::unwrap) {

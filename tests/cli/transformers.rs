@@ -1,5 +1,7 @@
 //! Checkpoints in transformers.
 
+use super::imports::fixture;
+use super::tokenizers::TOKENIZERS;
 use super::*;
 use candle_core::Device;
 use serde_json::json;
@@ -31,6 +33,25 @@ fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
         let cases = texts.map(|text| json!({ "text": text, "ids": tokenizer.encode(text).unwrap() }));
         write(&folder, "texts.json", &json!(cases).to_string());
         assert_eq!(succeed(check.args(["run/best", "texts.json"])), "6 texts\n", "{kind}");
+    }
+}
+
+/// What training saves with a tokenizer of others is what transformers reads.
+#[test]
+fn transformers_makes_the_same_tokens_with_a_saved_tokenizer_of_others() {
+    let folder = folder();
+    for name in TOKENIZERS {
+        let Some(mut check) = script(&folder, "check_tokenizer.py") else { return };
+        let file = fixture("tokenizers").join(name).join("tokenizer.json");
+        let flags = ["--steps", "1", "--out", "run", "--force", "--tokenizer", file.to_str().unwrap()];
+        train(&folder, &flags);
+        let tokenizer = load_tokenizer(&folder.path().join("run/best")).unwrap();
+        let cases = [&text(20), "two  spaces 猫\n", "", "The cat sat on the mat."].map(|text| {
+            let ids = tokenizer.encode_prompt(text).unwrap();
+            json!({ "text": text, "back": tokenizer.decode(&ids).unwrap(), "ids": ids })
+        });
+        write(&folder, "texts.json", &json!(cases).to_string());
+        assert_eq!(succeed(check.args(["run/best", "texts.json"])), "4 texts\n", "{name}");
     }
 }
 

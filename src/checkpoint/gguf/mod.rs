@@ -8,6 +8,7 @@
 mod metadata;
 mod read;
 mod tokenizer;
+mod verify;
 mod write;
 
 pub use read::{read_config, read_model, read_tokenizer};

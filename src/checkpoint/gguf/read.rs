@@ -1,15 +1,15 @@
 //! Reading a GGUF file: any tensor type that candle dequantises, into f32.
 
 use super::metadata::Metadata;
-use super::tokenizer::to_json;
+use super::tokenizer;
 use super::{GRAPHS, Layout, gguf_name};
 use crate::data::Tokenizer;
-use crate::model::{Gpt, Params, param_specs};
+use crate::model::{Gpt, ParamSpec, Params, param_specs};
 use crate::settings::{Backbone, ModelConfig, Ops};
 use crate::{bail_input, input_error};
 use anyhow::Result;
-use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::{Device, Tensor};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -22,14 +22,7 @@ pub fn read_config(path: &Path) -> Result<ModelConfig> {
 
 /// Reads the tokenizer of a file.
 pub fn read_tokenizer(path: &Path) -> Result<Tokenizer> {
-    open(path, |content, _| {
-        let (json, end) = to_json(&metadata(content)?)?;
-        let tokenizer = Tokenizer::from_json(&json.to_string())?;
-        Ok(match end {
-            Some(end) => tokenizer.ending_with(&end),
-            None => tokenizer,
-        })
-    })
+    open(path, |content, _| tokenizer::read(&metadata(content)?))
 }
 
 /// Reads the model of a file.
@@ -39,23 +32,9 @@ pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
         let mut left: HashSet<&str> = content.tensor_infos.keys().map(String::as_str).collect();
         let mut tensors = HashMap::new();
         for spec in param_specs(&config) {
-            let (name, layout) = (gguf_name(&spec.name), Layout::of(&config, &spec.name));
-            left.remove(name.as_str());
-            let Some(info) = content.tensor_infos.get(&name) else {
-                bail_input!("it lacks the tensor {name}");
-            };
-            let mut shape = spec.shape.clone();
-            if matches!(layout, Layout::Transposed) {
-                shape.reverse();
-            }
-            if info.shape.dims() != shape {
-                bail_input!(
-                    "its tensor {name} is {:?}; a model of this shape needs {shape:?}",
-                    info.shape.dims()
-                );
-            }
-            let tensor = content.tensor(file, &name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
-            tensors.insert(spec.name, layout.undo(&tensor)?.to_device(device)?);
+            left.remove(gguf_name(&spec.name).as_str());
+            let tensor = parameter(content, file, &config, &spec)?.to_device(device)?;
+            tensors.insert(spec.name, tensor);
         }
         if let Some(extra) = left.iter().min() {
             bail_input!("it holds the tensor {extra}, for which this program has no use");
@@ -63,6 +42,28 @@ pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
         let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
         Ok(Gpt::new(config, params, device, ops)?)
     })
+}
+
+/// Reads one parameter of the model `config`, in its shape and in f32.
+pub(super) fn parameter(
+    content: &Content,
+    file: &mut (impl Read + Seek),
+    config: &ModelConfig,
+    spec: &ParamSpec,
+) -> Result<Tensor> {
+    let (name, layout) = (gguf_name(&spec.name), Layout::of(config, &spec.name));
+    let Some(info) = content.tensor_infos.get(&name) else {
+        bail_input!("it lacks the tensor {name}");
+    };
+    let mut shape = spec.shape.clone();
+    if matches!(layout, Layout::Transposed) {
+        shape.reverse();
+    }
+    if info.shape.dims() != shape {
+        bail_input!("its tensor {name} is {:?}; a model of this shape needs {shape:?}", info.shape.dims());
+    }
+    let tensor = content.tensor(file, &name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
+    Ok(layout.undo(&tensor)?)
 }
 
 /// Opens a file for `read`, whose errors then name it.
@@ -93,7 +94,7 @@ fn refuse_no_alignment(file: &mut BufReader<File>) -> Result<()> {
     Ok(())
 }
 
-fn metadata(content: &Content) -> Result<Metadata<'_>> {
+pub(super) fn metadata(content: &Content) -> Result<Metadata<'_>> {
     match content.metadata.get("general.architecture") {
         Some(Value::String(architecture)) => Ok(Metadata { values: &content.metadata, architecture }),
         _ => bail_input!("it does not say its general.architecture"),
@@ -102,7 +103,7 @@ fn metadata(content: &Content) -> Result<Metadata<'_>> {
 
 /// # Errors
 /// If the file asks for arithmetic that this program does not do.
-fn config(content: &Content) -> Result<ModelConfig> {
+pub(super) fn config(content: &Content) -> Result<ModelConfig> {
     let metadata = metadata(content)?;
     let Some(&(_, backbone, act)) = GRAPHS.iter().find(|graph| graph.0 == metadata.architecture) else {
         let known = GRAPHS.map(|graph| graph.0).join(", ");

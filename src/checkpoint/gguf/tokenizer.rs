@@ -6,7 +6,7 @@
 
 use super::metadata::{Metadata, whole};
 use crate::bail_input;
-use crate::data::Tokenizer;
+use crate::data::{Tokenizer, begins_with};
 use anyhow::Result;
 use candle_core::quantized::gguf_file::Value;
 use serde_json::{Map, Value as Json, json};
@@ -58,11 +58,26 @@ fn splits_alike(a: &Json, b: &Json) -> bool {
     without_offsets(a) == without_offsets(b)
 }
 
+/// Keys of the tokens that end generation, besides that of the one that ends a text.
+const MORE_STOPS: [&str; 2] = ["eot_token_id", "eom_token_id"];
+/// Tokens that llama.cpp takes for the end by their names.
+const KNOWN_STOPS: [&str; 9] = [
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "<|end_of_text|>",
+];
+
 /// The keys of a tokenizer for a model of `vocab_size` tokens.
 ///
 /// # Errors
 /// If llama.cpp has none that makes the same tokens.
-pub fn from_json(tokenizer: &Tokenizer, vocab_size: usize) -> Result<Vec<(String, Value)>> {
+pub fn describe_tokenizer(tokenizer: &Tokenizer, vocab_size: usize) -> Result<Vec<(String, Value)>> {
     let json: Json = serde_json::from_str(&tokenizer.to_json()?)?;
     let bpe = &json["model"];
     let merges = bpe["merges"].as_array().map_or(&[][..], Vec::as_slice);
@@ -109,12 +124,14 @@ pub fn from_json(tokenizer: &Tokenizer, vocab_size: usize) -> Result<Vec<(String
         put(added["id"].as_u64(), added["content"].as_str().unwrap_or_default(), kind);
     }
 
+    refuse_what_llama_cpp_reads_otherwise(&tokens)?;
+
     let mut keys = vec![
         ("model", text(model)),
         ("scores", Value::Array(vec![Value::F32(0.0); tokens.len()])),
         ("token_type", Value::Array(tokens.iter().map(|(_, kind)| Value::I32(*kind)).collect())),
         ("tokens", Value::Array(tokens.into_iter().map(|(token, _)| Value::String(token)).collect())),
-        ("add_bos_token", Value::Bool(false)),
+        ("add_bos_token", Value::Bool(!tokenizer.beginning().is_empty())),
         ("add_eos_token", Value::Bool(false)),
         ("add_space_prefix", Value::Bool(false)),
     ];
@@ -126,10 +143,36 @@ pub fn from_json(tokenizer: &Tokenizer, vocab_size: usize) -> Result<Vec<(String
         keys.push(("pre", text(pre)));
         keys.push(("merges", Value::Array(merges.iter().map(|pair| Value::String(merge(pair))).collect())));
     }
-    if let Some((id, _)) = tokenizer.end_of_text() {
-        keys.extend([("bos_token_id", Value::U32(id)), ("eos_token_id", Value::U32(id))]);
-    }
+    let end = tokenizer.end_of_text().map(|(id, _)| id);
+    let bos = match tokenizer.beginning() {
+        [] => end,
+        [id] => Some(*id),
+        ids => bail_input!(
+            "the tokenizer puts {} tokens before every text; llama.cpp's puts one there at most",
+            ids.len()
+        ),
+    };
+    let other_stops = tokenizer.stops().into_iter().filter(|id| Some(*id) != end);
+    let ids = [("bos_token_id", bos), ("eos_token_id", end)].into_iter();
+    let ids = ids.chain(MORE_STOPS.into_iter().zip(other_stops.map(Some)));
+    keys.extend(ids.filter_map(|(key, id)| Some((key, Value::U32(id?)))));
     Ok(keys.into_iter().map(|(key, value)| (format!("tokenizer.ggml.{key}"), value)).collect())
+}
+
+/// llama.cpp reads a token up to its first NUL, and stops at two tokens of one name.
+fn refuse_what_llama_cpp_reads_otherwise(tokens: &[(String, i32)]) -> Result<()> {
+    let mut ids = HashMap::new();
+    for (id, (token, _)) in tokens.iter().enumerate() {
+        if token.contains('\0') {
+            bail_input!(
+                "token {id}, {token:?}, holds a NUL, which llama.cpp can't read in a token. Train on a text without NULs, or with --tokenizer bpe:N"
+            );
+        }
+        if let Some(other) = ids.insert(token, id) {
+            bail_input!("tokens {other} and {id} would both be called {token:?}, which llama.cpp refuses");
+        }
+    }
+    Ok(())
 }
 
 /// Whether a token is called `<0x41>`.
@@ -138,11 +181,11 @@ fn is_byte(token: &str) -> bool {
     digits.is_some_and(|digits| digits.len() == 2 && digits.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
-/// The `tokenizer.json` of a file's keys, and the token that ends its texts.
+/// The tokenizer of a file's keys, with llama.cpp's defaults for what they don't say.
 ///
 /// # Errors
 /// If the file's tokenizer is of a kind that is not known here.
-pub fn to_json(metadata: &Metadata) -> Result<(Json, Option<String>)> {
+pub fn read(metadata: &Metadata) -> Result<Tokenizer> {
     let key = |key: &str| format!("tokenizer.ggml.{key}");
     let strings = |name: &str| -> Vec<&str> {
         let list = metadata.list(&key(name)).iter();
@@ -162,8 +205,14 @@ pub fn to_json(metadata: &Metadata) -> Result<(Json, Option<String>)> {
     let token_of = |name: &str| -> Result<Option<&str>> {
         Ok(metadata.size(&key(name))?.and_then(|id| tokens.get(id)).copied())
     };
-    let vocab: Map<String, Json> =
-        tokens.iter().enumerate().map(|(id, token)| (token.to_string(), json!(id))).collect();
+    // A row without a token has a name all the same.
+    let is_token = |(id, token): &(usize, &&str)| kinds[*id] != UNUSED && !token.is_empty();
+    let vocab: Map<String, Json> = tokens
+        .iter()
+        .enumerate()
+        .filter(is_token)
+        .map(|(id, token)| (token.to_string(), json!(id)))
+        .collect();
     let special = |id: usize| matches!(kinds[id], UNKNOWN | CONTROL);
     let added: Vec<Json> = (0..tokens.len())
         .filter(|id| special(*id) || kinds[*id] == USER_DEFINED)
@@ -178,7 +227,7 @@ pub fn to_json(metadata: &Metadata) -> Result<(Json, Option<String>)> {
         "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
         "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
     });
-    let (normalizer, pre_tokenizer, decoder);
+    let (normalizer, pre_tokenizer, decoder, usually_adds_bos);
     match metadata.text(&key("model")) {
         Some("gpt2") => {
             let pre = metadata.text(&key("pre")).unwrap_or("none");
@@ -191,11 +240,13 @@ pub fn to_json(metadata: &Metadata) -> Result<(Json, Option<String>)> {
             };
             model["merges"] = json!(strings("merges"));
             model["ignore_merges"] = json!(pre == WHOLE_WORDS);
+            usually_adds_bos = pre == WHOLE_WORDS;
             normalizer = Json::Null;
             pre_tokenizer = split.clone();
             decoder = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
         }
         Some("llama") => {
+            usually_adds_bos = true;
             let prefix = !matches!(metadata.get(&key("add_space_prefix")), Some(Value::Bool(false)));
             let space_as = json!({"type": "Replace", "pattern": {"String": " "}, "content": SPACE});
             let as_space = json!({"type": "Replace", "pattern": {"String": SPACE}, "content": " "});
@@ -216,12 +267,28 @@ pub fn to_json(metadata: &Metadata) -> Result<(Json, Option<String>)> {
         other => bail_input!("its tokenizer.ggml.model is {}; known: gpt2, llama", other.unwrap_or("none")),
     }
     model["vocab"] = Json::Object(vocab);
+    let adds_bos = match metadata.get(&key("add_bos_token")) {
+        Some(Value::Bool(adds)) => *adds,
+        _ => usually_adds_bos,
+    };
+    let bos = metadata.size(&key("bos_token_id"))?.filter(|id| adds_bos && *id < tokens.len());
     let json = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
-        "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": decoder,
-        "model": model,
+        "normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
+        "post_processor": bos.map(|id| begins_with(tokens[id], id)), "decoder": decoder, "model": model,
     });
-    Ok((json, token_of("eos_token_id")?.map(str::to_string)))
+    let mut tokenizer = Tokenizer::from_json(&json.to_string())?;
+    if let Some(end) = token_of("eos_token_id")? {
+        tokenizer = tokenizer.ending_with(end);
+    }
+    let id = |token: &str| tokens.iter().position(|known| *known == token).map(|id| id as u32);
+    let mut stops: Vec<u32> = KNOWN_STOPS.into_iter().filter_map(id).collect();
+    for name in ["eos_token_id"].into_iter().chain(MORE_STOPS) {
+        stops.extend(metadata.size(&key(name))?.and_then(|id| u32::try_from(id).ok()));
+    }
+    stops.sort_unstable();
+    stops.dedup();
+    Ok(tokenizer.stopping_at(stops))
 }
 
 /// The merges that make the tokens with the highest scores first: SentencePiece joins whichever neighbours

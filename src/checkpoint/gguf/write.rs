@@ -1,7 +1,8 @@
 //! Writing a GGUF file that llama.cpp computes right.
 
 use super::metadata::describe;
-use super::tokenizer::from_json;
+use super::tokenizer::describe_tokenizer;
+use super::verify::verify;
 use super::{GRAPHS, Layout, gguf_name, llama_cpp_graph};
 use crate::bail_input;
 use crate::data::Tokenizer;
@@ -11,7 +12,7 @@ use anyhow::Result;
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use clap::ValueEnum;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 /// The number format of the matrices of a GGUF file. Vectors, and GPT-2's positions, stay f32.
@@ -47,10 +48,12 @@ impl Quantization {
     }
 }
 
-/// Writes a model and its tokenizer to a GGUF file; `name` is what the file calls it.
+/// Writes a model and its tokenizer to a GGUF file; `name` is what the file calls it. The file is read back
+/// and compared before it gets its place.
 ///
 /// # Errors
-/// If llama.cpp would compute another function, or has no tokenizer that does the same.
+/// If llama.cpp would compute another function, or has no tokenizer that does the same, or if a weight isn't
+/// a finite number or doesn't fit the number format.
 pub fn export_gguf(
     path: &Path,
     name: &str,
@@ -66,6 +69,7 @@ pub fn export_gguf(
             config.act
         );
     };
+    refuse_values_that_are_not_finite(model)?;
     let text = |text: &str| Value::String(text.to_string());
     let mut metadata = vec![
         ("general.architecture".to_string(), text(architecture)),
@@ -74,12 +78,12 @@ pub fn export_gguf(
         ("general.quantization_version".to_string(), Value::U32(2)),
     ];
     metadata.extend(describe(config, architecture));
-    metadata.extend(from_json(tokenizer, config.vocab_size)?);
+    metadata.extend(describe_tokenizer(tokenizer, config.vocab_size)?);
 
     let mut tensors = Vec::new();
     for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
-        let name = gguf_name(&spec.name);
         let tensor = Layout::of(config, &spec.name).apply(var.as_tensor())?;
+        let name = gguf_name(&spec.name);
         let quantized = QTensor::quantize(&tensor, quantization.of(&name, tensor.dims()))?;
         tensors.push((name, quantized));
     }
@@ -87,8 +91,23 @@ pub fn export_gguf(
     let tensors: Vec<(&str, &QTensor)> =
         tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     write_whole(path, |file| {
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::new(&mut *file);
         gguf_file::write(&mut out, &metadata, &tensors)?;
-        Ok(std::io::Write::flush(&mut out)?)
+        out.flush()?;
+        drop(out);
+        verify(file, &metadata, model, tokenizer)
     })
+}
+
+fn refuse_values_that_are_not_finite(model: &Gpt) -> Result<()> {
+    for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+        let values = var.flatten_all()?.to_vec1::<f32>()?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            bail_input!(
+                "the tensor {} holds {value}: this model's training diverged, so there is nothing to export. Export an earlier checkpoint",
+                spec.name
+            );
+        }
+    }
+    Ok(())
 }

@@ -249,7 +249,7 @@ fn trained(args: &InspectArgs) -> Result<()> {
 }
 
 fn look(args: &InspectArgs, model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<Lens> {
-    let ids = tokenizer.encode(prompt)?;
+    let ids = tokenizer.encode_prompt(prompt)?;
     check_ids(&ids, model.config.vocab_size)?;
     lens(model, tokenizer, &ids, args.top.unwrap_or(TOP))
 }
