@@ -11,6 +11,7 @@ mod serde_by_name;
 mod files;
 mod home;
 mod memory;
+mod waiting;
 pub mod random;
 
 pub mod activation;

@@ -5,6 +5,7 @@ use super::corpus::Part;
 use super::tokenizer::Tokenizer;
 use crate::files::write_whole;
 use crate::output::bar;
+use crate::waiting::waiting;
 use anyhow::{Context, Result};
 use memmap2::Mmap;
 use std::fs::File;
@@ -46,6 +47,7 @@ impl Tokens {
         let identity = tokenizer.identity()?;
         let fingerprint = cache::name(&[b"tokens 1", part.text().as_bytes(), &ends, identity.as_bytes()]);
         if part.text().len() <= IN_MEMORY {
+            let _waiting = waiting("encoding the text");
             let mut ids = Vec::new();
             tokenizer.encode_documents(part, |_, some| {
                 ids.extend_from_slice(some);

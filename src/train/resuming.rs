@@ -3,7 +3,8 @@
 use super::journal::Journal;
 use super::moments::Moments;
 use super::schedule::Schedule;
-use super::session::{Session, default_warmup, steps};
+use super::planning::steps;
+use super::session::{Session, default_warmup};
 use crate::bail_input;
 use crate::checkpoint::{self, TrainerState};
 use crate::data::Dataset;
