@@ -11,8 +11,8 @@ mod serde_by_name;
 mod files;
 mod home;
 mod memory;
-mod waiting;
 pub mod random;
+mod waiting;
 
 pub mod activation;
 pub mod kernels;

@@ -35,7 +35,8 @@ fn start(first: Duration, mut tell: impl FnMut(usize, usize) + Send + 'static) -
     let parts = Arc::clone(&done);
     let tell = move || tell(parts[0].load(Ordering::Relaxed), parts[1].load(Ordering::Relaxed));
     // Where the system has no thread to spare the work is done in silence.
-    let thread = Builder::new().name("waiting".to_string()).spawn(move || tell_until(&ended, first, tell)).ok();
+    let thread =
+        Builder::new().name("waiting".to_string()).spawn(move || tell_until(&ended, first, tell)).ok();
     Waiting { done, end: Some(end), thread }
 }
 
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn lines_come_until_the_work_is_done_and_none_after() {
         let (line, lines) = channel();
-        let work = start(Duration::ZERO, move |done, all| drop(line.send((done, all))));
+        let work = start(Duration::ZERO, move |done, all| line.send((done, all)).unwrap_or_default());
         assert_eq!(lines.recv(), Ok((0, 0)));
         work.reached(3, 7);
         assert!(lines.iter().any(|parts| parts == (3, 7)));
@@ -84,7 +85,7 @@ mod tests {
     #[test]
     fn work_that_is_done_soon_says_nothing() {
         let (line, lines) = channel();
-        drop(start(Duration::MAX, move |_, _| drop(line.send(()))));
+        drop(start(Duration::MAX, move |_, _| line.send(()).unwrap_or_default()));
         assert!(lines.recv().is_err());
     }
 }

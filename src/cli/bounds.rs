@@ -56,7 +56,8 @@ fn every_numeric_flag_refuses_absurd_values_in_a_line_that_names_it_and_its_rang
     let flags = numeric_flags();
     assert!(flags.len() > 80, "{}", flags.len());
     for (command, flag) in flags {
-        let absurd = ["nan", "inf", "-inf", "1e400", "-1e400", "99999999999999999999999", "", "ten", "0x10", "-1"];
+        let absurd =
+            ["nan", "inf", "-inf", "1e400", "-1e400", "99999999999999999999999", "", "ten", "0x10", "-1"];
         for value in absurd {
             let name = format!("{} --{}={value}", command.get_name(), flag.get_long().unwrap());
             let error = refusal(&command, &flag, value).unwrap_or_else(|| panic!("{name} is accepted"));

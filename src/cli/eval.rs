@@ -49,7 +49,9 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);
     if stride > context {
-        bail_input!("--stride is {stride}, more than the context, {context}: tokens between two windows would not be scored");
+        bail_input!(
+            "--stride is {stride}, more than the context, {context}: tokens between two windows would not be scored"
+        );
     }
     let corpus = Corpus::validation(&args.data.parse()?)?;
     for note in &corpus.notes {

@@ -5,7 +5,9 @@ use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, within};
+use crate::settings::{
+    DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, within,
+};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;

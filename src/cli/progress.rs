@@ -225,8 +225,7 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             grouped(size.ffn),
             share(size.ffn),
         ),
-        format!(
-            "FFN     {excess:+.1} % against an ungated FFN of 4 x width"),
+        format!("FFN     {excess:+.1} % against an ungated FFN of 4 x width"),
         format!("data    {}: {} epochs of its training part", plan.data, format_args!("{:.2}", plan.epochs)),
         format!(
             "work    {} steps of {} tokens, {}FLOP per token",

@@ -3,7 +3,6 @@
 use super::origin::Origin;
 use super::progress::{Progress, show_estimate, show_plan};
 use super::text::{shell_word, shown};
-use crate::{bail_input, memory};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
@@ -12,7 +11,8 @@ use crate::inspect::answer;
 use crate::model::Gpt;
 use crate::run::{BEST, LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings};
-use crate::train::{Outcome, Plan, Session, with_warmup_that_ends};
+use crate::train::{Outcome, Plan, Session, settle_schedule};
+use crate::{bail_input, input_error, memory};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ fn start(args: &TrainArgs) -> Result<()> {
         None => Dataset::load(&recipe)?,
     };
     show_notes(&dataset);
-    let recipe = with_warmup_that_ends(recipe, &dataset, &args.settings)?;
+    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
     let plan = Plan::new(&recipe, &dataset)?;
     show_plan(&plan);
     memory::check(plan.memory)?;
@@ -118,6 +118,8 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
             checkpoint.display()
         );
     }
+    let file = checkpoint.join("trainer.json");
+    saved.settings.check().map_err(|error| input_error!("{}: {error}", file.display()))?;
     refuse_changes(&args.settings, &saved.settings)?;
     let recipe = Recipe::new(args.settings.over(&saved.settings))?;
     super::set_threads(recipe.threads)?;

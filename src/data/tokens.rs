@@ -60,10 +60,12 @@ impl Tokens {
             let length = part.text().len();
             note!("encoding {} MB of text, once", length / 1_000_000);
             let bar = bar(length, "{bar:24} {percent} %  {eta} left");
+            let waiting = bar.is_hidden().then(|| waiting("encoding, bytes"));
             write_whole(&path, |file| {
                 let mut out = BufWriter::new(file);
                 tokenizer.encode_documents(part, |bytes, ids| {
                     bar.inc(bytes as u64);
+                    waiting.iter().for_each(|waiting| waiting.reached(bar.position() as usize, length));
                     out.write_all(bytemuck::cast_slice(ids))
                         .context("cannot write the token file: is the disk full?")?;
                     Ok(())

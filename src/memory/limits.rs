@@ -66,7 +66,10 @@ fn control_groups(root: &Path) -> Option<Available> {
         let (top, own) = mounted(&mounts, controllers.is_empty(), Path::new(path))?;
         let within = |folder: PathBuf| root.join(folder.strip_prefix("/").unwrap_or(&folder));
         let (top, own) = (within(top), within(own));
-        own.ancestors().take_while(|folder| folder.starts_with(&top)).filter_map(|at| left(at, &version)).min()
+        own.ancestors()
+            .take_while(|folder| folder.starts_with(&top))
+            .filter_map(|at| left(at, &version))
+            .min()
     });
     Some(Available { bytes: left.min()?, limit: "the control group allows" })
 }
@@ -164,7 +167,8 @@ mod tests {
 
     #[test]
     fn the_machine_has_what_can_be_had_without_swapping() {
-        let root = system(&[("proc/meminfo", "MemTotal:  99 kB\nMemFree:  1 kB\nMemAvailable:    2048 kB\n")]);
+        let root =
+            system(&[("proc/meminfo", "MemTotal:  99 kB\nMemFree:  1 kB\nMemAvailable:    2048 kB\n")]);
         assert_eq!(machine(root.path()), Some(Available { bytes: 2 * MB, limit: "this machine has" }));
     }
 
@@ -225,6 +229,9 @@ mod tests {
         ]);
         assert_eq!(found, None);
         assert_eq!(group_of(&[]), None);
-        assert_eq!(group_of(&[("proc/self/cgroup", "nonsense\n"), ("proc/self/mountinfo", "more\n - \n")]), None);
+        assert_eq!(
+            group_of(&[("proc/self/cgroup", "nonsense\n"), ("proc/self/mountinfo", "more\n - \n")]),
+            None
+        );
     }
 }

@@ -16,7 +16,11 @@ pub fn check(needed: f64) -> Result<()> {
     let Some(Available { bytes, limit }) = limits::available() else { return Ok(()) };
     let (left, advice) = (bytes as f64, "try a smaller --batch-size, --context, --dim or --layers");
     if needed > DOUBT * left {
-        bail_input!("this needs about {}B of memory, and {limit} {}B: {advice}", scaled(needed), scaled(left));
+        bail_input!(
+            "this needs about {}B of memory, and {limit} {}B: {advice}",
+            scaled(needed),
+            scaled(left)
+        );
     }
     if needed > left {
         note!(

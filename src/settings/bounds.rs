@@ -12,8 +12,8 @@ use std::str::FromStr;
 pub const MOST_STEPS: usize = 1_000_000_000;
 /// Things of which thousands would do: sequences of a batch, checkpoints kept, texts written.
 pub const MANY: usize = 1 << 20;
-/// Every reader of JSON has these numbers exactly.
-pub const LARGEST_SEED: u64 = 1 << 53;
+/// The largest number that a preset, which is TOML, can hold.
+pub const LARGEST_SEED: u64 = i64::MAX as u64;
 /// More than any machine that this runs on has.
 pub const MOST_THREADS: usize = 1024;
 
@@ -70,7 +70,11 @@ mod tests {
         assert_eq!([count("1"), count(" 1024 ")], [Ok(1), Ok(1024)]);
         assert_eq!([share("0"), share("9e-1")], [Ok(0.0), Ok(0.9)]);
         for text in ["0", "1025", "-1", "1.5", "1e2", "18446744073709551616", "", "ten"] {
-            assert_eq!(count(text), Err("it must be a whole number between 1 and 1024".to_string()), "{text}");
+            assert_eq!(
+                count(text),
+                Err("it must be a whole number between 1 and 1024".to_string()),
+                "{text}"
+            );
         }
         for text in ["1", "-1e-9", "nan", "inf", "1e400", "-1e400", "", "0,5"] {
             assert_eq!(share(text), Err("it must be a number between 0.0 and 0.99".to_string()), "{text}");

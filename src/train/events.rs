@@ -63,10 +63,17 @@ pub struct Evaluation {
 /// What a run tells of itself.
 pub enum Event<'a> {
     /// The steps begin, from `first_step` on.
-    Begun { first_step: usize, steps: usize, estimate: Estimate },
+    Begun {
+        first_step: usize,
+        steps: usize,
+        estimate: Estimate,
+    },
     Stepped(StepReport),
     /// So many tokens of the validation text are scored.
-    Scored { done: usize, all: usize },
+    Scored {
+        done: usize,
+        all: usize,
+    },
     Evaluated(Evaluation),
     /// A line for whoever follows along: something went wrong and did not end the run, or a signal was
     /// answered.

@@ -14,7 +14,7 @@ mod session;
 
 pub use events::{Estimate, Evaluation, Event, Outcome, Plan, StepReport, Watcher};
 pub use learner::{Learner, clip_scale, learner};
-pub use planning::{ffn_output_rms, steps, with_warmup_that_ends};
+pub use planning::{ffn_output_rms, settle_schedule, steps};
 pub use schedule::Schedule;
 pub use session::Session;
 

@@ -61,10 +61,14 @@ pub fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
     Ok(steps)
 }
 
-/// The recipe with a warmup that ends before its run does. A longer one is refused if `flags` ask for it; a
-/// preset's gives way to the default, since it was meant for another number of steps.
-pub fn with_warmup_that_ends(recipe: Recipe, dataset: &Dataset, flags: &Settings) -> Result<Recipe> {
+/// The recipe with a schedule that makes sense on this text: its warmup ends before the run does. A longer one is
+/// refused if `flags` ask for it; a preset's gives way to the default, since it was meant for another number of
+/// steps. A learning rate of 0 is warned of.
+pub fn settle_schedule(recipe: Recipe, dataset: &Dataset, flags: &Settings) -> Result<Recipe> {
     let steps = steps(&recipe, dataset)?;
+    if recipe.training.lr == 0.0 {
+        note!("warning: --lr is 0, so that training changes nothing");
+    }
     match recipe.training.warmup {
         Some(warmup) if warmup >= steps && flags.warmup.is_some() => bail_input!(
             "--warmup is {warmup}, but the run has {steps} steps and would end before its learning rate is reached; give fewer, or leave it out for {}",

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 #[test]
 fn a_dry_run_tells_parameters_and_memory_before_it_builds_the_model() {
     let folder = folder();
-    let flags = ["--dry-run", "--model", "gpt2", "--data", "text.txt", "--tokenizer", "char", "--threads", "1"];
+    let flags =
+        ["--dry-run", "--model", "gpt2", "--data", "text.txt", "--tokenizer", "char", "--threads", "1"];
     let mut process = Command::new(env!("CARGO_BIN_EXE_tinygpt"))
         .current_dir(folder.path())
         .args(flags)

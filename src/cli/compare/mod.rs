@@ -15,7 +15,7 @@ use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::run::signals;
 use crate::settings::{LARGEST_SEED, MOST_STEPS, Recipe, Settings, within};
-use crate::train::{self, with_warmup_that_ends};
+use crate::train::{self, settle_schedule};
 use crate::{bail_input, input_error, memory};
 use anyhow::Result;
 use candle_core::Device;
@@ -218,7 +218,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         &device,
     )?;
     let (recipe, design, timing) = prepare(args, recipe, design, &dataset, &device)?;
-    let recipe = with_warmup_that_ends(recipe, &dataset, &args.settings)?;
+    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
     let comparison = Comparison {
         design,
         settings: recipe.settings().clone(),

@@ -15,8 +15,8 @@ use crate::model::{Gpt, training_bytes};
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{
-    Backbone, DeviceKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, MOST_LAYERS, MOST_STEPS, MOST_THREADS, Ops,
-    Recipe, Settings, TokenizerKind, within,
+    Backbone, DeviceKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, MOST_LAYERS, MOST_STEPS, MOST_THREADS,
+    Ops, Recipe, Settings, TokenizerKind, within,
 };
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -345,7 +345,11 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     }
     super::set_threads(args.threads)?;
     let dataset = Dataset::load(&recipe)?;
-    memory::check(training_bytes(&recipe.model(dataset.tokenizer.vocab_size())?, recipe.training.batch_size, recipe.ops))?;
+    memory::check(training_bytes(
+        &recipe.model(dataset.tokenizer.vocab_size())?,
+        recipe.training.batch_size,
+        recipe.ops,
+    ))?;
     let training = &recipe.training;
     let batch = Batches::new(&dataset.train, recipe.context(), training.batch_size, training.seed)?.get(0);
     let vocabulary = dataset.tokenizer.vocab_size();
