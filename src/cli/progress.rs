@@ -18,6 +18,8 @@ pub struct Progress {
     /// Written in front of every line: which run of several this is.
     label: String,
     last_line: Option<Instant>,
+    /// When the scoring that is going on began, or last wrote a line.
+    scoring: Option<Instant>,
 }
 
 impl Progress {
@@ -32,7 +34,7 @@ impl Progress {
     }
 
     fn with_label(label: String) -> Progress {
-        Progress { bar: ProgressBar::hidden(), label, last_line: None }
+        Progress { bar: ProgressBar::hidden(), label, last_line: None, scoring: None }
     }
 
     fn line(&self, text: &str) {
@@ -62,7 +64,6 @@ impl Progress {
         if !self.bar.is_hidden() {
             self.bar.set_position(report.step as u64);
             self.bar.set_message(message);
-            self.last_line = Some(Instant::now());
             return;
         }
         let now = Instant::now();
@@ -73,7 +74,7 @@ impl Progress {
     }
 
     fn scored(&mut self, done: usize, all: usize) {
-        let last = self.last_line.get_or_insert_with(Instant::now);
+        let last = self.scoring.get_or_insert_with(Instant::now);
         if last.elapsed() < LINE_EVERY {
             return;
         }
@@ -82,7 +83,8 @@ impl Progress {
         if self.bar.is_hidden() { self.line(&message) } else { self.bar.set_message(message) }
     }
 
-    fn evaluated(&self, evaluation: &Evaluation) {
+    fn evaluated(&mut self, evaluation: &Evaluation) {
+        self.scoring = None;
         let score = &evaluation.score;
         let part = if evaluation.whole {
             String::new()

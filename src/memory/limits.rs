@@ -123,7 +123,10 @@ fn resource(which: libc::__rlimit_resource_t, used: &str, limit: &'static str) -
     let mut found = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `found` is a whole rlimit, which the call fills in.
     let is_told = unsafe { libc::getrlimit(which, &raw mut found) } == 0;
-    let used = kilobytes(Path::new("/proc/self/status"), used)?;
+    let status = |key| kilobytes(Path::new("/proc/self/status"), key);
+    // What the allocator has reserved and not touched yet, it can still give.
+    let reserved = status("VmData:")?.saturating_sub(status("RssAnon:")?);
+    let used = status(used)?.saturating_sub(reserved);
     let is_set = is_told && found.rlim_cur != libc::RLIM_INFINITY;
     is_set.then(|| Available { bytes: found.rlim_cur.saturating_sub(used), limit })
 }

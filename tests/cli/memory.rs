@@ -38,10 +38,11 @@ fn a_run_that_cannot_fit_is_refused_with_the_limit_it_does_not_fit() {
 #[test]
 fn running_out_of_memory_is_one_line_and_a_failure_wherever_it_happens() {
     let folder = folder();
-    let shape = ["--dim", "512", "--layers", "2", "--steps", "1", "--out", "run"];
+    // 100 MB of weights.
+    let shape = ["--dim", "1024", "--layers", "2", "--steps", "1", "--eval-every", "0", "--out", "run"];
     succeed(tinygpt(&folder).args(small_but(&shape)));
     let mut codes = Vec::new();
-    for megabytes in [120, 160, 200, 240, 280, 320, 400, 600, 4000] {
+    for megabytes in [100, 120, 140, 170, 210, 260, 320, 4000] {
         let flags = ["generate", "--checkpoint", "run", "--max-tokens", "3", "--threads", "1"];
         let output = limited(&folder, megabytes * 1000, &flags);
         if !output.status.success() {
