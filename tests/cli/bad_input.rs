@@ -176,7 +176,7 @@ fn values_out_of_reason_are_refused_before_anything_is_built() {
         (&["--threads", "99999"], "--threads"),
         (&["--dim", "65536", "--batch-size", "1000"], "of memory"),
         (&["--batch-size", "900000000"], "--batch-size"),
-        (&["--batch-size", "1000000", "--dim", "1024"], "of memory"),
+        (&["--batch-size", "1000000", "--dim", "1024", "--ops", "plain"], "of memory"),
         (&["--batch-size", "1000000", "--grad-accum", "1000000"], "sequences"),
     ];
     for (flags, expected) in cases {
