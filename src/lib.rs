@@ -13,6 +13,7 @@ mod files;
 mod home;
 mod memory;
 pub mod random;
+mod waiting;
 
 pub mod activation;
 pub mod kernels;

@@ -1,6 +1,6 @@
 //! `tinygpt eval`
 
-use super::progress::below_floor;
+use super::progress::{Counted, below_floor};
 use super::text::{grouped, shown};
 use crate::bail_input;
 use crate::checkpoint::{encoding_of, load_model, load_tokenizer};
@@ -8,7 +8,7 @@ use crate::data::{Corpus, Tokens, check_ids};
 use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
-use crate::settings::{DeviceKind, Ops, TextEncoding};
+use crate::settings::{DeviceKind, Ops, TextEncoding, LARGEST, MOST_THREADS, within};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -28,13 +28,13 @@ pub struct EvalArgs {
     encoding: Option<TextEncoding>,
     /// Tokens between the starts of two windows; smaller gives every token more context and takes
     /// longer [default: the context]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
     stride: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
@@ -51,8 +51,10 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let tokenizer = load_tokenizer(&checkpoint)?;
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);
-    if !(1..=context).contains(&stride) {
-        bail_input!("--stride is {stride}; it must lie between 1 and the context, {context}");
+    if stride > context {
+        bail_input!(
+            "--stride is {stride}, more than the context, {context}: tokens between two windows would not be scored"
+        );
     }
     let encoding = args.encoding.or_else(|| encoding_of(&checkpoint));
     let corpus = Corpus::validation(&args.data.parse()?, encoding)?;
@@ -69,7 +71,10 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         note!("{}: {note}", corpus.name);
     }
     let bytes = dropped.is_none().then(|| corpus.val.text().len());
-    let score = score(&model, &tokens, bytes, stride, &tokenizer.around_documents())?;
+    let mut progress = Counted::new("scoring, tokens");
+    let mut follow = |done, all| progress.tell(done, all);
+    let score = score(&model, &tokens, bytes, stride, &tokenizer.around_documents(), &mut follow)?;
+    drop(progress);
     if score.tokens == 0 {
         bail_input!("{} has no token to score: the tokenizer drops all of it", corpus.name);
     }

@@ -6,6 +6,7 @@ use super::tales::Tales;
 use crate::bail_input;
 use crate::random;
 use crate::settings::TextEncoding;
+use crate::waiting::waiting;
 use anyhow::Result;
 use std::ops::Range;
 use std::sync::Arc;
@@ -152,7 +153,10 @@ impl Corpus {
 
     /// Reads a source; `whole` leaves both parts whole.
     fn read(source: &Source, whole: bool, encoding: Option<TextEncoding>) -> Result<Corpus> {
-        let text = source.read(encoding)?;
+        let text = {
+            let _waiting = waiting(format!("reading {source}"));
+            source.read(encoding)?
+        };
         let (name, notes) = (source.to_string(), text.notes.clone());
         let part = Part::read(text);
         let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };

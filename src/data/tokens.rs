@@ -4,6 +4,7 @@ use super::cache::{self, Entry};
 use super::corpus::Part;
 use super::tokenizer::Tokenizer;
 use crate::output::bar;
+use crate::waiting::waiting;
 use anyhow::{Context, Result};
 use std::ops::Deref;
 
@@ -42,6 +43,7 @@ impl Tokens {
         let identity = tokenizer.identity()?;
         let fingerprint = cache::name(&[b"tokens 1", part.text().as_bytes(), &ends, identity.as_bytes()]);
         if part.text().len() <= IN_MEMORY {
+            let _waiting = waiting("encoding the text");
             let mut ids = Vec::new();
             tokenizer.encode_documents(part, |_, some| {
                 ids.extend_from_slice(some);
@@ -53,8 +55,10 @@ impl Tokens {
             let length = part.text().len();
             note!("encoding {} MB of text, once", length / 1_000_000);
             let bar = bar(length, "{bar:24} {percent} %  {eta} left");
+            let waiting = bar.is_hidden().then(|| waiting("encoding, bytes"));
             tokenizer.encode_documents(part, |bytes, ids| {
                 bar.inc(bytes as u64);
+                waiting.iter().for_each(|waiting| waiting.reached(bar.position() as usize, length));
                 out.write_all(bytemuck::cast_slice(ids))
                     .context("cannot write the token file: is the disk full?")?;
                 Ok(())

@@ -23,6 +23,7 @@ mod inspect_pages;
 mod japanese;
 mod kinds;
 mod manners;
+mod memory;
 mod numbers;
 mod report;
 mod resume;
@@ -36,6 +37,7 @@ mod tokenizers;
 mod train;
 mod transformers;
 mod untrusted;
+mod waiting;
 
 use assert_cmd::Command;
 use serde_json::Value;

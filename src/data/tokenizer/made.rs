@@ -4,10 +4,11 @@ use super::{END_OF_TEXT, Tokenizer};
 use crate::data::cache;
 use crate::data::corpus::Part;
 use crate::data::hub::HubModel;
-use crate::data::pieces::pieces;
+use crate::data::pieces::pieces_of_short_words;
 use crate::data::tokens::IN_MEMORY;
 use crate::home;
 use crate::settings::TokenizerKind;
+use crate::waiting::waiting;
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -82,6 +83,7 @@ fn character_tokenizer(text: &str) -> Value {
 
 /// A byte-level BPE tokenizer as GPT-2's (Radford et al. 2019, section 2.2), trained on the text.
 pub(super) fn byte_pair_tokenizer(text: &Part, size: usize) -> Result<String> {
+    let _waiting = waiting(format!("training the tokenizer bpe:{size}"));
     let byte_level = ByteLevel::new(false, false, true);
     let mut trainer = BpeTrainer::builder()
         .vocab_size(size)
@@ -99,6 +101,6 @@ pub(super) fn byte_pair_tokenizer(text: &Part, size: usize) -> Result<String> {
         .with_decoder(Some(byte_level))
         .build()
         .map_err(failed)?;
-    tokenizer.train(&mut trainer, text.documents().flat_map(pieces)).map_err(failed)?;
+    tokenizer.train(&mut trainer, text.documents().flat_map(pieces_of_short_words)).map_err(failed)?;
     tokenizer.to_string(true).map_err(failed)
 }
