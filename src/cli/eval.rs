@@ -1,14 +1,15 @@
 //! `tinygpt eval`
 
+use super::own_text::TestText;
 use super::progress::below_floor;
 use super::text::{grouped, shown};
 use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
-use crate::data::{Corpus, Tokens, check_ids};
+use crate::data::check_ids;
 use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
-use crate::settings::{DeviceKind, Ops};
+use crate::settings::DeviceKind;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -20,15 +21,16 @@ pub struct EvalArgs {
     /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
     #[arg(long, value_name = "DIR|hf:REPO|FILE")]
     checkpoint: Option<PathBuf>,
-    /// Text to score: whatever `train --data` takes; of tales, their validation part
+    /// Text to score: whatever `train --data` takes; of tales, their validation part [default: the
+    /// validation text of the run]
     #[arg(long, value_name = "SOURCE")]
-    data: String,
+    data: Option<String>,
     /// Tokens between the starts of two windows; smaller gives every token more context and takes
     /// longer [default: the context]
     #[arg(long, value_name = "N")]
     stride: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", hide_possible_values = true)]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N")]
@@ -44,24 +46,20 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,
     };
-    let model = load_model(&checkpoint, &args.device.open()?, Ops::Fused)?;
     let tokenizer = load_tokenizer(&checkpoint)?;
+    let text = TestText::read(args.data.as_deref(), &checkpoint, &tokenizer)?;
+    if args.data.is_none() {
+        note!("no --data: scoring the run's own validation text, of {}", text.name);
+    }
+    let model = load_model(&checkpoint, &args.device.open()?, text.ops)?;
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);
     if !(1..=context).contains(&stride) {
         bail_input!("--stride is {stride}; it must lie between 1 and the context, {context}");
     }
-    let corpus = Corpus::validation(&args.data.parse()?)?;
-    for note in &corpus.notes {
-        note!("{}: {note}", corpus.name);
-    }
-    let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
-    check_ids(&tokens, model.config.vocab_size)?;
-    if tokens.len() < 2 {
-        bail_input!("{} has {} token; scoring needs at least 2", corpus.name, tokens.len());
-    }
+    check_ids(&text.tokens, model.config.vocab_size)?;
     let separator = tokenizer.end_of_text().map(|(id, _)| id);
-    let score = score(&model, &tokens, corpus.val.text().len(), stride, separator)?;
+    let score = score(&model, &text.tokens, text.bytes, stride, separator)?;
     if !score.loss().is_finite() {
         return Err(Failure::Diverged(format!(
             "{} predicts no numbers: its training diverged",
@@ -69,13 +67,14 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         ))
         .into());
     }
-    let floor = corpus.floor.map(|nats| nats / score.tokens as f64);
+    let floor = text.floor.map(|nats| nats / score.tokens as f64);
     if args.json {
         say!(
             "{}",
             json!({
                 "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
                 "tokens": score.tokens, "bytes": score.bytes, "stride": stride, "floor": floor, "checkpoint": checkpoint,
+                "data": text.name,
             })
         )?;
     } else {

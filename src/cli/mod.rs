@@ -3,6 +3,7 @@
 mod acts;
 mod bench;
 mod claims;
+mod command;
 mod compare;
 mod completions;
 mod data;
@@ -11,15 +12,19 @@ mod export;
 mod generate;
 mod inspect;
 mod origin;
+mod own_text;
 mod progress;
 mod report;
 mod runs;
+mod settings_lines;
 mod text;
 mod train;
+mod usage;
+mod words;
 
 use crate::bail_input;
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 /// Train a small GPT on your text with the FFN activation of your choice, generate from it, and
 /// find out whether the choice mattered.
@@ -68,7 +73,14 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> Result<()> {
-    let cli = Cli::parse();
+    let mut command = command::command()?;
+    let words = words::attach_values(&command, std::env::args_os().collect());
+    let matches = match command.try_get_matches_from_mut(words) {
+        Ok(matches) => matches,
+        Err(answer) if !answer.use_stderr() => return Ok(answer.print()?),
+        Err(error) => bail_input!("{}", usage::one_line(&error)),
+    };
+    let cli = Cli::from_arg_matches(&matches)?;
     match cli.command.unwrap_or(Command::Train(cli.train)) {
         Command::Train(args) => train::run(&args),
         Command::Generate(args) => generate::run(&args),

@@ -75,12 +75,10 @@ pub fn score(
     stride: usize,
     separator: Option<u32>,
 ) -> Result<Score> {
-    let mut score = Score { nats: 0.0, tokens: 0, bytes };
-    each_loss(model, tokens, stride, separator, &mut |_, nats| {
-        score.nats += nats;
-        score.tokens += 1;
-    })?;
-    Ok(score)
+    // Summed piece by piece as in training, so that both print the same loss to the last digit.
+    let mut pieces = Pieces::of(tokens, separator, model.config.context);
+    each_loss(model, tokens, stride, separator, &mut |index, nats| pieces.add(index, nats))?;
+    Ok(pieces.score(bytes))
 }
 
 /// The same, telling of every scored token its index and its negative log-likelihood.

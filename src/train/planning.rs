@@ -26,7 +26,9 @@ impl Session<'_> {
         let steps = self.state.steps;
         let tokens = (steps * tokens_per_step) as f64;
         Ok(Plan {
+            recipe: self.recipe.clone(),
             config: config.clone(),
+            warmup: self.schedule.warmup,
             data: self.dataset.name.clone(),
             size: ModelSize::new(config),
             flops_per_token: training_flops_per_token(config),
