@@ -136,8 +136,11 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
         settings.map(|(name, value)| (name.clone(), shown(value))).collect();
     settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
     // A look at some claims leaves the report of all of them as it is.
-    let stem =
-        ["claims"].into_iter().chain(args.only.iter().flat_map(|only| only.iter()).map(String::as_str)).collect::<Vec<_>>().join("-");
+    let stem = ["claims"]
+        .into_iter()
+        .chain(args.only.iter().flat_map(|only| only.iter()).map(String::as_str))
+        .collect::<Vec<_>>()
+        .join("-");
     let page = args.out.join(format!("{stem}.html"));
     replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
     replace(

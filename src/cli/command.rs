@@ -40,8 +40,12 @@ fn preset_keys() -> Result<String> {
     let mut text = "Presets, and the flags they set; the others keep the values of `default`:".to_string();
     let named = PRESETS.iter().map(|preset| (format!("--model {}", preset.name), preset));
     for (flag, preset) in named.chain([("--init DIR|hf:REPO".to_string(), &FINE_TUNE)]) {
-        let keys: Vec<String> =
-            preset.settings()?.to_map().iter().map(|(key, value)| format!("{key} {}", plain(value))).collect();
+        let keys: Vec<String> = preset
+            .settings()?
+            .to_map()
+            .iter()
+            .map(|(key, value)| format!("{key} {}", plain(value)))
+            .collect();
         text.push_str(&format!("\n\n  {flag}: {}\n  {}", preset.purpose(), keys.join(", ")));
     }
     Ok(text)

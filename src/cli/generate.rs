@@ -15,9 +15,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example: tinygpt generate 'ROMEO:' --checkpoint runs/swiglu --temperature 0.7"
-)]
+#[command(after_help = "Example: tinygpt generate 'ROMEO:' --checkpoint runs/swiglu --temperature 0.7")]
 pub struct GenerateArgs {
     /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
     #[arg(long, value_name = "DIR|hf:REPO|FILE")]

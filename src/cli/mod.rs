@@ -74,6 +74,7 @@ enum Command {
 /// Runs the command that the process was started with.
 pub fn run() -> Result<()> {
     let mut command = command::command()?;
+    command.build();
     let words = words::attach_values(&command, std::env::args_os().collect());
     let matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,

@@ -57,7 +57,10 @@ impl TestText {
 
 fn trainer_state(checkpoint: &Path) -> Result<TrainerState> {
     if !checkpoint.join("trainer.json").is_file() {
-        bail_input!("{} doesn't say which text it was trained on; name a text with --data", checkpoint.display());
+        bail_input!(
+            "{} doesn't say which text it was trained on; name a text with --data",
+            checkpoint.display()
+        );
     }
     load_trainer(checkpoint)
 }
@@ -109,7 +112,8 @@ impl Places {
             Some((place, _)) if here.as_ref() == Some(place) => Ok(text.to_string()),
             Some((_, path)) => Ok(path.display().to_string()),
             None => {
-                let tried = self.0.iter().map(|place| home::shorten(&place.join(&relative).to_string_lossy()));
+                let tried =
+                    self.0.iter().map(|place| home::shorten(&place.join(&relative).to_string_lossy()));
                 let tried: Vec<String> = tried.collect();
                 bail_input!(
                     "cannot find {text}, the text of the run, at {}; say where it is with {flag}",

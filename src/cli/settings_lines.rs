@@ -68,7 +68,12 @@ pub fn plan_json(plan: &Plan) -> Value {
 }
 
 /// The plan of a comparison as an object.
-pub fn comparison_json(plan: &compare::Plan, design: &Design, recipe: &Recipe, dataset: &Dataset) -> Result<Value> {
+pub fn comparison_json(
+    plan: &compare::Plan,
+    design: &Design,
+    recipe: &Recipe,
+    dataset: &Dataset,
+) -> Result<Value> {
     let one_each = Design { seeds: design.seeds[..1].to_vec(), rates: Vec::new(), ..design.clone() };
     let arms = one_each.runs().into_iter().enumerate().map(|(i, run)| {
         let recipe = recipe.with(&run.settings())?;
@@ -87,7 +92,7 @@ pub fn comparison_json(plan: &compare::Plan, design: &Design, recipe: &Recipe, d
     let mut object = settings_json(recipe, recipe.training.warmup);
     if let Some(settings) = object["settings"].as_object_mut() {
         // Each run has its own.
-        ["act", "seed", "ffn-dim", "ffn-init-scale"].map(|own| settings.remove(own));
+        settings.retain(|name, _| !["act", "seed", "ffn-dim", "ffn-init-scale"].contains(&name.as_str()));
     }
     object["data"] = json!(dataset.name);
     object["arms"] = json!(arms);

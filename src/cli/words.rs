@@ -34,7 +34,9 @@ fn find<'a>(command: &'a Command, word: &OsStr) -> Option<&'a Arg> {
     let name = word.to_str()?.split('=').next()?;
     command.get_arguments().find(|arg| match name.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
-        None => arg.get_short().is_some_and(|short| name.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4]))),
+        None => arg
+            .get_short()
+            .is_some_and(|short| name.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4]))),
     })
 }
 

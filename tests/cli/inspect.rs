@@ -120,7 +120,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     std::fs::remove_file(folder.path().join("run/last/trainer.json")).unwrap();
     std::fs::remove_file(folder.path().join("run/best/trainer.json")).unwrap_or_default();
     let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint", "run"]), 2);
-    assert!(error.contains("does not say which text") && error.contains("--data"), "{error}");
+    assert!(error.contains("doesn't say which text") && error.contains("--data"), "{error}");
 }
 
 /// The claim that GPTs cannot use sigmoid, in its own setting and in a GPT's.

@@ -1,6 +1,7 @@
 //! Promises of the program, kept by the real binary in directories of their own.
 
 mod acts;
+mod arguments;
 mod bad_input;
 mod bench;
 mod card;
@@ -8,6 +9,7 @@ mod claims;
 mod compare;
 mod default_run;
 mod determinism;
+mod elsewhere;
 mod eval;
 mod following;
 mod generate;
@@ -22,6 +24,7 @@ mod numbers;
 mod report;
 mod resume;
 mod saving;
+mod settings;
 mod sources;
 mod tales;
 mod tensorboard;

@@ -80,7 +80,12 @@ fn every_flag_takes_a_value_that_begins_with_a_dash() {
     for (name, command) in commands() {
         for arg in options(&command) {
             for value in ["---", "-1", "-x.txt", "-5 degrees", "--no-such-flag", "-", "--"] {
-                assert_eq!(values(name.as_deref(), arg, &[&flag(arg), value]), [value], "{name:?} {}", flag(arg));
+                assert_eq!(
+                    values(name.as_deref(), arg, &[&flag(arg), value]),
+                    [value],
+                    "{name:?} {}",
+                    flag(arg)
+                );
             }
         }
     }
@@ -114,7 +119,8 @@ fn every_flag_that_a_preset_sets_shows_its_default() {
     for (name, command) in commands() {
         for arg in options(&command).into_iter().filter(|arg| !arg.is_hide_set()) {
             let help = arg.get_help().unwrap().to_string();
-            let stated = help.matches("[default: ").count() + usize::from(!arg.get_default_values().is_empty());
+            let stated =
+                help.matches("[default: ").count() + usize::from(!arg.get_default_values().is_empty());
             let expected = usize::from(defaults.contains_key(arg.get_long().unwrap()));
             assert!((expected..=1).contains(&stated), "{name:?} {}: {help}", flag(arg));
         }

@@ -13,9 +13,7 @@ use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, l
 use crate::model::Gpt;
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{
-    Backbone, DeviceKind, List, Ops, Recipe, Settings, TokenizerKind, preset_name,
-};
+use crate::settings::{Backbone, DeviceKind, List, Ops, Recipe, Settings, TokenizerKind, preset_name};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::{ArgGroup, Args};
@@ -48,7 +46,13 @@ pub struct InspectArgs {
     #[arg(long, value_name = "K", requires = "prompt", help_heading = "A trained model")]
     top: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", hide_possible_values = true, help_heading = "A trained model")]
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "cpu",
+        hide_possible_values = true,
+        help_heading = "A trained model"
+    )]
     device: DeviceKind,
 
     /// Look at fresh models instead: how much of the gradient reaches the first layer
