@@ -37,16 +37,13 @@ fn with_default(arg: Arg, defaults: &Map<String, Value>) -> Arg {
 
 /// What each preset sets, as the help of `train` lists it.
 fn preset_keys() -> Result<String> {
-    let mut text = "Presets, and the flags they set; the others keep the values of `default`:".to_string();
-    let named = PRESETS.iter().map(|preset| (format!("--model {}", preset.name), preset));
-    for (flag, preset) in named.chain([("--init DIR|hf:REPO".to_string(), &FINE_TUNE)]) {
-        let keys: Vec<String> = preset
-            .settings()?
-            .to_map()
-            .iter()
-            .map(|(key, value)| format!("{key} {}", plain(value)))
-            .collect();
-        text.push_str(&format!("\n\n  {flag}: {}\n  {}", preset.purpose(), keys.join(", ")));
+    let mut text = "Presets, and what they set; other flags keep the defaults above:".to_string();
+    let named = PRESETS.iter().map(|preset| (preset.name, preset));
+    for (name, preset) in named.chain([("--init", &FINE_TUNE)]) {
+        let settings = preset.settings()?.to_map();
+        let keys: Vec<String> =
+            settings.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect();
+        text.push_str(&format!("\n  {name}: {}", keys.join(", ")));
     }
     Ok(text)
 }

@@ -15,10 +15,10 @@ pub fn settings_lines(plan: &Plan) -> Vec<String> {
     let (recipe, training) = (&plan.recipe, &plan.recipe.training);
     vec![
         format!(
-            "AdamW   lr {}, {} warmup steps, cosine to {}; decay {}, betas {} {}, clip {}",
+            "AdamW   lr {}, cosine to {}, warmup {}; decay {}, betas {} {}, clip {}",
             training.lr,
-            grouped(plan.warmup),
             rounded(training.min_lr),
+            grouped(plan.warmup),
             training.weight_decay,
             training.beta1,
             training.beta2,
@@ -29,11 +29,11 @@ pub fn settings_lines(plan: &Plan) -> Vec<String> {
             training.batch_size, training.grad_accum, training.dropout, training.seed, recipe.tokenizer
         ),
         format!(
-            "machine {}, {}, {} threads, f32, {} operations",
+            "machine {}, {}, threads {}, f32, {} operations",
             recipe.device,
             instruction_set(),
             rayon::current_num_threads(),
-            plain(&json!(recipe.ops)),
+            json!(recipe.ops).as_str().unwrap_or_default(),
         ),
     ]
 }
@@ -108,10 +108,6 @@ pub fn comparison_json(
     object["seconds"] = json!(plan.seconds);
     object["detectable_share"] = json!(plan.detectable);
     Ok(object)
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), String::from)
 }
 
 /// Without the last digits of a division: 0.0006 instead of 0.0006000000000000001.

@@ -4,7 +4,7 @@ use crate::settings::PRESETS;
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error as _;
-use std::num::{IntErrorKind, ParseIntError};
+use std::num::ParseIntError;
 use std::path::Path;
 
 /// Flags of earlier versions, and what to do without them.
@@ -82,10 +82,10 @@ fn place_of(word: &str) -> String {
 /// Why a value isn't valid.
 fn reason(error: &Error) -> String {
     let Some(source) = error.source() else { return "it isn't valid".to_string() };
-    match source.downcast_ref::<ParseIntError>().map(ParseIntError::kind) {
-        Some(IntErrorKind::PosOverflow) => "it is too large".to_string(),
-        Some(_) => "it must be a whole number of 0 or more".to_string(),
-        None => source.to_string(),
+    if source.is::<ParseIntError>() {
+        "it must be a whole number of 0 or more".to_string()
+    } else {
+        source.to_string()
     }
 }
 

@@ -9,11 +9,11 @@ fn the_plan_shows_the_settings_that_the_run_uses() {
     let output = tinygpt(&folder).arg("train").args(flags).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     for expected in [
-        "lr 0.01, 0 warmup steps, cosine to 0.001;",
+        "lr 0.01, cosine to 0.001, warmup 0;",
         "decay 0.1, betas 0.85 0.99, clip 1",
         "4 sequences x 3; dropout 0, seed 7, tokenizer char",
         "cpu, ",
-        "1 threads, f32, fused operations",
+        "threads 1, f32, fused operations",
     ] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
