@@ -31,7 +31,8 @@ use clap::{FromArgMatches, Parser, Subcommand};
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
-Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`.
+Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`. `tinygpt train --help` also lists
+what each preset sets.
 
 Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 training diverged, 130 interrupted.")]
 struct Cli {

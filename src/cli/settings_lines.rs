@@ -8,7 +8,7 @@ use crate::output::grouped;
 use crate::settings::Recipe;
 use crate::train::Plan;
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The settings of a run in lines of at most about 80 columns.
 pub fn settings_lines(plan: &Plan) -> Vec<String> {
@@ -38,33 +38,28 @@ pub fn settings_lines(plan: &Plan) -> Vec<String> {
     ]
 }
 
-/// Every setting with its value, and the machine.
-pub fn settings_json(recipe: &Recipe, warmup: Option<usize>) -> Value {
-    let mut settings = recipe.effective().to_map();
-    settings.insert("warmup".to_string(), json!(warmup));
-    settings.insert("threads".to_string(), json!(rayon::current_num_threads()));
-    json!({ "settings": settings, "instruction_set": instruction_set() })
-}
-
 /// The plan of a run as an object.
 pub fn plan_json(plan: &Plan) -> Value {
-    let mut object = settings_json(&plan.recipe, Some(plan.warmup));
-    object["settings"]["steps"] = json!(plan.steps);
-    object["data"] = json!(plan.data);
-    object["vocab_size"] = json!(plan.config.vocab_size);
-    object["ffn_dim"] = json!(plan.config.ffn_dim);
-    object["params"] = json!({
-        "total": plan.size.total, "embedding": plan.size.embedding,
-        "attention": plan.size.attention, "ffn": plan.size.ffn,
-    });
-    object["first_step"] = json!(plan.first_step);
-    object["tokens_per_step"] = json!(plan.tokens_per_step);
-    object["epochs"] = json!(plan.epochs);
-    object["flops_per_token"] = json!(plan.flops_per_token);
-    object["ffn_output_rms"] = json!(plan.ffn_output_rms);
-    object["memory_bytes"] = json!(plan.memory);
-    object["seconds"] = json!(plan.seconds);
-    object
+    let mut settings = settings(&plan.recipe);
+    settings.insert("steps".to_string(), json!(plan.steps));
+    settings.insert("warmup".to_string(), json!(plan.warmup));
+    json!({
+        "settings": settings,
+        "instruction_set": instruction_set(),
+        "data": plan.data,
+        "vocab_size": plan.config.vocab_size,
+        "params": {
+            "total": plan.size.total, "embedding": plan.size.embedding,
+            "attention": plan.size.attention, "ffn": plan.size.ffn,
+        },
+        "first_step": plan.first_step,
+        "tokens_per_step": plan.tokens_per_step,
+        "epochs": plan.epochs,
+        "flops_per_token": plan.flops_per_token,
+        "ffn_output_rms": plan.ffn_output_rms,
+        "memory_bytes": plan.memory,
+        "seconds": plan.seconds,
+    })
 }
 
 /// The plan of a comparison as an object.
@@ -89,25 +84,33 @@ pub fn comparison_json(
         }))
     });
     let arms = arms.collect::<Result<Vec<Value>>>()?;
-    let mut object = settings_json(recipe, recipe.training.warmup);
-    if let Some(settings) = object["settings"].as_object_mut() {
-        // Each run has its own.
-        settings.retain(|name, _| !["act", "seed", "ffn-dim", "ffn-init-scale"].contains(&name.as_str()));
-    }
-    object["data"] = json!(dataset.name);
-    object["arms"] = json!(arms);
-    object["baseline"] = json!(design.baseline);
-    object["seeds"] = json!(design.seeds);
-    object["learning_rates"] = json!(design.rates);
-    object["match"] = json!(design.matching);
-    object["match_init"] = json!(design.match_init);
-    object["steps"] = json!(plan.steps);
-    object["epochs"] = json!(plan.epochs());
-    object["runs"] = json!(design.runs().len());
-    object["runs_left"] = json!(plan.runs_left);
-    object["seconds"] = json!(plan.seconds);
-    object["detectable_share"] = json!(plan.detectable);
-    Ok(object)
+    let mut settings = settings(recipe);
+    // Each run has its own.
+    settings.retain(|name, _| !["act", "seed", "ffn-dim", "ffn-init-scale"].contains(&name.as_str()));
+    Ok(json!({
+        "settings": settings,
+        "instruction_set": instruction_set(),
+        "data": dataset.name,
+        "arms": arms,
+        "baseline": design.baseline,
+        "seeds": design.seeds,
+        "learning_rates": design.rates,
+        "match": design.matching,
+        "match_init": design.match_init,
+        "steps": plan.steps,
+        "epochs": plan.epochs(),
+        "runs": design.runs().len(),
+        "runs_left": plan.runs_left,
+        "seconds": plan.seconds,
+        "detectable_share": plan.detectable,
+    }))
+}
+
+/// Every setting with its value, by the name of its flag.
+fn settings(recipe: &Recipe) -> Map<String, Value> {
+    let mut settings = recipe.effective().to_map();
+    settings.insert("threads".to_string(), json!(rayon::current_num_threads()));
+    settings
 }
 
 /// Without the last digits of a division: 0.0006 instead of 0.0006000000000000001.
