@@ -79,6 +79,7 @@ impl Place {
             skipped_steps: 0,
             ffn_output_rms: 0.1,
             init: None,
+            started_in: None,
             data: "0123456789abcdef".to_string(),
             text_tokens: Some((100, 10)),
         };

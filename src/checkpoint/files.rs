@@ -28,6 +28,10 @@ pub struct TrainerState {
     /// The checkpoint that the weights came from, as `--init` named it; none where they came from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
+    /// The directory that the run was started in, where relative paths in the settings begin; `~` is the
+    /// home directory. tinygpt 0.1 didn't write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_in: Option<String>,
     /// Optimizer updates done.
     pub step: usize,
     /// Optimizer updates planned.

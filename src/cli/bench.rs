@@ -4,7 +4,7 @@ use super::text::grouped;
 use crate::bench;
 use crate::memory;
 use crate::model::{Gpt, Params, training_bytes};
-use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, within};
+use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ enum Part {
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt bench --model shakespeare-char --act swiglu --threads 2")]
 pub struct BenchArgs {
-    /// Preset to start from: default, shakespeare-char, small-10m, stories260k, gpt2, or a .toml file
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Bench")]
+    /// Preset to start from, or a .toml file [default: default]
+    #[arg(long, value_name = "NAME|FILE", value_parser = preset_name(), help_heading = "Bench")]
     model: Option<String>,
     /// Size of the vocabulary; tokens are random
     #[arg(long, value_name = "N", default_value_t = 65, value_parser = within(1..=LARGEST_VOCABULARY), help_heading = "Bench")]

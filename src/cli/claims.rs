@@ -7,7 +7,7 @@ use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::signals;
-use crate::settings::{LARGEST_SEED, Length, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
+use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
 use crate::train::Watcher;
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -27,12 +27,12 @@ pub struct ClaimsArgs {
     #[arg(long, value_name = "LANG", default_value = "en")]
     lang: Language,
     /// Claims to measure, by name, separated by commas, written to files of their own [default: all]
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    only: Vec<String>,
+    #[arg(long, value_name = "A,B,C")]
+    only: Option<List<String>>,
     /// Take longer: more seeds, deeper models, longer training, and how many facts a parameter holds
     #[arg(long)]
     deep: bool,
-    /// Steps that each model is trained for [default: those of the default preset]
+    /// Steps that each model is trained for
     #[arg(long, value_name = "N", value_parser = within(2..=MOST_STEPS / 10))]
     steps: Option<usize>,
     /// Seed of initial weights and batches; further seeds count up from it
@@ -51,16 +51,14 @@ pub struct ClaimsArgs {
 
 impl ClaimsArgs {
     fn entries(&self) -> Result<Vec<&'static Entry>> {
-        if self.only.is_empty() {
-            return Ok(CLAIMS.iter().collect());
-        }
+        let Some(only) = &self.only else { return Ok(CLAIMS.iter().collect()) };
         let entry = |name: &String| {
             CLAIMS.iter().find(|entry| entry.name == name).ok_or_else(|| {
                 let known: Vec<&str> = CLAIMS.iter().map(|entry| entry.name).collect();
                 input_error!("--only: there is no claim '{name}'; known: {}", known.join(", "))
             })
         };
-        self.only.iter().map(entry).collect()
+        only.iter().map(entry).collect()
     }
 
     fn recipe(&self) -> Result<Recipe> {
@@ -135,8 +133,11 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
         settings.map(|(name, value)| (name.clone(), shown(value))).collect();
     settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
     // A look at some claims leaves the report of all of them as it is.
-    let stem =
-        ["claims"].into_iter().chain(args.only.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+    let stem = ["claims"]
+        .into_iter()
+        .chain(args.only.iter().flat_map(|only| only.iter()).map(String::as_str))
+        .collect::<Vec<_>>()
+        .join("-");
     let page = args.out.join(format!("{stem}.html"));
     replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
     replace(

@@ -1,8 +1,9 @@
 //! `tinygpt completions`
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
+use std::io::Write;
 
 #[derive(Args)]
 #[command(
@@ -13,6 +14,7 @@ pub struct CompletionsArgs {
 }
 
 pub fn run(args: &CompletionsArgs) -> Result<()> {
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "tinygpt", &mut std::io::stdout());
-    Ok(())
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::command::command()?, "tinygpt", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
 }

@@ -1,14 +1,15 @@
 //! `tinygpt eval`
 
+use super::own_text::TestText;
 use super::progress::{Counted, below_floor};
 use super::text::{grouped, shown};
 use crate::bail_input;
-use crate::checkpoint::{encoding_of, load_model, load_tokenizer};
-use crate::data::{Corpus, Tokens, check_ids};
+use crate::checkpoint::{load_model, load_tokenizer};
+use crate::data::check_ids;
 use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
-use crate::settings::{DeviceKind, Ops, TextEncoding, LARGEST, MOST_THREADS, within};
+use crate::settings::{DeviceKind, LARGEST, MOST_THREADS, TextEncoding, within};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -20,18 +21,19 @@ pub struct EvalArgs {
     /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
     #[arg(long, value_name = "DIR|hf:REPO|FILE")]
     checkpoint: Option<PathBuf>,
-    /// Text to score: whatever `train --data` takes; of tales, their validation part
+    /// Text to score: whatever `train --data` takes; of tales, their validation part [default: the
+    /// validation text of the run]
     #[arg(long, value_name = "SOURCE")]
-    data: String,
+    data: Option<String>,
     /// Encoding of --data, such as windows-1252 or gbk [default: the run's --encoding, or detected]
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", requires = "data")]
     encoding: Option<TextEncoding>,
     /// Tokens between the starts of two windows; smaller gives every token more context and takes
     /// longer [default: the context]
     #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
     stride: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", hide_possible_values = true)]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
@@ -47,8 +49,12 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,
     };
-    let model = load_model(&checkpoint, &args.device.open()?, Ops::Fused)?;
     let tokenizer = load_tokenizer(&checkpoint)?;
+    let text = TestText::read(args.data.as_deref(), args.encoding, &checkpoint, &tokenizer)?;
+    if args.data.is_none() {
+        note!("no --data: scoring the run's own validation text, of {}", text.name);
+    }
+    let model = load_model(&checkpoint, &args.device.open()?, text.ops)?;
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);
     if stride > context {
@@ -56,27 +62,13 @@ pub fn run(args: &EvalArgs) -> Result<()> {
             "--stride is {stride}, more than the context, {context}: tokens between two windows would not be scored"
         );
     }
-    let encoding = args.encoding.or_else(|| encoding_of(&checkpoint));
-    let corpus = Corpus::validation(&args.data.parse()?, encoding)?;
-    for note in &corpus.notes {
-        note!("{}: {note}", corpus.name);
-    }
-    let tokens = Tokens::encode(&corpus.val, &tokenizer)?;
-    check_ids(&tokens, model.config.vocab_size)?;
-    if tokens.len() < 2 {
-        bail_input!("{} has {} token; scoring needs at least 2", corpus.name, tokens.len());
-    }
-    let dropped = tokenizer.dropped(&corpus.val)?.note();
-    if let Some(note) = &dropped {
-        note!("{}: {note}", corpus.name);
-    }
-    let bytes = dropped.is_none().then(|| corpus.val.text().len());
+    check_ids(&text.tokens, model.config.vocab_size)?;
     let mut progress = Counted::new("scoring, tokens");
     let mut follow = |done, all| progress.tell(done, all);
-    let score = score(&model, &tokens, bytes, stride, &tokenizer.around_documents(), &mut follow)?;
+    let score = score(&model, &text.tokens, text.bytes, stride, &tokenizer, &mut follow)?;
     drop(progress);
     if score.tokens == 0 {
-        bail_input!("{} has no token to score: the tokenizer drops all of it", corpus.name);
+        bail_input!("{} has no token to score: the tokenizer drops all of it", text.name);
     }
     if !score.loss().is_finite() {
         return Err(Failure::Diverged(format!(
@@ -85,13 +77,14 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         ))
         .into());
     }
-    let floor = corpus.floor.filter(|_| bytes.is_some()).map(|nats| nats / score.tokens as f64);
+    let floor = text.floor.map(|nats| nats / score.tokens as f64);
     if args.json {
         say!(
             "{}",
             json!({
                 "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
-                "tokens": score.tokens, "bytes": corpus.val.text().len(), "stride": stride, "floor": floor, "checkpoint": checkpoint,
+                "tokens": score.tokens, "bytes": text.text_bytes, "stride": stride, "floor": floor, "checkpoint": checkpoint,
+                "data": text.name,
             })
         )?;
     } else {
@@ -104,11 +97,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         if let Some(floor) = floor {
             say!("floor          {floor:.4} nats per token, {:.4} below the loss", score.loss() - floor)?;
         }
-        say!(
-            "scored         {} tokens of {} bytes",
-            grouped(score.tokens),
-            grouped(corpus.val.text().len())
-        )?;
+        say!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(text.text_bytes))?;
     }
     if let Some(warning) = floor.and_then(|floor| below_floor(&score, floor)) {
         note!("{warning}");

@@ -7,19 +7,16 @@ use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
 use anyhow::{Context, Result};
 use candle_core::Device;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
-#[command(after_help = "Example: tinygpt export --checkpoint runs/swiglu --format gguf --quantize q8_0")]
+#[command(after_help = "Example: tinygpt export --checkpoint runs/swiglu --quantize q8_0")]
 pub struct ExportArgs {
     /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
     #[arg(long, value_name = "DIR|hf:REPO|FILE")]
     checkpoint: Option<PathBuf>,
-    /// Format of the file
-    #[arg(long, value_enum, default_value = "gguf")]
-    format: Format,
     /// Number format of the matrices
     #[arg(long, value_enum, default_value = "f32")]
     quantize: Quantization,
@@ -34,14 +31,7 @@ pub struct ExportArgs {
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// The file of llama.cpp
-    Gguf,
-}
-
 pub fn run(args: &ExportArgs) -> Result<()> {
-    let Format::Gguf = args.format;
     super::set_threads(None)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
@@ -65,7 +55,6 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     }
     say!("wrote {}, {}B", shown(&out), scaled(bytes as f64))?;
     let file = shell_word(&shown(&out));
-    say!("share it: hf upload OWNER/NAME {file}")?;
     say!("next: llama-completion -m {file} -p Once")?;
     Ok(())
 }

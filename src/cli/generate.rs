@@ -5,7 +5,9 @@ use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{DeviceKind, Ops, TextEncoding, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, within};
+use crate::settings::{
+    DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, TextEncoding, within,
+};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -14,17 +16,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example: tinygpt generate --checkpoint runs/swiglu --prompt 'ROMEO:' --temperature 0.7"
-)]
+#[command(after_help = "Example: tinygpt generate 'ROMEO:' --checkpoint runs/swiglu --temperature 0.7")]
 pub struct GenerateArgs {
     /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
     #[arg(long, value_name = "DIR|hf:REPO|FILE")]
     checkpoint: Option<PathBuf>,
-    /// Text to go on from [default: a line end]
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "prompt_file")]
+    /// Text to continue [default: a line end]
+    #[arg(value_name = "PROMPT", conflicts_with_all = ["prompt", "prompt_file"])]
+    bare_prompt: Option<String>,
+    /// Text to continue, as a flag
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
     prompt: Option<String>,
-    /// File that holds the text to go on from
+    /// File with the text to continue; `-` for standard input
     #[arg(long, value_name = "FILE")]
     prompt_file: Option<PathBuf>,
     /// Encoding of --prompt-file, such as windows-1252 or gbk [default: UTF-8, UTF-16 and Japanese encodings
@@ -35,19 +38,19 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = within(1..=MOST_STEPS))]
     max_tokens: usize,
     /// Higher is more surprising; 0 always takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = within(0.0..=100.0), allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = within(0.0..=100.0))]
     temperature: f64,
     /// Choose among the k likeliest tokens; 0: all
     #[arg(long, value_name = "K", default_value_t = 40, value_parser = within(0..=LARGEST_VOCABULARY))]
     top_k: usize,
     /// Choose among the likeliest tokens that make up this probability; 1: all
-    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = within(0.0..=1.0), allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = within(0.0..=1.0))]
     top_p: f64,
     /// Leave out tokens less than this times as likely as the likeliest; 0: none
-    #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = within(0.0..=1.0), allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = within(0.0..=1.0))]
     min_p: f64,
     /// Make the last 64 tokens less likely; 1: off
-    #[arg(long, value_name = "R", default_value_t = 1.0, value_parser = within(0.01..=100.0), allow_negative_numbers = true)]
+    #[arg(long, value_name = "R", default_value_t = 1.0, value_parser = within(0.01..=100.0))]
     repeat_penalty: f64,
     /// The same seed writes the same text
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(0..=LARGEST_SEED))]
@@ -59,7 +62,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
     /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", hide_possible_values = true)]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
@@ -82,11 +85,13 @@ impl GenerateArgs {
     }
 
     fn prompt(&self) -> Result<String> {
-        let prompt = match (&self.prompt, &self.prompt_file) {
+        let source = self.prompt_file.as_ref().map(|path| match path.to_str() {
+            Some("-") => Source::Stdin,
+            _ => Source::Files(path.display().to_string()),
+        });
+        let prompt = match (self.prompt.as_ref().or(self.bare_prompt.as_ref()), source) {
             (Some(prompt), _) => prompt.clone(),
-            (None, Some(path)) => {
-                Source::Files(path.display().to_string()).read(self.encoding)?.as_str().to_string()
-            }
+            (None, Some(source)) => source.read(self.encoding)?.as_str().to_string(),
             (None, None) => String::new(),
         };
         // The model goes on from something: where nothing is given, from the start of a line.

@@ -5,6 +5,7 @@ mod bench;
 #[cfg(test)]
 mod bounds;
 mod claims;
+mod command;
 mod compare;
 mod completions;
 mod data;
@@ -13,21 +14,27 @@ mod export;
 mod generate;
 mod inspect;
 mod origin;
+mod own_text;
 mod progress;
 mod report;
 mod runs;
+mod settings_lines;
 mod text;
 mod train;
+mod usage;
+mod words;
 
+use crate::bail_input;
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 /// Train a small GPT on your text with the FFN activation of your choice, generate from it, and
 /// find out whether the choice mattered.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
-Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`.
+Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`. `tinygpt train --help` also lists
+what each preset sets.
 
 Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 training diverged, 130 interrupted.")]
 struct Cli {
@@ -69,7 +76,15 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> Result<()> {
-    let cli = Cli::parse();
+    let mut command = command::command()?;
+    command.build();
+    let words = words::attach_values(&command, std::env::args_os().collect());
+    let matches = match command.try_get_matches_from_mut(words) {
+        Ok(matches) => matches,
+        Err(answer) if !answer.use_stderr() => return Ok(answer.print()?),
+        Err(error) => bail_input!("{}", usage::one_line(&error)),
+    };
+    let cli = Cli::from_arg_matches(&matches)?;
     match cli.command.unwrap_or(Command::Train(cli.train)) {
         Command::Train(args) => train::run(&args),
         Command::Generate(args) => generate::run(&args),

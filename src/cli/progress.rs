@@ -1,5 +1,6 @@
 //! Following a run on standard error: a bar on a terminal, plain lines elsewhere.
 
+use super::settings_lines::settings_lines;
 use super::text::{duration, grouped, scaled};
 use crate::failure::escape_controls;
 use crate::model::ModelSize;
@@ -191,7 +192,7 @@ impl Drop for Progress {
 
 /// Prints what will run.
 pub fn show_plan(plan: &Plan) {
-    for line in plan_lines(plan) {
+    for line in plan_lines(plan).into_iter().chain(settings_lines(plan)) {
         note!("{line}");
     }
 }

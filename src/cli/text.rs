@@ -5,6 +5,7 @@ pub use crate::output::{duration, grouped, scaled, shell_word};
 use crate::failure::escape_controls;
 use crate::home::shorten;
 use comfy_table::{CellAlignment, Table, presets};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// An empty table with these column titles, numbers to the right: Markdown, so that it can be pasted.
@@ -24,23 +25,24 @@ pub fn shown(path: &Path) -> String {
 
 /// The command that this process was started with, as a shell reads it, and without anyone's home directory.
 pub fn command_line() -> String {
-    command_of(std::env::args().skip(1))
+    command_of(std::env::args_os().skip(1))
 }
 
 /// The command of this program with these arguments.
-pub fn command_of(arguments: impl IntoIterator<Item = String>) -> String {
-    let words = arguments.into_iter().map(|word| shell_word(&shorten(&word)));
+pub fn command_of(arguments: impl IntoIterator<Item = OsString>) -> String {
+    let words = arguments.into_iter().map(|word| shell_word(&shorten(&word.to_string_lossy())));
     std::iter::once("tinygpt".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// This process's arguments without some flags, each with the number of words that follow it.
-pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<String> {
-    let mut words = std::env::args().skip(1);
+pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<OsString> {
+    let mut words = std::env::args_os().skip(1);
     let mut kept = Vec::new();
     while let Some(word) = words.next() {
         match flags.iter().find(|(flag, _)| word == *flag) {
             Some((_, values)) => (0..*values).for_each(|_| drop(words.next())),
-            None if flags.iter().any(|(flag, _)| word.starts_with(&format!("{flag}="))) => {}
+            None if flags.iter().any(|(flag, _)| word.to_string_lossy().starts_with(&format!("{flag}="))) => {
+            }
             None => kept.push(word),
         }
     }

@@ -1,17 +1,19 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
 use super::origin::Origin;
-use super::progress::{Progress, bits_per_byte, show_plan, show_estimate};
-use super::text::{scaled, shell_word, shown};
+use super::own_text::Places;
+use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
+use super::settings_lines::plan_json;
+use super::text::{shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::inspect::answer;
 use crate::model::Gpt;
-use crate::run::{BEST, LAST, RunDir, signals};
-use crate::settings::{ModelConfig, Recipe, Settings};
-use crate::train::{Outcome, Session, Plan, settle_schedule};
+use crate::run::{LAST, RunDir, signals};
+use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
+use crate::train::{Estimate, Outcome, Plan, Session, settle_schedule};
 use crate::{bail_input, environment, input_error, memory};
 use anyhow::Result;
 use clap::Args;
@@ -20,11 +22,11 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt train --model shakespeare-char --act swiglu --data shakespeare.txt")]
 pub struct TrainArgs {
-    /// Preset to start from: default, shakespeare-char, small-10m, stories260k, gpt2, or a .toml file
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Model")]
+    /// Preset to start from, or a .toml file of yours with the same keys as these flags [default: default]
+    #[arg(long, value_name = "NAME|FILE", value_parser = preset_name(), help_heading = "Model")]
     model: Option<String>,
     /// Fine-tune this checkpoint: a directory of this program or of transformers, or hf:OWNER/NAME[@REVISION].
-    /// The model's shape and the tokenizer are its own; --context may be shorter [--lr: 1e-4]
+    /// The model's shape and the tokenizer are its own; --context may be shorter
     #[arg(long, value_name = "DIR|hf:REPO", conflicts_with = "model", help_heading = "Model")]
     init: Option<String>,
     #[command(flatten)]
@@ -38,7 +40,7 @@ pub struct TrainArgs {
     /// Replace a run that is in the way
     #[arg(long, help_heading = "Run")]
     force: bool,
-    /// Print what would run, then stop
+    /// Print what would run, then stop; with --json as an object
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
     /// Print one JSON object on the last line
@@ -97,8 +99,7 @@ fn start(args: &TrainArgs) -> Result<()> {
     if args.dry_run {
         let nowhere = environment::temporary_directory()?;
         let run = RunDir::create(nowhere.path(), false)?;
-        show_estimate(&session(run)?.estimate()?);
-        return Ok(());
+        return tell_estimate(args, &plan, &session(run)?.estimate()?);
     }
     let out = args.out.clone().unwrap_or_else(|| RunDir::free_name(&recipe.act().name().replace(':', "-")));
     let run = RunDir::create(&out, args.force)?;
@@ -121,7 +122,16 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     let file = checkpoint.join("trainer.json");
     saved.settings.check().map_err(|error| input_error!("{}: {error}", file.display()))?;
     refuse_changes(&args.settings, &saved.settings)?;
-    let recipe = Recipe::new(args.settings.over(&saved.settings))?;
+    let places = Places::of(&saved, &checkpoint);
+    let find = |text: &Option<String>, flag| text.as_ref().map(|text| places.find(text, flag)).transpose();
+    let mut settings = args.settings.over(&saved.settings);
+    if args.settings.data.is_none() {
+        settings.data = find(&saved.settings.data, "--data")?;
+    }
+    if args.settings.val_data.is_none() {
+        settings.val_data = find(&saved.settings.val_data, "--val-data")?;
+    }
+    let recipe = Recipe::new(settings)?;
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load_with(&recipe, load_tokenizer(&checkpoint)?)?;
@@ -136,10 +146,17 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
         note!("{note}");
     }
     if args.dry_run {
-        show_estimate(&session.estimate()?);
-        return Ok(());
+        return tell_estimate(args, &plan, &session.estimate()?);
     }
     finish(args, session, &dataset, &run)
+}
+
+fn tell_estimate(args: &TrainArgs, plan: &Plan, estimate: &Estimate) -> Result<()> {
+    show_estimate(estimate);
+    if args.json {
+        say!("{}", plan_json(plan, estimate))?;
+    }
+    Ok(())
 }
 
 fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
@@ -199,9 +216,6 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         Err(why) => format!("it loads here alone: {why}"),
     };
     say!("saved {} ({elsewhere})", shown(run.path()))?;
-    let best = shell_word(&shown(&run.path().join(BEST)));
-    // What only training needs stays here: it is large, and names files of this machine.
-    say!("share it: hf upload OWNER/NAME {best} . --exclude optimizer.safetensors --exclude trainer.json")?;
     Ok(())
 }
 

@@ -45,7 +45,8 @@ impl Comparison {
     /// What must be equal for runs to be compared: all but which runs there are, and how they are shown.
     fn identity(&self) -> Value {
         let mut settings = self.settings.to_map();
-        for own in ["act", "seed", "threads", "keep"] {
+        // Where the text is may change: `text` says what it is.
+        for own in ["act", "seed", "threads", "keep", "data", "val-data"] {
             settings.remove(own);
         }
         let is_grid = !self.design.rates.is_empty();

@@ -9,6 +9,7 @@ pub mod activate;
 pub mod adamw;
 pub mod attention;
 pub mod coarse;
+mod instructions;
 pub mod lane;
 pub mod loss;
 pub mod matmul;
@@ -17,6 +18,8 @@ pub mod norm;
 pub mod rope;
 pub mod scratch;
 mod vector;
+
+pub use instructions::instruction_set;
 
 use multiversion::multiversion;
 

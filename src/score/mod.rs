@@ -4,6 +4,7 @@ mod pieces;
 
 pub use pieces::Pieces;
 
+use crate::data::Tokenizer;
 use crate::model::Gpt;
 use crate::run::signals;
 use anyhow::Result;
@@ -64,7 +65,7 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
 }
 
 /// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context. The tokens
-/// `not_text`, which stand around documents, are read but not scored. `follow` is told how many tokens of how
+/// that the tokenizer puts around documents are read but not scored. `follow` is told how many tokens of how
 /// many are done.
 ///
 /// # Errors
@@ -74,16 +75,17 @@ pub fn score(
     tokens: &[u32],
     bytes: Option<usize>,
     stride: usize,
-    not_text: &[u32],
+    tokenizer: &Tokenizer,
     follow: &mut dyn FnMut(usize, usize),
 ) -> Result<Score> {
-    let mut score = Score { nats: 0.0, tokens: 0, bytes };
-    each_loss(model, tokens, stride, not_text, &mut |index, nats| {
-        score.nats += nats;
-        score.tokens += 1;
+    // Summed piece by piece as in training, so that both print the same loss to the last digit.
+    let separator = tokenizer.end_of_text().map(|(id, _)| id);
+    let mut pieces = Pieces::of(tokens, separator, model.config.context);
+    each_loss(model, tokens, stride, &tokenizer.around_documents(), &mut |index, nats| {
+        pieces.add(index, nats);
         follow(index + 1, tokens.len());
     })?;
-    Ok(score)
+    Ok(pieces.score(bytes))
 }
 
 /// The same, telling of every scored token its index and its negative log-likelihood.

@@ -1,5 +1,7 @@
 //! A text in pieces: how much a loss owes to which text happened to be held out.
 
+use super::Score;
+
 /// At least so many documents are pieces by themselves; at most so many pieces there are.
 const LEAST_DOCUMENTS: usize = 20;
 const MOST_DOCUMENTS: usize = 1000;
@@ -43,6 +45,11 @@ impl Pieces {
         let piece = self.ends.partition_point(|end| *end <= index);
         self.nats[piece] += nats;
         self.tokens[piece] += 1;
+    }
+
+    /// The score of the whole text, which has so many bytes, or of which tokens drop some.
+    pub fn score(&self, bytes: Option<usize>) -> Score {
+        Score { nats: self.nats.iter().sum(), tokens: self.tokens.iter().sum(), bytes }
     }
 }
 

@@ -4,16 +4,19 @@
 //! checkpoint's `trainer.json`; a later one goes over an earlier one, and [`Recipe::new`] turns the
 //! result into validated values. Defaults that depend on nothing else stand in `models/default.toml`.
 
-mod encoding;
+mod arguments;
 mod bounds;
+mod effective;
+mod encoding;
 mod model_config;
 mod preset;
 mod recipe;
 
-pub use encoding::TextEncoding;
-pub use model_config::{Backbone, ModelConfig, LARGEST, LARGEST_VOCABULARY, MOST_LAYERS};
+pub use arguments::{Item, List, preset_name};
 pub use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS, within};
-pub use preset::{PRESETS, Preset};
+pub use encoding::TextEncoding;
+pub use model_config::{Backbone, LARGEST, LARGEST_VOCABULARY, MOST_LAYERS, ModelConfig};
+pub use preset::{FINE_TUNE, PRESETS, Preset};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
 use crate::activation::Activation;
@@ -30,8 +33,8 @@ pub enum Ops {
     Fused,
 }
 
-/// Number format of parameters and arithmetic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+/// The only number format of tinygpt 0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     F32,
@@ -45,8 +48,8 @@ pub struct Settings {
     #[arg(long, help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backbone: Option<Backbone>,
-    /// FFN activation; `tinygpt acts` lists them [default: swiglu]
-    #[arg(long, value_name = "NAME", help_heading = "Model")]
+    /// FFN activation; `tinygpt acts` lists them
+    #[arg(long, value_name = "NAME", hide_possible_values = true, help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Activation>,
     /// Transformer blocks
@@ -73,28 +76,28 @@ pub struct Settings {
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<usize>,
-    /// Give the output head a matrix of its own instead of the token embedding
+    /// Give the output head a matrix of its own instead of the token embedding [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untie: Option<bool>,
     /// What the norms add to a mean square before its root [default: 1e-5]
-    #[arg(long, value_parser = within(1e-12..=1.0), allow_negative_numbers = true, value_name = "EPS", help_heading = "Model")]
+    #[arg(long, value_parser = within(1e-12..=1.0), value_name = "EPS", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub norm_eps: Option<f64>,
     /// Base of the rotary frequencies (llama only) [default: 10000]
-    #[arg(long, value_parser = within(1.0..=1e12), allow_negative_numbers = true, value_name = "BASE", help_heading = "Model")]
+    #[arg(long, value_parser = within(1.0..=1e12), value_name = "BASE", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rope_theta: Option<f64>,
     /// Standard deviation of the initial weights [default: sqrt(2 / (5 dim))]
-    #[arg(long, value_parser = within(1e-6..=1.0), allow_negative_numbers = true, value_name = "STD", help_heading = "Model")]
+    #[arg(long, value_parser = within(1e-6..=1.0), value_name = "STD", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
-    /// Multiplies the initial weights of the FFN's output; what `compare --match-init` chooses [default: 1]
-    #[arg(long, value_parser = within(0.0..=1e6), allow_negative_numbers = true, value_name = "FACTOR", help_heading = "Model")]
+    /// Factor of the initial weights of the FFN's output. `compare --match-init` chooses it; no flag does.
+    #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_init_scale: Option<f64>,
     /// Share of values dropped after the embedding, attention and FFN while training
-    #[arg(long, value_parser = within(0.0..=0.99), allow_negative_numbers = true, value_name = "P", help_heading = "Model")]
+    #[arg(long, value_parser = within(0.0..=0.99), value_name = "P", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
 
@@ -111,15 +114,15 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Passes over the training text, instead of --steps
-    #[arg(long, value_parser = within(1e-6..=1e9), allow_negative_numbers = true, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(1e-6..=1e9), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Peak learning rate
-    #[arg(long, value_parser = within(0.0..=10.0), allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// Learning rate at the end of the cosine [default: lr / 10]
-    #[arg(long, value_parser = within(0.0..=10.0), allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_lr: Option<f64>,
     /// Steps of linear warmup [default: 5 % of the steps, at most 100]
@@ -127,22 +130,22 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<usize>,
     /// Decoupled weight decay, on matrices only
-    #[arg(long, value_parser = within(0.0..=10.0), allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// AdamW's decay of the gradient's mean
-    #[arg(long, value_parser = within(0.0..=0.999_999), allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=0.999_999), value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f64>,
     /// AdamW's decay of the gradient's square
-    #[arg(long, value_parser = within(0.0..=0.999_999), allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=0.999_999), value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f64>,
     /// Largest global norm of the gradient; 0 turns clipping off
-    #[arg(long, value_parser = within(0.0..=1e9), allow_negative_numbers = true, value_name = "NORM", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=1e9), value_name = "NORM", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_clip: Option<f64>,
-    /// Skip up to N steps of the run whose loss or gradient is not finite, instead of ending at the first
+    /// Skip up to N steps of the run whose loss or gradient isn't finite, instead of ending at the first [default: 0]
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_bad_steps: Option<usize>,
@@ -164,7 +167,7 @@ pub struct Settings {
     pub keep: Option<usize>,
 
     /// Text to train on: a file, a directory, a 'pattern*', a .jsonl with "text", `-` for standard input,
-    /// `hf:OWNER/NAME/FILE` of a dataset, or the built-in `tales[:ja][:facts=N]` (default: tales)
+    /// `hf:OWNER/NAME/FILE` of a dataset, or the built-in `tales[:ja][:facts=N]`
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
@@ -178,7 +181,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<TextEncoding>,
     /// How text becomes tokens: char, bpe:VOCABULARY, a tokenizer.json, or `hf:OWNER/NAME`
-    #[arg(long, value_name = "KIND", help_heading = "Data")]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<TokenizerKind>,
 
@@ -190,14 +193,14 @@ pub struct Settings {
     #[arg(long, help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ops: Option<Ops>,
-    /// Number format
-    #[arg(long, help_heading = "Machine")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dtype: Option<Precision>,
-    /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
+    /// Where to compute: cpu, cuda, cuda:1, metal [default: cpu]
+    #[arg(long, value_name = "DEVICE", hide_possible_values = true, help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceKind>,
+    /// Runs and presets of tinygpt 0.1 may contain it: read, never written.
+    #[arg(skip)]
+    #[serde(skip_serializing)]
+    pub dtype: Option<Precision>,
 }
 
 impl Settings {

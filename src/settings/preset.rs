@@ -23,8 +23,8 @@ macro_rules! presets {
 }
 presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2", "gpt3-175b");
 
-/// Not by name, since it has no model: what training goes on with where the weights are there already.
-const FINE_TUNE: Preset = Preset {
+/// What `--init` starts from. It has no model and can't be chosen by name.
+pub const FINE_TUNE: Preset = Preset {
     name: "fine-tune",
     text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/fine-tune.toml")),
 };
@@ -32,6 +32,11 @@ const FINE_TUNE: Preset = Preset {
 impl Preset {
     pub fn settings(&self) -> Result<Settings> {
         parse(self.text, self.name)
+    }
+
+    /// Its first line: what the preset is for.
+    pub fn purpose(&self) -> &'static str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
     }
 }
 

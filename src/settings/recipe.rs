@@ -1,7 +1,7 @@
 //! A recipe: settings with every default filled in, checked once, then trusted.
 
-use super::{Backbone, ModelConfig, Ops, Settings, TextEncoding};
 use super::bounds::MOST_STEPS;
+use super::{Backbone, ModelConfig, Ops, Settings, TextEncoding};
 use crate::activation::Activation;
 use crate::{bail_input, home, input_error};
 use anyhow::Result;
@@ -266,6 +266,11 @@ impl Recipe {
     /// The same recipe with other settings over it.
     pub fn with(&self, settings: &Settings) -> Result<Recipe> {
         Recipe::new(settings.over(&self.settings))
+    }
+
+    /// The model, its vocabulary size standing at 1.
+    pub(super) fn shape(&self) -> &ModelConfig {
+        &self.model
     }
 
     pub fn act(&self) -> Activation {

@@ -2,14 +2,17 @@
 
 use crate::model::ModelSize;
 use crate::score::Score;
-use crate::settings::ModelConfig;
+use crate::settings::{ModelConfig, Recipe};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What a run is about to do, as far as its shapes and its text tell.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    pub recipe: Recipe,
     pub config: ModelConfig,
+    /// Steps of linear warmup.
+    pub warmup: usize,
     pub data: String,
     pub size: ModelSize,
     pub flops_per_token: f64,

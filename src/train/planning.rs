@@ -30,6 +30,8 @@ impl Plan {
         let tokens_per_step = training.batch_size * config.context * training.grad_accum;
         let batches = Batches::new(&dataset.train, config.context, training.batch_size, training.seed)?;
         Ok(Plan {
+            recipe: recipe.clone(),
+            warmup: training.warmup.unwrap_or(default_warmup(steps)),
             data: dataset.name.clone(),
             size: ModelSize::new(&config),
             flops_per_token: training_flops_per_token(&config),

@@ -10,6 +10,7 @@ use crate::checkpoint::{Checkpoint, Metrics, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::{Failure, one_line};
 use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::home::shorten;
 use crate::input_error;
 use crate::model::{self, Dropout, Gpt, ModelSize, Params};
 use crate::run::{LAST, RunDir, signals};
@@ -72,6 +73,7 @@ impl<'a> Session<'a> {
             // Resuming must not depend on how the text's length translates into steps.
             settings: Settings { steps: Some(steps), ..Settings::default() }.over(recipe.settings()),
             init,
+            started_in: std::env::current_dir().ok().map(|path| shorten(&path.to_string_lossy())),
             step: 0,
             steps,
             tokens: 0,
@@ -373,7 +375,7 @@ impl<'a> Session<'a> {
             pieces.add(index, nats);
             follow(index + 1, tokens.len());
         })?;
-        let score = Score { nats: pieces.nats.iter().sum(), tokens: pieces.tokens.iter().sum(), bytes };
+        let score = pieces.score(bytes);
         self.pieces = whole.then_some(pieces);
         Ok(score)
     }

@@ -39,13 +39,6 @@ fn the_card_has_the_score_of_its_own_checkpoint() {
 }
 
 #[test]
-fn training_prints_the_upload_command() {
-    let folder = folder();
-    let told = succeed(tinygpt(&folder).arg("train").args(small_but(&["--out", "run"])));
-    assert!(told.contains("hf upload OWNER/NAME run/best . --exclude optimizer.safetensors"), "{told}");
-}
-
-#[test]
 fn the_hubs_library_reads_the_card() {
     let folder = folder();
     let Some(mut check) = script(&folder, "check_card.py") else { return };

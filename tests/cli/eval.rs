@@ -18,6 +18,43 @@ fn eval_of_the_last_checkpoint_gives_the_loss_that_training_printed() {
     assert!((number(&scored, "bits_per_byte") - number(&trained, "bits_per_byte")).abs() < 1e-9);
 }
 
+/// A run whose best checkpoint isn't its last, so that both are scored.
+#[test]
+fn without_data_the_runs_own_validation_text_gives_its_loss_to_the_last_digit() {
+    let folder = folder();
+    write(&folder, "val.txt", &text(57));
+    let settings: [&[&str]; 3] =
+        [&[], &["--val-data", "val.txt", "--ops", "plain"], &["--data", "tales", "--tokenizer", "bpe:300"]];
+    for flags in settings {
+        let trained = train(&folder, &[&["--out", "run", "--force"], flags].concat());
+        // A validation text of its own is enough.
+        if flags.contains(&"--val-data") {
+            std::fs::remove_file(folder.path().join("text.txt")).unwrap();
+        }
+        let scored = eval(&folder, &[trained["checkpoint"].as_str().unwrap()]);
+        for (of_eval, of_training) in
+            [("loss", "val_loss"), ("bits_per_byte", "bits_per_byte"), ("floor", "floor")]
+        {
+            assert_eq!(scored[of_eval], trained[of_training], "{flags:?}");
+        }
+        let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
+        let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let best = lines.filter_map(|line| line["val_loss"].as_f64()).fold(f64::INFINITY, f64::min);
+        assert_eq!(number(&eval(&folder, &["run"]), "loss"), best, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_text_that_changed_since_the_run_is_scored_with_a_warning() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    write(&folder, "text.txt", &text(500));
+    let output = tinygpt(&folder).args(["eval", "--checkpoint", "run"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.contains("text.txt has changed since the run"), "{told}");
+    assert!(told.contains("scoring the run's own validation text, of text.txt"), "{told}");
+}
+
 #[test]
 fn every_token_but_the_first_is_scored_and_all_bytes_count() {
     let folder = folder();

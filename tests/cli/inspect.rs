@@ -90,13 +90,13 @@ fn wrong_input_to_inspect_is_one_clear_line() {
         (&["--init-only", "--layers", "2,0"], "between 1 and 1024"),
         (&["--init-only", "--layers", "5000"], "between 1 and 1024"),
         (&["--init-only", "--heads", "3"], "--heads 3 does not divide"),
-        (&["--init-only", "--checkpoint", "run"], "cannot be used with"),
-        (&["--init-only", "--prompt", "the"], "cannot be used with"),
+        (&["--init-only", "--checkpoint", "run"], "can't be combined with"),
+        (&["--init-only", "--prompt", "the"], "can't be combined with"),
         (&["--no-residual"], "--init-only"),
         (&["--model", "gpt5"], "unknown preset 'gpt5'"),
         (&["--model", "gpt2", "--vocab-size", "0"], "between 1 and 16777216"),
         (&["--model", "gpt2", "--data", "text.txt"], "--data names a text"),
-        (&["--model", "gpt2", "--checkpoint", "run"], "cannot be used with"),
+        (&["--model", "gpt2", "--checkpoint", "run"], "can't be combined with"),
         (&["--vocab-size", "9"], "--model"),
         (&["--checkpoint", "run", "--prompt", ""], "the prompt is empty"),
         (&["--checkpoint", "run", "--prompt", "the cat sees the dog"], "more than the context of 16"),
@@ -120,7 +120,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     std::fs::remove_file(folder.path().join("run/last/trainer.json")).unwrap();
     std::fs::remove_file(folder.path().join("run/best/trainer.json")).unwrap_or_default();
     let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint", "run"]), 2);
-    assert!(error.contains("does not say which text") && error.contains("--data"), "{error}");
+    assert!(error.contains("doesn't say which text") && error.contains("--data"), "{error}");
 }
 
 /// The claim that GPTs cannot use sigmoid, in its own setting and in a GPT's.

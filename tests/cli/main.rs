@@ -1,6 +1,7 @@
 //! Promises of the program, kept by the real binary in directories of their own.
 
 mod acts;
+mod arguments;
 mod bad_input;
 mod bench;
 mod caches;
@@ -9,8 +10,9 @@ mod claims;
 mod compare;
 mod default_run;
 mod determinism;
-mod encodings;
 mod downloads;
+mod elsewhere;
+mod encodings;
 mod environment;
 mod eval;
 mod following;
@@ -28,6 +30,7 @@ mod numbers;
 mod report;
 mod resume;
 mod saving;
+mod settings;
 mod sources;
 mod tales;
 mod tensorboard;

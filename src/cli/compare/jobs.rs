@@ -4,6 +4,7 @@ use crate::cli::text::arguments_without;
 use crate::failure::Failure;
 use crate::run::signals;
 use anyhow::{Context, Result};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,7 +14,7 @@ pub fn run(jobs: usize) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
     let mut arguments =
         arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1)]);
-    arguments.extend(["--worker".to_string(), "--threads".to_string(), threads.to_string()]);
+    arguments.extend(["--worker", "--threads", &threads.to_string()].map(OsString::from));
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let mut workers = Workers(Vec::new());
     for _ in 0..jobs {

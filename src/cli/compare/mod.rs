@@ -5,6 +5,7 @@ mod show;
 
 use super::progress::Progress;
 use super::report;
+use super::settings_lines::comparison_json;
 use super::text::command_line;
 use crate::activation::Activation;
 use crate::compare::{
@@ -14,9 +15,9 @@ use crate::compare::{
 use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::run::signals;
-use crate::settings::{Recipe, Settings, finite_number, LARGEST_SEED, MOST_STEPS, within};
-use crate::{bail_input, environment, input_error, memory};
+use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
 use crate::train::{self, settle_schedule};
+use crate::{bail_input, environment, input_error, memory};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -31,17 +32,17 @@ Example: tinygpt compare --acts relu,gelu,swiglu --data my.txt --budget 30m
          tinygpt compare --acts all --data my.txt --plan > runs.txt")]
 pub struct CompareArgs {
     /// Activations to compare, separated by commas; `all` for every one with a name
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', default_value = "relu,gelu,silu,swiglu")]
-    acts: Vec<String>,
+    #[arg(long, value_name = "A,B,C", default_value = "relu,gelu,silu,swiglu", hide_possible_values = true)]
+    acts: List<Activation>,
     /// Seeds to repeat every activation with: --seed, --seed + 1, ... [default: 5]
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_SEEDS))]
     seeds: Option<u64>,
     /// Activation that differences are taken against [default: relu, or the first of --acts]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
     baseline: Option<Activation>,
     /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = within(0.0..=10.0), conflicts_with = "lr")]
-    lrs: Vec<f64>,
+    #[arg(long, value_name = "A,B,C", conflicts_with = "lr")]
+    lrs: Option<List<f64>>,
     /// Least difference of loss worth a verdict of better: a share, or per cent
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
     matters: f64,
@@ -54,8 +55,8 @@ pub struct CompareArgs {
     /// Choose seeds, and if need be steps, to take so long: 30m, 2h
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["seeds", "steps", "epochs"])]
     budget: Option<Duration>,
-    /// Preset to start from: default, shakespeare-char, small-10m, stories260k, gpt2, or a .toml file
-    #[arg(long, value_name = "NAME|FILE", default_value = "default", help_heading = "Model")]
+    /// Preset to start from, or a .toml file
+    #[arg(long, value_name = "NAME|FILE", default_value = "default", value_parser = preset_name(), help_heading = "Model")]
     model: String,
     #[command(flatten)]
     settings: Settings,
@@ -65,7 +66,8 @@ pub struct CompareArgs {
     /// Replace a comparison that is in the way
     #[arg(long, help_heading = "Run")]
     force: bool,
-    /// Time a few steps, print what would run and what it would be able to see, then stop
+    /// Time a few steps, print what would run and what it would be able to see, then stop; with --json as
+    /// an object
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
     /// Train side by side in N processes, the threads divided among them
@@ -106,28 +108,7 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The activations that a list names, each once; `all` names every one that has a name.
-pub fn named_acts(names: &[String]) -> Result<Vec<Activation>> {
-    let mut acts: Vec<Activation> = Vec::new();
-    for name in names {
-        let named: Vec<Activation> = match name.as_str() {
-            "all" => Activation::named().collect(),
-            name => vec![name.parse().map_err(|error| input_error!("--acts: {error}"))?],
-        };
-        for act in named {
-            if !acts.contains(&act) {
-                acts.push(act);
-            }
-        }
-    }
-    Ok(acts)
-}
-
 impl CompareArgs {
-    fn acts(&self) -> Result<Vec<Activation>> {
-        named_acts(&self.acts)
-    }
-
     fn baseline(&self, acts: &[Activation]) -> Result<Activation> {
         let relu = "relu".parse()?;
         let baseline = match self.baseline {
@@ -159,18 +140,16 @@ impl CompareArgs {
         if seed > largest {
             bail_input!("--seed is {seed}; to count up from it, it must be at most {largest}");
         }
-        let acts = self.acts()?;
-        let mut rates = self.lrs.clone();
+        let mut rates = self.lrs.as_ref().map_or_else(Vec::new, |rates| rates.to_vec());
         rates.sort_by(f64::total_cmp);
-        rates.dedup();
         for &lr in &rates {
             recipe
                 .with(&Settings { lr: Some(lr), ..Settings::default() })
                 .map_err(|error| input_error!("--lrs: {error}"))?;
         }
         Ok(Design {
-            baseline: self.baseline(&acts)?,
-            arms: acts.into_iter().map(crate::compare::ArmDesign::new).collect(),
+            baseline: self.baseline(&self.acts)?,
+            arms: self.acts.iter().copied().map(crate::compare::ArmDesign::new).collect(),
             seeds: seeds(recipe, self.seeds.unwrap_or(SEEDS)),
             rates,
             matters: self.matters,
@@ -206,7 +185,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     let dataset = Dataset::load(&recipe)?;
     memory::check(args.jobs as f64 * train::Plan::new(&recipe, &dataset)?.memory)?;
     design.arms = match_arms(
-        &args.acts()?,
+        &args.acts,
         design.baseline,
         (design.matching, design.match_init),
         &recipe,
@@ -299,6 +278,9 @@ fn announce(
     let timing = timing.map_or_else(|| time(design, recipe, dataset, device), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
+    if args.dry_run && args.json {
+        say!("{}", comparison_json(&plan, design, recipe, dataset)?)?;
+    }
     if plan.epochs() > MANY_EPOCHS {
         note!(
             "warning: {:.1} passes over the training text: models will begin to know it by heart; give more text or fewer --steps",

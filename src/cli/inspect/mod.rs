@@ -3,18 +3,21 @@
 mod pictures;
 mod show;
 
-use super::compare::named_acts;
+use super::own_text::TestText;
 use super::progress::Counted;
 use super::text::shown;
 use crate::activation::Activation;
-use crate::checkpoint::{encoding_of, load_model, load_tokenizer, load_trainer};
-use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
+use crate::checkpoint::{load_model, load_tokenizer};
+use crate::data::{Batches, Corpus, Dataset, Tokenizer, check_ids};
 use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
 use crate::memory;
 use crate::model::{Gpt, training_bytes};
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TextEncoding, TokenizerKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, MOST_LAYERS, MOST_STEPS, MOST_THREADS, within};
+use crate::settings::{
+    Backbone, DeviceKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, List, MOST_STEPS, MOST_THREADS, Ops,
+    Recipe, Settings, TextEncoding, TokenizerKind, preset_name, within,
+};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::{ArgGroup, Args};
@@ -41,37 +44,43 @@ pub struct InspectArgs {
     units: Option<usize>,
     /// What follows each token of this text, and what would after every layer (the logit lens); by itself
     /// no other text is read
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "A trained model")]
+    #[arg(long, value_name = "TEXT", help_heading = "A trained model")]
     prompt: Option<String>,
     /// Tokens shown of those that may follow: the most probable [default: 5]
     #[arg(long, value_name = "K", value_parser = within(1..=LARGEST_VOCABULARY), requires = "prompt", help_heading = "A trained model")]
     top: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "A trained model")]
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "cpu",
+        hide_possible_values = true,
+        help_heading = "A trained model"
+    )]
     device: DeviceKind,
 
     /// Look at fresh models instead: how much of the gradient reaches the first layer
     #[arg(long, conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"], help_heading = "Fresh models")]
     init_only: bool,
-    /// Activations, separated by commas; `all` for every one with a name [default: relu,gelu,silu,tanh,sigmoid]
+    /// Activations, separated by commas; `all` for every one with a name
     #[arg(
         long,
         value_name = "A,B,C",
-        value_delimiter = ',',
+        default_value = "relu,gelu,silu,tanh,sigmoid",
+        hide_possible_values = true,
         requires = "init_only",
         help_heading = "Fresh models"
     )]
-    acts: Option<Vec<String>>,
-    /// Numbers of layers, separated by commas [default: 2,6,24]
+    acts: List<Activation>,
+    /// Numbers of layers, separated by commas
     #[arg(
         long,
         value_name = "A,B,C",
-        value_delimiter = ',',
-        value_parser = within(1..=MOST_LAYERS),
+        default_value = "2,6,24",
         requires = "init_only",
         help_heading = "Fresh models"
     )]
-    layers: Option<Vec<usize>>,
+    layers: List<usize>,
     /// FFNs alone, one after the other: no residual additions, no norms, no attention, and initial
     /// weights that keep the mean square of every value at 1
     #[arg(long, requires = "init_only", help_heading = "Fresh models")]
@@ -80,11 +89,12 @@ pub struct InspectArgs {
     #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED), requires = "init_only", help_heading = "Fresh models")]
     seed: Option<u64>,
 
-    /// Preset: default, shakespeare-char, small-10m, stories260k, gpt2, gpt3-175b, or a .toml file; with
-    /// --init-only where fresh models start from, alone the shapes of this one without any weights
+    /// Preset, or a .toml file: with --init-only what fresh models start from, by itself the model whose
+    /// shapes are shown, without any weights
     #[arg(
         long,
         value_name = "NAME|FILE",
+        value_parser = preset_name(),
         conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"],
         help_heading = "Shapes, of fresh models too"
     )]
@@ -262,62 +272,18 @@ fn survey(
     model: &Gpt,
     tokenizer: &Tokenizer,
 ) -> Result<(String, Inspection)> {
-    let corpus = match &args.data {
-        Some(source) => {
-            let encoding = args.encoding.or_else(|| encoding_of(checkpoint));
-            Corpus::validation(&source.parse()?, encoding)?
-        }
-        None => own_validation_text(checkpoint)?,
-    };
-    for note in &corpus.notes {
-        note!("{}: {note}", corpus.name);
-    }
-    let tokens = Tokens::encode(&corpus.val, tokenizer)?;
-    check_ids(&tokens, model.config.vocab_size)?;
-    if tokens.len() < 2 {
-        bail_input!("{} has {} token; inspecting needs at least 2", corpus.name, tokens.len());
-    }
+    let text = TestText::read(args.data.as_deref(), args.encoding, checkpoint, tokenizer)?;
+    check_ids(&text.tokens, model.config.vocab_size)?;
     let most = (args.tokens.unwrap_or(TOKENS), args.units.unwrap_or(UNITS));
     let mut progress = Counted::new("inspecting, tokens");
-    let found = inspect(model, tokenizer, &tokens, most, &mut |done, all| progress.tell(done, all))?;
-    Ok((corpus.name, found))
-}
-
-/// The text that the run of this checkpoint was validated on.
-fn own_validation_text(checkpoint: &Path) -> Result<Corpus> {
-    if !checkpoint.join("trainer.json").is_file() {
-        bail_input!(
-            "{} does not say which text it was trained on: name one by --data, or give a --prompt",
-            checkpoint.display()
-        );
-    }
-    let settings = load_trainer(checkpoint)?.settings;
-    let (data, val_data, encoding) =
-        (settings.data.unwrap_or_default(), settings.val_data, settings.encoding);
-    let source: Source = val_data.as_ref().unwrap_or(&data).parse()?;
-    if source == Source::Stdin {
-        bail_input!("{} read its text from standard input; name a text by --data", checkpoint.display());
-    }
-    let corpus = if val_data.is_some() {
-        Corpus::validation(&source, encoding)
-    } else {
-        Corpus::load(&data, None, encoding)
-    };
-    corpus.map_err(|error| {
-        input_error!("the text of {} cannot be read: {error:#}; name one by --data", checkpoint.display())
-    })
+    let found = inspect(model, tokenizer, &text.tokens, most, &mut |done, all| progress.tell(done, all))?;
+    Ok((text.name, found))
 }
 
 impl InspectArgs {
-    fn acts(&self) -> Result<Vec<Activation>> {
-        let default = || ["relu", "gelu", "silu", "tanh", "sigmoid"].map(String::from).to_vec();
-        named_acts(&self.acts.clone().unwrap_or_else(default))
-    }
-
     fn depths(&self) -> Vec<usize> {
-        let mut depths = self.layers.clone().unwrap_or_else(|| vec![2, 6, 24]);
+        let mut depths = self.layers.to_vec();
         depths.sort_unstable();
-        depths.dedup();
         depths
     }
 
@@ -346,7 +312,7 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     let batch_size = Some(GRADIENT_TOKENS.div_ceil(recipe.context()));
     let recipe = recipe.with(&Settings { batch_size, ..Settings::default() })?;
     let mut variants = Vec::new();
-    for act in args.acts()? {
+    for &act in args.acts.iter() {
         for layers in args.depths() {
             let flags = Settings { act: Some(act), layers: Some(layers), ..Settings::default() };
             variants.push(recipe.with(&flags)?);

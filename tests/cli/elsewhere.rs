@@ -1,0 +1,103 @@
+//! A run found from another directory: its text is where it was.
+
+use super::*;
+
+/// The program, started in a directory below `folder`.
+fn in_directory(folder: &TempDir, name: &str) -> Command {
+    let mut command = tinygpt(folder);
+    let directory = folder.path().join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    command.current_dir(directory);
+    command
+}
+
+/// `work/text.txt`, and a run on it that is saved in `run`.
+fn with_run(flags: &[&str]) -> TempDir {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("work")).unwrap();
+    std::fs::rename(folder.path().join("text.txt"), folder.path().join("work/text.txt")).unwrap();
+    let flags = small_but(&[&["--out", "../run"], flags].concat());
+    succeed(in_directory(&folder, "work").arg("train").args(flags));
+    folder
+}
+
+#[test]
+fn a_run_is_resumed_inspected_and_scored_from_any_directory() {
+    let folder = with_run(&[]);
+    let run = folder.path().join("run");
+    let eval = |place: &str| {
+        let mut command = in_directory(&folder, place);
+        last_line(&succeed(command.args(["eval", "--json", "--checkpoint"]).arg(&run)))
+    };
+    assert_eq!(eval("other/place")["loss"], eval("work")["loss"]);
+    succeed(in_directory(&folder, "other").args(["inspect", "--json", "--checkpoint"]).arg(&run));
+    succeed(in_directory(&folder, "other").args(["train", "--steps", "14", "--resume"]).arg(&run));
+    // What was resumed elsewhere resumes anywhere, too.
+    succeed(in_directory(&folder, "work").args(["train", "--steps", "16", "--resume"]).arg(&run));
+    succeed(in_directory(&folder, "third").args(["train", "--steps", "18", "--resume"]).arg(&run));
+}
+
+#[test]
+fn another_text_of_the_same_name_is_not_taken_for_the_runs_own() {
+    let folder = with_run(&[]);
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    write(&folder, "other/text.txt", &text(90));
+    let run = folder.path().join("run");
+    succeed(in_directory(&folder, "other").args(["train", "--steps", "14", "--resume"]).arg(&run));
+}
+
+#[test]
+fn patterns_and_directories_are_found_again() {
+    for source in ["te*.txt", "."] {
+        let folder = with_run(&["--data", source]);
+        let run = folder.path().join("run");
+        succeed(in_directory(&folder, "other").args(["train", "--steps", "14", "--resume"]).arg(&run));
+    }
+}
+
+#[test]
+fn a_run_that_does_not_say_where_it_began_is_looked_for_above_itself() {
+    let folder = folder();
+    train(&folder, &["--out", "runs/mine"]);
+    for link in ["last", "best"] {
+        let path = folder.path().join("runs/mine").join(link);
+        let mut state: Value =
+            serde_json::from_slice(&std::fs::read(path.join("trainer.json")).unwrap()).unwrap();
+        if state.as_object_mut().unwrap().remove("started_in").is_some() {
+            std::fs::write(path.join("trainer.json"), state.to_string()).unwrap();
+            std::fs::remove_file(path.join("SHA256SUMS")).unwrap();
+        }
+    }
+    let run = folder.path().join("runs/mine");
+    succeed(in_directory(&folder, "other").args(["eval", "--checkpoint"]).arg(&run));
+    succeed(in_directory(&folder, "other").args(["train", "--steps", "14", "--resume"]).arg(&run));
+}
+
+#[test]
+fn a_text_that_is_gone_is_named_with_every_place_it_was_looked_for() {
+    let folder = with_run(&[]);
+    std::fs::rename(folder.path().join("work/text.txt"), folder.path().join("moved.txt")).unwrap();
+    let run = folder.path().join("run");
+    for words in [["train", "--resume"], ["eval", "--checkpoint"], ["inspect", "--checkpoint"]] {
+        let error = fail(in_directory(&folder, "other").args(words).arg(&run), 2);
+        for place in ["work/text.txt", "other/text.txt"] {
+            assert!(error.contains(place), "{words:?}: {error}");
+        }
+        assert!(error.contains("say where it is with --data"), "{words:?}: {error}");
+    }
+    succeed(in_directory(&folder, "other").args(["train", "--data", "../moved.txt", "--resume"]).arg(&run));
+}
+
+#[test]
+fn a_comparison_goes_on_from_another_directory() {
+    let folder = folder();
+    let compare = |directory: &str, acts: &str, data: &str| {
+        let flags = small_but(&["--acts", acts, "--seeds", "1", "--data", data, "--steps", "3"]);
+        let mut command = in_directory(&folder, directory);
+        succeed(command.arg("compare").args(flags).arg("--out").arg(folder.path().join("cmp")))
+    };
+    compare(".", "relu", "text.txt");
+    assert!(compare("other", "relu,gelu", "../text.txt").contains("gelu"));
+    let report = succeed(in_directory(&folder, "third").arg("report").arg(folder.path().join("cmp")));
+    assert!(report.contains("report.html"), "{report}");
+}
