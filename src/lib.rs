@@ -10,7 +10,9 @@ mod output;
 mod serde_by_name;
 mod files;
 mod home;
+mod mark;
 mod memory;
+mod owned;
 pub mod random;
 
 pub mod activation;

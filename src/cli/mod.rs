@@ -11,6 +11,7 @@ mod export;
 mod generate;
 mod inspect;
 mod origin;
+mod outputs;
 mod progress;
 mod report;
 mod runs;

@@ -21,7 +21,17 @@ pub fn png(svg: &str) -> Result<Vec<u8>> {
     let mut pixels = Pixmap::new(size.width(), size.height()).context("the picture has no size")?;
     pixels.fill(Color::WHITE);
     resvg::render(&tree, Transform::from_scale(ZOOM, ZOOM), &mut pixels.as_mut());
-    pixels.encode_png().context("cannot write the picture")
+    Ok(marked(pixels.encode_png().context("cannot write the picture")?))
+}
+
+/// A PNG with [`MARK`](crate::mark::MARK) as its comment.
+fn marked(mut png: Vec<u8>) -> Vec<u8> {
+    // Length, type, keyword and text, CRC-32: always the same bytes.
+    const COMMENT: &[u8] = b"\x00\x00\x00\x1atEXtComment\0Written by tinygpt\xb1\xb3\xc5\xad";
+    // After the signature and the header, which comes first in every PNG.
+    const HEADER_ENDS: usize = 8 + 25;
+    png.splice(HEADER_ENDS..HEADER_ENDS, COMMENT.iter().copied());
+    png
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! checkpoint's `trainer.json`; a later one goes over an earlier one, and [`Recipe::new`] turns the
 //! result into validated values. Defaults that depend on nothing else stand in `models/default.toml`.
 
+mod effective;
 mod model_config;
 mod preset;
 mod recipe;

@@ -263,6 +263,11 @@ impl Recipe {
         Recipe::new(settings.over(&self.settings))
     }
 
+    /// The model, its vocabulary size standing at 1.
+    pub(super) fn shape(&self) -> &ModelConfig {
+        &self.model
+    }
+
     pub fn act(&self) -> Activation {
         self.model.act
     }

@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
         let plan = self.plan()?;
         watcher.notice(Event::Planned(&plan));
-        self.journal.begin(self.state.step)?;
+        self.journal.begin(self.state.step, &self.config_file()?)?;
         let steps = self.state.steps;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.

@@ -5,15 +5,18 @@ use crate::failure::Failure;
 use crate::run::signals;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Starts `jobs` workers and waits for them.
-pub fn run(jobs: usize) -> Result<()> {
+/// Starts `jobs` workers on the directory `out` and waits for them.
+pub fn run(jobs: usize, out: &Path) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
     let mut arguments =
-        arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1)]);
+        arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1), ("--out", 1)]);
     arguments.extend(["--worker".to_string(), "--threads".to_string(), threads.to_string()]);
+    // Argument lists are text here as they are where the user's are read.
+    arguments.extend(["--out".to_string(), out.to_string_lossy().into_owned()]);
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let mut workers = Workers(Vec::new());
     for _ in 0..jobs {
