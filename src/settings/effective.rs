@@ -40,27 +40,3 @@ impl Recipe {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::PRESETS;
-    use clap::Args;
-
-    #[test]
-    fn effective_settings_describe_the_same_recipe_and_leave_no_flag_open() {
-        // `steps` and `epochs` are one choice; the others have no value until text and machine are known.
-        let open = ["warmup", "epochs", "val-data", "threads"];
-        let command = Settings::augment_args(clap::Command::new("train"));
-        for preset in PRESETS {
-            let recipe = Recipe::new(Settings::preset(preset.name).unwrap()).unwrap();
-            let effective = recipe.effective();
-            let again = Recipe::new(effective.clone()).unwrap();
-            assert!(again.trains_like(&recipe) && again.effective() == effective, "{}", preset.name);
-            let said = effective.to_map();
-            for flag in command.get_arguments().filter_map(|arg| arg.get_long()) {
-                assert!(said.contains_key(flag) || open.contains(&flag), "{}: {flag}", preset.name);
-            }
-        }
-    }
-}
