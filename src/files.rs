@@ -18,15 +18,13 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
 /// An existing file keeps its permissions. Pipes and devices can't be replaced: they get the finished contents.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let failed = || format!("cannot write {}", path.display());
-    let target = target(path).with_context(failed)?;
-    let before = std::fs::metadata(&target).ok();
-    if before.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+    if is_stream(path) {
         let mut whole = tempfile::tempfile().with_context(failed)?;
         write(&mut whole)?;
-        whole.seek(SeekFrom::Start(0)).with_context(failed)?;
-        let mut stream = File::options().write(true).open(&target).with_context(failed)?;
-        return std::io::copy(&mut whole, &mut stream).map(drop).with_context(failed);
+        return pour(whole, path).with_context(failed);
     }
+    let target = target(path).with_context(failed)?;
+    let before = std::fs::metadata(&target).ok();
     let folder = folder_of(&target);
     let mut builder = tempfile::Builder::new();
     builder.prefix(SAVING);
@@ -44,6 +42,21 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> 
     beside.as_file().sync_all().with_context(failed)?;
     beside.persist(&target).with_context(failed)?;
     sync(folder).with_context(failed)
+}
+
+/// True for what takes bytes and isn't replaced: pipes, devices, and open files by their number.
+pub fn is_stream(path: &Path) -> bool {
+    ["/dev", "/proc"].iter().any(|system| path.starts_with(system))
+        || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn pour(mut whole: File, stream: &Path) -> std::io::Result<()> {
+    whole.seek(SeekFrom::Start(0))?;
+    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| stream == Path::new(name)) {
+        // Opened again, a file would be written from its beginning, over what is printed to it.
+        return std::io::copy(&mut whole, &mut std::io::stdout().lock()).map(drop);
+    }
+    std::io::copy(&mut whole, &mut File::options().write(true).open(stream)?).map(drop)
 }
 
 /// Gives a new file the permissions of the one that it replaces, and its owner where that is allowed.

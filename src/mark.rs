@@ -10,8 +10,10 @@ pub const MARK: &str = "Written by tinygpt";
 /// Bytes from the beginning in which the mark stands.
 const NEAR: u64 = 1024;
 /// The beginning of a page by tinygpt 0.1, which has no mark.
-const OLD_PAGE: [&str; 2] =
-    ["<!DOCTYPE html>\n<html lang=\"", "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; s"];
+const OLD_PAGE: [&str; 2] = [
+    "<!DOCTYPE html>\n<html lang=\"",
+    "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; s",
+];
 
 /// True if tinygpt wrote the page or picture.
 pub fn is_marked(path: &Path) -> bool {

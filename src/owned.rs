@@ -77,20 +77,26 @@ impl Role {
             let other = owned.manifest.kind.noun();
             bail_input!("{shown} holds no {noun}: it's a {other} directory; name another --out");
         }
+        // Listed first: another process may write the manifest now, and its other files only after it.
+        let foreign: Vec<String> = entries(path).filter(|name| !is_beginning(path, name)).collect();
         if self.is_played(path) {
             return Ok(());
         }
-        for name in entries(path).filter(|name| !is_beginning(path, name)) {
-            if !force {
+        match foreign.first() {
+            Some(name) if !force => {
+                let advice = match self.kind {
+                    Kind::Claims => "",
+                    _ => ", or add --force, which replaces only files whose names tinygpt needs",
+                };
                 bail_input!(
-                    "{shown} is not empty and holds no {noun}, but other files such as {name}: name another --out, or add --force, which replaces only files whose names tinygpt needs"
+                    "{shown} is not empty and holds no {noun}, but other files such as {name}: name another --out{advice}"
                 );
             }
-            if (self.writes)(&name) || name.starts_with(SAVING) {
-                refuse_directory(&path.join(&name))?;
+            _ => {
+                let in_the_way = |name: &&String| (self.writes)(name) || name.starts_with(SAVING);
+                foreign.iter().filter(in_the_way).try_for_each(|name| refuse_directory(&path.join(name)))
             }
         }
-        Ok(())
     }
 }
 
@@ -99,6 +105,8 @@ impl Role {
 pub struct Owned {
     path: PathBuf,
     manifest: Manifest,
+    /// False for a directory that gets its manifest with the first claim.
+    is_written: bool,
 }
 
 impl Owned {
@@ -122,11 +130,11 @@ impl Owned {
         if let Some(name) = manifest.files.iter().find(|name| !is_plain(name)) {
             bail_input!("{shown} lists '{name}', which isn't a name in its directory");
         }
-        Ok(Some(Owned { path: path.to_path_buf(), manifest }))
+        Ok(Some(Owned { path: path.to_path_buf(), manifest, is_written: true }))
     }
 
-    /// Makes `path` a directory that plays this role, and returns it with the lock that `lock` takes. With
-    /// `force` the user's files may be in it, but no directory under a name that the role writes.
+    /// The directory `path` in this role, which begins with its first claim, and the lock that `lock` takes.
+    /// With `force` the user's files may be in it, but no directory under a name that the role writes.
     ///
     /// # Errors
     /// If it plays another role, or holds anything that tinygpt didn't write. Nothing is changed then.
@@ -144,22 +152,13 @@ impl Owned {
         role.check(path, force)?;
         let owned = match Owned::read(path)? {
             Some(owned) => owned,
-            None => Owned::create(path, role.kind, (role.legacy)(path).unwrap_or_default())?,
+            None => {
+                let files = (role.legacy)(path).unwrap_or_default();
+                let manifest = Manifest { format: FORMAT, kind: role.kind, files };
+                Owned { path: path.to_path_buf(), manifest, is_written: false }
+            }
         };
         Ok((owned, lock))
-    }
-
-    fn create(path: &Path, kind: Kind, files: BTreeSet<String>) -> Result<Owned> {
-        let manifest = Manifest { format: FORMAT, kind, files };
-        let file = path.join(MARKER);
-        // Written in place: with nothing beside it that a kill could leave in a directory without manifest.
-        let write = || -> Result<()> {
-            let mut file = File::create(&file)?;
-            file.write_all(&serde_json::to_vec(&manifest)?)?;
-            Ok(file.sync_all()?)
-        };
-        write().with_context(|| format!("cannot write {}", file.display()))?;
-        Ok(Owned { path: path.to_path_buf(), manifest })
     }
 
     /// True if tinygpt wrote the file or directory of this name.
@@ -185,14 +184,11 @@ impl Owned {
             }
             refuse_directory(&path)?;
             if !force {
-                bail_input!(
-                    "{} isn't a file that tinygpt wrote: move it away, or replace it with --force",
-                    path.display()
-                );
+                bail_input!("{} isn't a file that tinygpt wrote: move it away", path.display());
             }
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        if new.is_empty() {
+        if new.is_empty() && self.is_written {
             return Ok(());
         }
         self.manifest.files.extend(new);
@@ -206,8 +202,20 @@ impl Owned {
         if self.manifest.files.len() == listed { Ok(()) } else { self.write() }
     }
 
-    fn write(&self) -> Result<()> {
-        replace(&self.path.join(MARKER), &serde_json::to_vec(&self.manifest)?)
+    fn write(&mut self) -> Result<()> {
+        let (file, contents) = (self.path.join(MARKER), serde_json::to_vec(&self.manifest)?);
+        if self.is_written {
+            return replace(&file, &contents);
+        }
+        // The first one is written in place: a kill leaves nothing beside it in a directory without manifest.
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&file)?;
+            file.write_all(&contents)?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", file.display()))?;
+        self.is_written = true;
+        Ok(())
     }
 }
 

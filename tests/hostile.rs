@@ -214,5 +214,6 @@ hostile! {
     results: "results.jsonl",
     comparison: "compare.json",
     preset: "preset.toml",
+    marker: "tinygpt.json",
     text: "text.jsonl",
 }

@@ -1,7 +1,7 @@
 //! `tinygpt claims`
 
-use super::progress::Progress;
 use super::outputs::{Inputs, check_folder, write_files};
+use super::progress::Progress;
 use super::report::chart_files;
 use super::text::{arguments_without, command_line, command_of};
 use crate::claims::{CLAIMS, Claim, Entry, Lab};

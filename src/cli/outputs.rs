@@ -2,7 +2,7 @@
 //! only if tinygpt wrote them, or with `--force`.
 
 use crate::data::Source;
-use crate::files::{folder_of, is_same_file};
+use crate::files::{folder_of, is_same_file, is_stream};
 use crate::home::expand;
 use crate::mark::is_marked;
 use crate::settings::{Settings, TokenizerKind};
@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 pub struct Inputs(Vec<(&'static str, PathBuf)>);
 
 impl Inputs {
-    /// The files that training with these settings reads.
-    pub fn of(settings: &Settings) -> Inputs {
+    /// Adds the files that training with these settings reads.
+    pub fn settings(self, settings: &Settings) -> Inputs {
         let tokenizer = match &settings.tokenizer {
             Some(TokenizerKind::File(path)) => Some(path),
             _ => None,
         };
-        Inputs::default()
-            .text("--data", settings.data.as_deref())
+        self.text("--data", settings.data.as_deref())
             .text("--val-data", settings.val_data.as_deref())
             .path("--tokenizer", tokenizer)
     }
@@ -48,7 +47,9 @@ impl Inputs {
 
     /// The input that writing to the file `output` would destroy.
     fn hit_by(&self, output: &Path) -> Option<&(&'static str, PathBuf)> {
-        self.0.iter().find(|(_, input)| is_same_file(input, output) || input.is_dir() && is_inside(output, input))
+        self.0
+            .iter()
+            .find(|(_, input)| is_same_file(input, output) || input.is_dir() && is_inside(output, input))
     }
 
     /// Refuses to replace what is in the directory `output` if an input is in it.
@@ -78,15 +79,16 @@ pub fn check_file(flag: &str, path: &Path, inputs: &Inputs, force: bool) -> Resu
     if path.is_dir() || !folder_of(path).is_dir() {
         bail_input!("{flag} {shown}: name a file in a directory that exists");
     }
-    // Only regular files can be lost: a pipe or a device takes what is written into it.
-    if !path.is_file() {
-        return Ok(());
-    }
     if let Some((input_flag, input)) = inputs.hit_by(path) {
-        bail_input!("{flag} {shown} would overwrite what {input_flag} {} reads: name another file", input.display());
+        bail_input!(
+            "{flag} {shown} would overwrite what {input_flag} {} reads: name another file",
+            input.display()
+        );
     }
-    if !force && !is_marked(path) {
-        bail_input!("{shown} exists, and tinygpt can't tell that it wrote it: name another {flag}, or replace it with --force");
+    if path.exists() && !force && !is_stream(path) && !is_marked(path) {
+        bail_input!(
+            "{shown} exists, and tinygpt can't tell that it wrote it: name another {flag}, or replace it with --force"
+        );
     }
     Ok(())
 }

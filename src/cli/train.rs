@@ -103,8 +103,9 @@ fn start(args: &TrainArgs) -> Result<()> {
         None => RunDir::numbered(&recipe.act().name().replace(':', "-"))?,
     };
     if args.force {
-        let inputs = Inputs::of(recipe.settings()).path("--init", args.init.as_ref());
-        inputs.path("--model", args.model.as_ref()).refuse_inside(&out)?;
+        let inputs =
+            Inputs::default().path("--init", args.init.as_ref()).path("--model", args.model.as_ref());
+        inputs.settings(recipe.settings()).refuse_inside(&out)?;
     }
     let run = RunDir::create(&out, args.force)?;
     finish(args, session(run.clone())?, &dataset, &run)

@@ -107,6 +107,8 @@ pub fn newest() -> Result<PathBuf> {
     let paths = entries(runs).map(|name| runs.join(name));
     match paths.filter_map(|path| Some((changed(&path)?, path))).max() {
         Some((_, path)) => Ok(path),
-        None => bail_input!("there is no comparison in runs/ yet: make one with `tinygpt compare`, or name its directory"),
+        None => bail_input!(
+            "there is no comparison in runs/ yet: make one with `tinygpt compare`, or name its directory"
+        ),
     }
 }

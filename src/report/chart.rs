@@ -3,9 +3,9 @@
 //! Colours are classes of `chart.css`, which the page and every picture carry; everything else is
 //! presentation attributes, so that a renderer without a browser's CSS draws the same.
 
-use crate::mark::MARK;
 use super::scale::Scale;
 use crate::failure::escape_controls;
+use crate::mark::MARK;
 use std::fmt::{Display, Write};
 
 /// How charts look.

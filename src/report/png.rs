@@ -37,13 +37,16 @@ fn marked(mut png: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mark::MARK;
 
     /// The pixels that are not white, of the picture that shows `text`.
     fn inked(text: &str) -> usize {
         let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"80\" height=\"20\"><style>text {{ font: 12px system-ui, sans-serif; fill: #333 }}</style><text x=\"2\" y=\"14\">{text}</text></svg>"
         );
-        let pixels = Pixmap::decode_png(&png(&svg).unwrap()).unwrap();
+        let png = png(&svg).unwrap();
+        assert!(png.windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes()));
+        let pixels = Pixmap::decode_png(&png).unwrap();
         assert_eq!((pixels.width(), pixels.height()), (160, 40));
         pixels.pixels().iter().filter(|pixel| pixel.red() < 200).count()
     }

@@ -170,7 +170,9 @@ impl RunDir {
 
     /// Removes what a process left that was killed while it saved.
     pub fn remove_unfinished(&self) -> Result<()> {
-        for path in entries(&self.path).filter(|name| name.starts_with(SAVING)).map(|name| self.path.join(name)) {
+        for path in
+            entries(&self.path).filter(|name| name.starts_with(SAVING)).map(|name| self.path.join(name))
+        {
             if is_directory(&path) { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
         Ok(())

@@ -28,7 +28,9 @@ impl RunDir {
             return Some(named);
         }
         match pointer {
-            LAST => self.steps().into_iter().rev().map(|step| self.step_dir(step)).find(|path| is_complete(path)),
+            LAST => {
+                self.steps().into_iter().rev().map(|step| self.step_dir(step)).find(|path| is_complete(path))
+            }
             BEST => self.best_by_metrics(),
             _ => None,
         }

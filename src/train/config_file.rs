@@ -8,11 +8,16 @@ use toml::Value;
 impl Session<'_> {
     /// The text of the run's `config.toml`.
     pub(super) fn config_file(&self) -> Result<String> {
-        let resolved =
-            Settings { steps: Some(self.state.steps), warmup: Some(self.schedule.warmup), ..Settings::default() };
+        let resolved = Settings {
+            steps: Some(self.state.steps),
+            warmup: Some(self.schedule.warmup),
+            ..Settings::default()
+        };
         let settings = resolved.over(&self.recipe.effective());
         let first = match &self.state.init {
-            Some(init) => format!("# The settings of this run, which began with the weights of {init:?}: for fresh weights,\n"),
+            Some(init) => format!(
+                "# The settings of this run, which began with the weights of {init:?}: for fresh weights,\n"
+            ),
             None => "# The settings of this run, every default filled in. To repeat it:\n".to_string(),
         };
         let mut text = first + "# tinygpt train --model config.toml\n\n";

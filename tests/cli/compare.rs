@@ -351,7 +351,8 @@ fn a_smaller_comparison_does_not_replace_a_larger_one() {
     let folder = folder();
     let large = ["--acts", "relu,gelu,silu", "--seeds", "2"];
     compare(&folder, &large);
-    let files = || ["report.html", "compare.json", "results.jsonl"].map(|name| read(&folder, &format!("cmp/{name}")));
+    let files =
+        || ["report.html", "compare.json", "results.jsonl"].map(|name| read(&folder, &format!("cmp/{name}")));
     let before = files();
     for small in [["--acts", "relu,gelu", "--seeds", "2"], ["--acts", "relu,gelu,silu", "--seeds", "1"]] {
         let mut command = tinygpt(&folder);
@@ -387,7 +388,10 @@ fn comparisons_without_a_name_are_numbered_and_resumed() {
     unnamed(&["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"]);
     assert_eq!(["runs/compare", "runs/compare-2", "runs/compare-3"].map(runs), [4, 2, 4]);
     // Each command again finds its own, and a larger one extends the first that it can.
-    for flags in [&["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"][..], &["--acts", "relu,gelu", "--seeds", "3"]] {
+    for flags in [
+        &["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"][..],
+        &["--acts", "relu,gelu", "--seeds", "3"],
+    ] {
         unnamed(flags);
     }
     assert_eq!(["runs/compare", "runs/compare-2", "runs/compare-3"].map(runs), [6, 2, 4]);

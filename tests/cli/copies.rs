@@ -87,7 +87,9 @@ fn a_copied_comparison_goes_on() {
     let folder = folder();
     let compare = |out: &str, seeds: &str| {
         let mut command = tinygpt(&folder);
-        command.args(["compare", "--acts", "relu,gelu", "--seeds", seeds, "--out", out, "--json"]).args(SMALL);
+        command
+            .args(["compare", "--acts", "relu,gelu", "--seeds", seeds, "--out", out, "--json"])
+            .args(SMALL);
         let report = last_line(&succeed(&mut command));
         let arms = report["results"].as_array().unwrap().clone();
         arms.iter().map(|arm| (arm["act"].clone(), arm["val_loss_mean"].clone())).collect::<Vec<_>>()
@@ -111,7 +113,18 @@ fn a_run_is_repeated_by_its_config() {
     let folder = folder();
     train(
         &folder,
-        &["--act", "geglu", "--dropout", "0.1", "--grad-accum", "2", "--seed", "18446744073709551615", "--out", "run"],
+        &[
+            "--act",
+            "geglu",
+            "--dropout",
+            "0.1",
+            "--grad-accum",
+            "2",
+            "--seed",
+            "18446744073709551615",
+            "--out",
+            "run",
+        ],
     );
     let config = String::from_utf8(read(&folder, "run/config.toml")).unwrap();
     for line in ["ffn-dim = 40", "warmup = 0", "min-lr = 0.001", "norm-eps = 0.00001", "steps = 12"] {

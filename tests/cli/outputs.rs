@@ -32,7 +32,8 @@ fn an_output_is_never_an_input() {
     let error = fail(tinygpt(&folder).args(inspect).args(["--html", "text.txt"]), 2);
     assert!(error.contains("--data"), "{error}");
     write(&folder, "preset.toml", "layers = 1\n");
-    let shapes = ["inspect", "--model", "preset.toml", "--vocab-size", "9", "--html", "preset.toml", "--force"];
+    let shapes =
+        ["inspect", "--model", "preset.toml", "--vocab-size", "9", "--html", "preset.toml", "--force"];
     assert!(fail(tinygpt(&folder).args(shapes), 2).contains("--model"));
     let export = ["export", "--checkpoint", "run", "--out", "run/last/config.json", "--force"];
     assert!(fail(tinygpt(&folder).args(export), 2).contains("--checkpoint"));
@@ -148,6 +149,13 @@ fn pipes_and_devices_are_written_into() {
     let expected = succeed(tinygpt(&folder).args(tales));
     assert_eq!(through_pipe(&folder, &[&tales[..], &["--out"]].concat()), expected.as_bytes());
     assert_eq!(succeed(tinygpt(&folder).args(tales).args(["--out", "/dev/stdout"])), expected);
+    // Standard output that is a file: what is printed follows what is written.
+    let file = std::fs::File::create(folder.path().join("page")).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"));
+    command.args(["inspect", "--model", "default", "--html", "/dev/stdout"]).stdout(file);
+    assert!(command.stderr(Stdio::null()).status().unwrap().success());
+    let printed = String::from_utf8(read(&folder, "page")).unwrap();
+    assert!(printed.starts_with("<!DOCTYPE html>") && !printed.trim_end().ends_with("</html>"));
 }
 
 #[test]

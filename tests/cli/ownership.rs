@@ -169,10 +169,8 @@ fn claims_keep_out_of_other_directories_and_leave_other_files_alone() {
     succeed(&mut quick("claims"));
     succeed(&mut quick("claims"));
     write(&folder, "claims/claims-path.md", "years of work");
-    let error = fail(
-        tinygpt(&folder).args(["claims", "--steps", "2", "--only", "path", "--out", "claims"]),
-        2,
-    );
+    let error =
+        fail(tinygpt(&folder).args(["claims", "--steps", "2", "--only", "path", "--out", "claims"]), 2);
     assert!(error.contains("claims/claims-path.md isn't a file that tinygpt wrote"), "{error}");
     assert_eq!(read(&folder, "claims/claims-path.md"), b"years of work");
 }

@@ -12,8 +12,14 @@ use std::time::Duration;
 /// Starts `jobs` workers on the directory `out` and waits for them.
 pub fn run(jobs: usize, out: &Path) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
-    let mut arguments =
-        arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1), ("--out", 1)]);
+    let mut arguments = arguments_without(&[
+        ("--jobs", 1),
+        ("--threads", 1),
+        ("--json", 0),
+        ("--force", 0),
+        ("--plot", 1),
+        ("--out", 1),
+    ]);
     arguments.extend(["--worker".to_string(), "--threads".to_string(), threads.to_string()]);
     // Argument lists are text here as they are where the user's are read.
     arguments.extend(["--out".to_string(), out.to_string_lossy().into_owned()]);

@@ -211,7 +211,7 @@ impl CompareArgs {
 
     /// What a comparison reads.
     fn inputs(&self) -> Inputs {
-        Inputs::of(&self.settings).path("--model", Some(&self.model))
+        Inputs::default().path("--model", Some(&self.model)).settings(&self.settings)
     }
 
     /// The run that this process alone is for.
