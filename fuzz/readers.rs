@@ -43,6 +43,7 @@ pub const KINDS: &[Kind] = &[
     Kind { file: "results.jsonl", read: report },
     Kind { file: "compare.json", read: report },
     Kind { file: "preset.toml", read: look_at_preset },
+    Kind { file: "tinygpt.json", read: |folder| RunDir::at(folder).claim("step-000001".to_string()) },
     Kind { file: "text.jsonl", read: |folder| read_text(&folder.join("text.jsonl")) },
     Kind { file: "marked.jsonl", read: |folder| read_text(&folder.join("marked.jsonl")) },
     Kind { file: "text.json", read: |folder| read_text(&folder.join("text.json")) },
@@ -111,6 +112,9 @@ impl Place {
         fs::write(path.join("metrics.jsonl"), metrics)?;
         write_texts(path)?;
         write_comparison(path, &settings)?;
+        let marker =
+            json!({"format": 1, "kind": "run", "files": ["best", "last", "metrics.jsonl", "step-000005"]});
+        fs::write(path.join("tinygpt.json"), marker.to_string())?;
         let whole = KINDS.iter().map(|kind| Ok((kind.file, fs::read(path.join(kind.file))?)));
         let whole = whole.collect::<Result<_>>()?;
         fs::remove_file(path.join("SHA256SUMS"))?;

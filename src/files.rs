@@ -2,22 +2,30 @@
 
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 /// What the name of a file or directory begins with while it is written.
 pub const SAVING: &str = ".saving-";
 
-/// Writes a file, or replaces it, in one move: whoever reads it meanwhile sees the old one.
+/// Writes a file, or replaces it, in one move: readers see the old file or the new one, never a part.
 pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
     write_whole(path, |file| Ok(file.write_all(contents)?))
 }
 
-/// The same of a file that `write` fills.
+/// Writes a file that `write` fills, as [`replace`] does. The target of a link is replaced and the link stays.
+/// An existing file keeps its permissions. Pipes and devices can't be replaced: they get the finished contents.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let failed = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if is_stream(path) {
+        let mut whole = tempfile::tempfile().with_context(failed)?;
+        write(&mut whole)?;
+        return pour(whole, path).with_context(failed);
+    }
+    let target = target(path).with_context(failed)?;
+    let before = std::fs::metadata(&target).ok();
+    let folder = folder_of(&target);
     let mut builder = tempfile::Builder::new();
     builder.prefix(SAVING);
     #[cfg(unix)]
@@ -28,9 +36,69 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> 
     }
     let mut beside = builder.tempfile_in(folder).with_context(failed)?;
     write(beside.as_file_mut())?;
+    if let Some(before) = before {
+        keep_access(&before, beside.as_file()).with_context(failed)?;
+    }
     beside.as_file().sync_all().with_context(failed)?;
-    beside.persist(path).with_context(failed)?;
+    beside.persist(&target).with_context(failed)?;
     sync(folder).with_context(failed)
+}
+
+/// True for what takes bytes and isn't replaced: pipes, devices, and open files by their number.
+pub fn is_stream(path: &Path) -> bool {
+    ["/dev", "/proc"].iter().any(|system| path.starts_with(system))
+        || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn pour(mut whole: File, stream: &Path) -> std::io::Result<()> {
+    whole.seek(SeekFrom::Start(0))?;
+    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| stream == Path::new(name)) {
+        // Opened again, a file would be written from its beginning, over what is printed to it.
+        return std::io::copy(&mut whole, &mut std::io::stdout().lock()).map(drop);
+    }
+    std::io::copy(&mut whole, &mut File::options().write(true).open(stream)?).map(drop)
+}
+
+/// Gives a new file the permissions of the one that it replaces, and its owner where that is allowed.
+fn keep_access(before: &Metadata, file: &File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let _ = fchown(file, Some(before.uid()), Some(before.gid()));
+    }
+    file.set_permissions(before.permissions())
+}
+
+/// Links that are followed before they count as a loop, as in Linux.
+const MOST_LINKS: usize = 40;
+
+/// The file that `path` leads to through links, whether it exists or not.
+fn target(path: &Path) -> std::io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        match std::fs::read_link(&path) {
+            Ok(next) => path = folder_of(&path).join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(std::io::Error::other("its links form a loop"))
+}
+
+/// The directory that a path lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// True if both paths lead to one file, through links of either kind.
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        identity(a).is_some_and(|a| identity(b) == Some(a))
+    }
+    #[cfg(not(unix))]
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 /// Adds bytes to the end of a file opened for that; what a full disk leaves of them is taken back.
@@ -94,5 +162,39 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         let error = replace(&folder.path().join("none/table.csv"), b"x").unwrap_err().to_string();
         assert!(error.starts_with("cannot write ") && error.contains("none/table.csv"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_target_of_a_link_is_replaced_and_keeps_its_permissions() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let [page, link, dangling] = ["page", "link", "dangling"].map(|name| folder.path().join(name));
+        std::fs::write(&page, "old").unwrap();
+        std::fs::set_permissions(&page, std::fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("page", &link).unwrap();
+        symlink("new", &dangling).unwrap();
+        replace(&link, b"new").unwrap();
+        replace(&dangling, b"new").unwrap();
+        assert_eq!(std::fs::read(&page).unwrap(), b"new");
+        assert_eq!(page.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(link.is_symlink() && dangling.is_symlink());
+        assert_eq!(std::fs::read(folder.path().join("new")).unwrap(), b"new");
+        let looped = folder.path().join("looped");
+        symlink("looped", &looped).unwrap();
+        assert!(replace(&looped, b"x").unwrap_err().to_string().contains("looped"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_of_either_kind_lead_to_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, hard, soft, copy] = ["a", "hard", "soft", "copy"].map(|name| folder.path().join(name));
+        std::fs::write(&a, "x").unwrap();
+        std::fs::write(&copy, "x").unwrap();
+        std::fs::hard_link(&a, &hard).unwrap();
+        std::os::unix::fs::symlink(&a, &soft).unwrap();
+        assert!(is_same_file(&a, &hard) && is_same_file(&soft, &hard));
+        assert!(!is_same_file(&a, &copy) && !is_same_file(&a, &folder.path().join("none")));
     }
 }

@@ -11,7 +11,9 @@ mod serde_by_name;
 mod environment;
 mod files;
 mod home;
+mod mark;
 mod memory;
+mod owned;
 pub mod random;
 mod waiting;
 

@@ -216,6 +216,7 @@ hostile! {
     results: "results.jsonl",
     comparison: "compare.json",
     preset: "preset.toml",
+    marker: "tinygpt.json",
     text: "text.jsonl",
     marked_text: "marked.jsonl",
     json_text: "text.json",

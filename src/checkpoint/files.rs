@@ -1,6 +1,6 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
-use super::card::write_card;
+use super::card::{CARD, write_card};
 use super::config::{config_json, parse_config};
 use super::gguf::{self, is_gguf};
 use super::import::{read_params, weight_files};
@@ -9,6 +9,7 @@ use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
 use crate::files::{SAVING, read_text, sync};
 use crate::model::Gpt;
+use crate::owned::entries;
 use crate::settings::{ModelConfig, Ops, Settings, TextEncoding};
 use crate::waiting::waiting;
 use crate::{bail_input, input_error};
@@ -73,10 +74,48 @@ pub fn save(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
         fs::set_permissions(beside.path(), metadata.permissions()).with_context(failed)?;
     }
     if directory.exists() {
-        fs::remove_dir_all(directory).with_context(failed)?;
+        remove(directory).with_context(failed)?;
     }
     fs::rename(beside.keep(), directory).with_context(failed)?;
     sync(parent).with_context(failed)
+}
+
+/// The files of a checkpoint.
+const FILES: [&str; 8] = [
+    CARD,
+    manifest::MANIFEST,
+    "config.json",
+    "model.safetensors",
+    "optimizer.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "trainer.json",
+];
+
+/// The name of something in a checkpoint directory that no checkpoint has.
+pub fn foreign_file(directory: &Path) -> Option<String> {
+    let is_own = |name: &str| FILES.contains(&name) || name.starts_with(SAVING);
+    entries(directory).find(|name| !is_own(name))
+}
+
+/// Removes a checkpoint directory. It's whole for as long as it has its name.
+///
+/// # Errors
+/// If somebody put other files into it: nothing is removed then.
+pub fn remove(directory: &Path) -> Result<()> {
+    if let Some(name) = foreign_file(directory) {
+        bail_input!("{} isn't a file that tinygpt wrote: move it away", directory.join(name).display());
+    }
+    let parent = directory.parent().unwrap_or(Path::new("."));
+    let failed = || format!("cannot remove {}", directory.display());
+    let nameless = tempfile::Builder::new().prefix(SAVING).tempdir_in(parent).with_context(failed)?;
+    fs::rename(directory, nameless.path().join("checkpoint")).with_context(failed)?;
+    nameless.close().with_context(failed)
+}
+
+/// True if `directory` is a checkpoint that tinygpt saved: its training state is the one that the manifest names.
+pub fn is_saved(directory: &Path) -> bool {
+    directory.join(manifest::MANIFEST).is_file() && manifest::verify(directory, &["trainer.json"]).is_ok()
 }
 
 fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {

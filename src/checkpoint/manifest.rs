@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = "SHA256SUMS";
+pub const MANIFEST: &str = "SHA256SUMS";
 /// A line has 64 digits, two spaces and a name: this is room for ten thousand of them.
 const LARGEST: u64 = 1 << 20;
 

@@ -12,8 +12,8 @@ mod tensors;
 pub use card::{Metrics, write_card};
 pub use config::{config_json, loads_in, parse_config};
 pub use files::{
-    Checkpoint, TrainerState, encoding_of, load_config, load_model, load_moments, load_tokenizer,
-    load_trainer, save,
+    Checkpoint, TrainerState, encoding_of, foreign_file, is_saved, load_config, load_model, load_moments,
+    load_tokenizer, load_trainer, remove, save,
 };
 pub use gguf::{Quantization, export_gguf, is_gguf, llama_cpp_graph};
 pub use hub::fetch_model;

@@ -1,9 +1,10 @@
 //! `tinygpt acts`
 
+use super::outputs::{Inputs, check_file};
 use super::text::{grouped, table};
 use crate::activation::{Activation, Function};
 use crate::checkpoint::{llama_cpp_graph, loads_in};
-use crate::input_error;
+use crate::files::replace;
 use crate::report::{Curve, Panel, grid};
 use crate::settings::{Backbone, LARGEST, within};
 use anyhow::Result;
@@ -20,6 +21,9 @@ pub struct ActsArgs {
     /// Draw every function and its derivative
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
+    /// Replace a file in the way that tinygpt didn't write
+    #[arg(long, requires = "plot")]
+    force: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -27,6 +31,7 @@ pub struct ActsArgs {
 
 pub fn run(args: &ActsArgs) -> Result<()> {
     if let Some(path) = &args.plot {
+        check_file("--plot", path, &Inputs::default(), args.force)?;
         plot(path)?;
         note!("wrote {}", path.display());
     }
@@ -108,6 +113,5 @@ fn plot(path: &Path) -> Result<()> {
         })
         .collect();
     // Three columns: on a page of the usual width the labels stay as large as its text.
-    std::fs::write(path, grid("Activations and their derivatives", &panels, 3))
-        .map_err(|error| input_error!("cannot write {}: {error}", path.display()))
+    replace(path, grid("Activations and their derivatives", &panels, 3).as_bytes())
 }

@@ -1,18 +1,23 @@
 //! `tinygpt claims`
 
+use super::outputs::{Inputs, check_folder, write_files};
 use super::progress::Progress;
-use super::report::write_charts;
+use super::report::chart_files;
 use super::text::{arguments_without, command_line, command_of};
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
+use crate::mark::is_marked;
+use crate::owned::{Kind, Owned, Role, entries, lock};
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
-use crate::run::signals;
+use crate::run::{RunDir, signals};
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
 use crate::train::Watcher;
-use crate::{bail_input, input_error};
+use crate::input_error;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -44,10 +49,16 @@ pub struct ClaimsArgs {
     /// Write the figures as SVG and PNG to a directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
+    /// Replace charts in the way that tinygpt didn't write
+    #[arg(long, requires = "plot")]
+    force: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
+
+/// What the names of pages begin with.
+const STEM: &str = "claims";
 
 impl ClaimsArgs {
     fn entries(&self) -> Result<Vec<&'static Entry>> {
@@ -59,6 +70,16 @@ impl ClaimsArgs {
             })
         };
         only.iter().map(entry).collect()
+    }
+
+    /// The name of what is written, without its ending. A look at some claims leaves the report of all of them
+    /// as it is.
+    fn stem(&self) -> String {
+        [STEM]
+            .into_iter()
+            .chain(self.only.iter().flat_map(|only| only.iter()).map(String::as_str))
+            .collect::<Vec<_>>()
+            .join("-")
     }
 
     fn recipe(&self) -> Result<Recipe> {
@@ -79,12 +100,13 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     let recipe = args.recipe()?;
     super::set_threads(recipe.threads)?;
     signals::listen()?;
-    check_place(&args.out)?;
+    args.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
+    let _lock = take_place(args)?;
     if matches!((recipe.training.length, Settings::preset("default")?.steps), (Length::Steps(own), Some(usual)) if own < usual)
     {
         note!("warning: models that train for fewer steps than usual know little, and so do the verdicts");
     }
-    let models = args.out.join("models");
+    let models = args.out.join(MODELS);
     let follow = |name: &str| Box::new(Progress::labelled(name)) as Box<dyn Watcher>;
     let mut lab = Lab::new(&models, recipe.clone(), args.deep, &follow);
     let mut claims = Vec::new();
@@ -99,7 +121,8 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     }
     let written = write(args, &recipe, &claims)?;
     if let Some(folder) = &args.plot {
-        write_charts(folder, &claims_charts(&claims))?;
+        let charts = chart_files(&claims_charts(&claims))?;
+        write_files("--plot", folder, &charts, &Inputs::default(), args.force)?;
         note!("wrote {}", folder.display());
     }
     if args.json {
@@ -110,15 +133,33 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     Ok(())
 }
 
-/// Creates the directory; one that holds other things is refused.
-fn check_place(out: &Path) -> Result<()> {
-    let shown = out.display();
-    std::fs::create_dir_all(out).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
-    let is_empty = out.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-    if !is_empty && !out.join("models").is_dir() {
-        bail_input!("{shown} is not empty and holds no claims; name another --out");
+/// Where the models are.
+const MODELS: &str = "models";
+
+const ROLE: Role = Role { kind: Kind::Claims, legacy, writes: is_page };
+
+/// The files of claims by tinygpt 0.1, which wrote no manifest.
+fn legacy(path: &Path) -> Option<BTreeSet<String>> {
+    let models = path.join(MODELS);
+    if !entries(&models).any(|name| RunDir::at(&models.join(name)).is_recognised()) {
+        return None;
     }
-    Ok(())
+    // A page of theirs has the Markdown of the same name beside it.
+    let is_own = |name: &String| is_page(name) && is_marked(&path.join(name).with_extension("html"));
+    Some(entries(path).filter(is_own).chain([MODELS.to_string()]).collect())
+}
+
+/// True for the names that claims are written under.
+fn is_page(name: &str) -> bool {
+    name == MODELS || name.starts_with(STEM) && [".html", ".md"].iter().any(|end| name.ends_with(end))
+}
+
+/// Creates the directory and locks it. One that holds other things is refused.
+fn take_place(args: &ClaimsArgs) -> Result<File> {
+    let (mut owned, lock) = Owned::take(&args.out, &ROLE, false, lock)?;
+    let stem = args.stem();
+    owned.claim([MODELS.to_string(), format!("{stem}.html"), format!("{stem}.md")], false)?;
+    Ok(lock)
 }
 
 /// Writes claims.html and claims.md, and returns where the page is.
@@ -132,12 +173,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
     let mut settings: Vec<(String, String)> =
         settings.map(|(name, value)| (name.clone(), shown(value))).collect();
     settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
-    // A look at some claims leaves the report of all of them as it is.
-    let stem = ["claims"]
-        .into_iter()
-        .chain(args.only.iter().flat_map(|only| only.iter()).map(String::as_str))
-        .collect::<Vec<_>>()
-        .join("-");
+    let stem = args.stem();
     let page = args.out.join(format!("{stem}.html"));
     replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
     replace(

@@ -1,9 +1,10 @@
 //! `tinygpt data`
 
+use super::outputs::{Inputs, check_file};
 use crate::data::Tales;
+use crate::files::replace;
 use crate::random;
 use crate::settings::{LARGEST_SEED, within};
-use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::io::Write;
@@ -33,14 +34,13 @@ pub struct DataArgs {
 
 pub fn run(args: &DataArgs) -> Result<()> {
     let tales: Tales = args.corpus.parse()?;
-    if let Some(path) = args.out.as_ref().filter(|path| path.exists() && !args.force) {
-        bail_input!("{} is there already: replace it by --force, or name another --out", path.display());
+    if let Some(path) = &args.out {
+        check_file("--out", path, &Inputs::default(), args.force)?;
     }
     let mut rng = random::stream(args.seed, "data");
     let written = tales.grammar()?.tales(&mut rng, args.bytes);
     match &args.out {
-        Some(path) => std::fs::write(path, &written.text)
-            .map_err(|error| input_error!("cannot write {}: {error}", path.display()))?,
+        Some(path) => replace(path, written.text.as_bytes())?,
         None => std::io::stdout().write_all(written.text.as_bytes()).context("standard output")?,
     }
     if args.stats {

@@ -1,7 +1,7 @@
 //! `tinygpt export`
 
+use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
-use crate::bail_input;
 use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
@@ -39,13 +39,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     };
     let name = name(args.checkpoint.as_deref().unwrap_or(&checkpoint));
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.gguf")));
-    if out.exists() && !args.force {
-        bail_input!("{} is there already: replace it by --force, or name another --out", out.display());
-    }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        bail_input!("--out {}: name a file in a directory that exists", out.display());
-    }
+    check_file("--out", &out, &Inputs::default().path("--checkpoint", Some(&checkpoint)), args.force)?;
     let model = load_model(&checkpoint, &Device::Cpu, Ops::Plain)?;
     export_gguf(&out, &name, &model, &load_tokenizer(&checkpoint)?, args.quantize)?;
     let bytes = out.metadata().with_context(|| format!("cannot read {}", out.display()))?.len();

@@ -14,6 +14,7 @@ mod export;
 mod generate;
 mod inspect;
 mod origin;
+mod outputs;
 mod own_text;
 mod progress;
 mod report;

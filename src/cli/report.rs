@@ -1,9 +1,9 @@
 //! `tinygpt report`
 
+use super::outputs::{Inputs, check_folder, write_files};
 use super::text::shown;
-use crate::compare::{Analysis, Comparison, Results, evaluate, load};
+use crate::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
 use crate::files::replace;
-use crate::input_error;
 use crate::report::{charts, csv, markdown, page, png};
 use anyhow::Result;
 use clap::Args;
@@ -13,50 +13,59 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt report runs/compare --plot figures")]
 pub struct ReportArgs {
-    /// Directory of a comparison, finished or still running
-    #[arg(value_name = "DIR", default_value = "runs/compare")]
-    directory: PathBuf,
+    /// Directory of a comparison, finished or still running [default: the newest comparison in runs/]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
     /// Write the charts as SVG and PNG, and the table as CSV and Markdown, to a directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
+    /// Replace files in the way that tinygpt didn't write
+    #[arg(long)]
+    force: bool,
 }
 
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let comparison = load(&args.directory)?;
-    let analysis = evaluate(&args.directory, &comparison, &Results::open(&args.directory)?);
+    let directory = match &args.directory {
+        Some(directory) => directory.clone(),
+        None => newest()?,
+    };
+    let comparison = load(&directory)?;
+    claim_report(&directory, args.force)?;
+    args.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
+    let analysis = evaluate(&directory, &comparison, &Results::open(&directory)?);
     if let Some(folder) = &args.plot {
-        plot(folder, &analysis)?;
+        plot(folder, &analysis, &Inputs::default().path("the comparison", Some(&directory)), args.force)?;
     }
-    say!("{}", shown(&write(&args.directory, &comparison, &analysis)?))?;
+    say!("{}", shown(&write(&directory, &comparison, &analysis)?))?;
     Ok(())
 }
 
 /// Writes the report of a comparison into its directory.
 pub fn write(directory: &Path, comparison: &Comparison, analysis: &Analysis) -> Result<PathBuf> {
     let title = format!("Activations on {}", analysis.data);
-    let path = directory.join("report.html");
+    let path = directory.join(REPORT);
     replace(&path, page(&title, analysis, &settings(comparison), &comparison.command).as_bytes())?;
     Ok(path)
 }
 
 /// Writes the charts and tables of a comparison into a directory of the user's.
-pub fn plot(folder: &Path, analysis: &Analysis) -> Result<()> {
-    write_charts(folder, &charts(analysis))?;
-    replace(&folder.join("table.csv"), csv(analysis).as_bytes())?;
-    replace(&folder.join("table.md"), markdown(analysis).as_bytes())?;
+pub fn plot(folder: &Path, analysis: &Analysis, inputs: &Inputs, force: bool) -> Result<()> {
+    let mut files = chart_files(&charts(analysis))?;
+    files.push(("table.csv".to_string(), csv(analysis).into_bytes()));
+    files.push(("table.md".to_string(), markdown(analysis).into_bytes()));
+    write_files("--plot", folder, &files, inputs, force)?;
     note!("wrote {}", folder.display());
     Ok(())
 }
 
-/// Writes charts, each with the stem of its file's name, into a directory as SVG and PNG.
-pub fn write_charts(folder: &Path, charts: &[(String, String)]) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| input_error!("cannot create {}: {error}", folder.display()))?;
+/// The files of charts, each as SVG and PNG under the stem of its name.
+pub fn chart_files(charts: &[(String, String)]) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
     for (name, svg) in charts {
-        replace(&folder.join(format!("{name}.png")), &png(svg)?)?;
-        replace(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+        files.push((format!("{name}.png"), png(svg)?));
+        files.push((format!("{name}.svg"), svg.clone().into_bytes()));
     }
-    Ok(())
+    Ok(files)
 }
 
 /// What all runs had in common, as flags are called.

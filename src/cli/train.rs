@@ -1,6 +1,7 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
 use super::origin::Origin;
+use super::outputs::Inputs;
 use super::own_text::Places;
 use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
 use super::settings_lines::plan_json;
@@ -31,13 +32,13 @@ pub struct TrainArgs {
     init: Option<String>,
     #[command(flatten)]
     settings: Settings,
-    /// Directory of the run [default: runs/<act>]
+    /// Directory of the run, new or empty [default: runs/<act>, runs/<act>-2, ...]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     out: Option<PathBuf>,
     /// Go on with the run in this directory, with its own settings
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "model", "init", "force"], help_heading = "Run")]
     resume: Option<PathBuf>,
-    /// Replace a run that is in the way
+    /// Replace the run in --out, and files in the way that tinygpt didn't write
     #[arg(long, help_heading = "Run")]
     force: bool,
     /// Print what would run, then stop; with --json as an object
@@ -101,7 +102,15 @@ fn start(args: &TrainArgs) -> Result<()> {
         let run = RunDir::create(nowhere.path(), false)?;
         return tell_estimate(args, &plan, &session(run)?.estimate()?);
     }
-    let out = args.out.clone().unwrap_or_else(|| RunDir::free_name(&recipe.act().name().replace(':', "-")));
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => RunDir::numbered(&recipe.act().name().replace(':', "-"))?,
+    };
+    if args.force {
+        let inputs =
+            Inputs::default().path("--init", args.init.as_ref()).path("--model", args.model.as_ref());
+        inputs.settings(recipe.settings()).refuse_inside(&out)?;
+    }
     let run = RunDir::create(&out, args.force)?;
     finish(args, session(run.clone())?, &dataset, &run)
 }
@@ -112,7 +121,8 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
         bail_input!("{} holds no checkpoint", path.display())
     };
     let saved = load_trainer(&checkpoint)?;
-    if path.join("config.json").is_file() && path.canonicalize().ok() != checkpoint.canonicalize().ok() {
+    let named = run.pointed_by(path);
+    if named.is_some_and(|named| named.canonicalize().ok() != checkpoint.canonicalize().ok()) {
         bail_input!(
             "{} is not the last checkpoint of its run, {} is: a run goes on from its last one",
             path.display(),

@@ -248,6 +248,7 @@ mod tests {
             settings: Settings { lr: Some(1e-3), ..Settings::default() },
             text: String::new(),
             command: String::new(),
+            budget: None,
         }
     }
 

@@ -2,20 +2,23 @@
 //!
 //! ```text
 //! runs/compare/
+//!   tinygpt.json            the manifest: what tinygpt wrote here
 //!   compare.json            what all runs have in common
 //!   relu-seed1/  ...        runs, each locked by the process that trains it
 //!   results.jsonl           one line per finished run
 //!   report.html             what they say together
 //! ```
 
-use super::results::{Line, Results};
+use super::place::{REPORT, own, refuse_other};
+use super::results::{Line, RESULTS, Results};
 use super::{Design, Run};
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::files::{SAVING, replace};
+use crate::files::replace;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::home::shorten;
-use crate::run::{LAST, LOCK, RunDir, lock};
+use crate::owned::Owned;
+use crate::run::RunDir;
 use crate::settings::{Recipe, Settings};
 use crate::train::{Session, Watcher};
 use crate::{bail_input, input_error, memory};
@@ -25,9 +28,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const COMPARISON: &str = "compare.json";
+pub(super) const COMPARISON: &str = "compare.json";
 
 /// What every run of a comparison has in common, and the comparison's own settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +42,14 @@ pub struct Comparison {
     pub text: String,
     /// The command that began it.
     pub command: String,
+    /// The `--budget` that chose its steps and seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Duration>,
 }
 
 impl Comparison {
     /// What must be equal for runs to be compared: all but which runs there are, and how they are shown.
-    fn identity(&self) -> Value {
+    pub(super) fn identity(&self) -> Value {
         let mut settings = self.settings.to_map();
         // Where the text is may change: `text` says what it is.
         for own in ["act", "seed", "threads", "keep", "data", "val-data"] {
@@ -77,29 +83,18 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Opens or begins a comparison in `path`. Finished runs are kept if they were made with the
-    /// same settings on the same text; if not, the directory is refused, or begun anew with `force`.
+    /// Opens or begins a comparison in `path`. Finished runs are kept if `comparison` repeats or extends the
+    /// one that they are from; if not, the directory is refused, or begun anew with `force`.
     pub fn open(path: &Path, recipe: &Recipe, comparison: Comparison, force: bool) -> Result<Grid> {
-        let shown = path.display();
-        fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
-        // A process that is just beginning one here has its lock in it, and what it is writing.
-        let of_beginning = |entry: fs::DirEntry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name == LOCK || name.starts_with(SAVING)
-        };
-        let is_new = path.read_dir().is_ok_and(|entries| entries.flatten().all(of_beginning));
-        if !is_new && !path.join(COMPARISON).exists() {
-            bail_input!("{shown} is not empty and holds no comparison; name another --out");
+        let (mut owned, _lock) = own(path, force)?;
+        if force && refuse_other(path, &comparison).is_err() {
+            clear(path, &owned)?;
+        } else {
+            refuse_other(path, &comparison)?;
         }
-        let _lock = wait_for_lock(path)?;
-        match read(path) {
-            Some(Ok(saved)) if saved.identity() == comparison.identity() => {}
-            Some(_) if !force => bail_input!(
-                "{shown} holds a comparison with other settings or another text: name another --out, or replace it by --force"
-            ),
-            Some(_) => clear(path)?,
-            None => {}
-        }
+        let files = [COMPARISON, RESULTS, REPORT].map(String::from);
+        let runs = comparison.design.runs().into_iter().map(|run| run.name());
+        owned.claim(files.into_iter().chain(runs), force)?;
         write(path, &comparison)?;
         let results = Results::open(path)?;
         Ok(Grid { path: path.to_path_buf(), comparison, recipe: recipe.clone(), results })
@@ -177,7 +172,7 @@ pub fn load(path: &Path) -> Result<Comparison> {
     }
 }
 
-fn read(path: &Path) -> Option<Result<Comparison>> {
+pub(super) fn read(path: &Path) -> Option<Result<Comparison>> {
     let file = path.join(COMPARISON);
     let text = fs::read_to_string(&file).ok()?;
     let comparison = serde_json::from_str(&text);
@@ -188,31 +183,18 @@ fn write(path: &Path, comparison: &Comparison) -> Result<()> {
     replace(&path.join(COMPARISON), (serde_json::to_string_pretty(comparison)? + "\n").as_bytes())
 }
 
-/// The lock of a comparison's directory, which processes hold only while they begin.
-fn wait_for_lock(path: &Path) -> Result<fs::File> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let began = Instant::now();
-    loop {
-        match lock(path) {
-            Err(error)
-                if matches!(error.downcast_ref(), Some(Failure::Busy(_))) && began.elapsed() < PATIENCE =>
-            {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            result => return result,
+/// Removes the results and runs of a comparison that is replaced, and nothing else. The results go first: a
+/// kill then leaves runs that the same comparison resumes.
+fn clear(path: &Path, owned: &Owned) -> Result<()> {
+    for name in [RESULTS, REPORT].into_iter().filter(|name| owned.wrote(name)) {
+        match fs::remove_file(path.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
         }
     }
-}
-
-/// Removes the results and runs of a comparison that is replaced, and nothing else.
-fn clear(path: &Path) -> Result<()> {
-    Results::remove(path)?;
-    for entry in fs::read_dir(path)?.flatten() {
-        // A link is not ours.
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let holds_run = entry.path().join(LAST).symlink_metadata().is_ok();
-        if is_directory && holds_run && entry.file_name().to_str().is_some_and(Run::is_name) {
-            RunDir::create(&entry.path(), true)?;
+    for run in owned.names().filter(|name| Run::is_name(name)).map(|name| path.join(name)) {
+        if run.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            RunDir::take(&run)?.clear()?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const RESULTS: &str = "results.jsonl";
+pub(super) const RESULTS: &str = "results.jsonl";
 
 /// A finished run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,11 +96,9 @@ impl Results {
         self.lines.iter().filter_map(|line| Some((&line.run, line.diverged.as_deref()?)))
     }
 
-    /// Removes the file.
-    pub fn remove(directory: &Path) -> Result<()> {
-        match fs::remove_file(directory.join(RESULTS)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+    /// True if the file in `directory` holds results, or nothing.
+    pub fn is_one(directory: &Path) -> bool {
+        let is_line = |line: &str| serde_json::from_str::<Line>(line).is_ok();
+        fs::read_to_string(directory.join(RESULTS)).is_ok_and(|text| text.lines().next().is_none_or(is_line))
     }
 }

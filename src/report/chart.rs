@@ -5,6 +5,7 @@
 
 use super::scale::Scale;
 use crate::failure::escape_controls;
+use crate::mark::MARK;
 use std::fmt::{Display, Write};
 
 /// How charts look.
@@ -212,7 +213,7 @@ pub fn wrapped(text: &str, width: f64) -> Vec<String> {
 /// A picture by itself: the drawing with the style it needs on a page of its own.
 pub fn document(title: &str, description: &str, (width, height): (f64, f64), drawing: &Drawing) -> String {
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n<title>{}</title>{}\n<style>\n{STYLE}</style>\n<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n{}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n<!-- {MARK} -->\n<title>{}</title>{}\n<style>\n{STYLE}</style>\n<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n{}</svg>\n",
         escape(title),
         if description.is_empty() {
             String::new()

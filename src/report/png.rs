@@ -21,19 +21,32 @@ pub fn png(svg: &str) -> Result<Vec<u8>> {
     let mut pixels = Pixmap::new(size.width(), size.height()).context("the picture has no size")?;
     pixels.fill(Color::WHITE);
     resvg::render(&tree, Transform::from_scale(ZOOM, ZOOM), &mut pixels.as_mut());
-    pixels.encode_png().context("cannot write the picture")
+    Ok(marked(pixels.encode_png().context("cannot write the picture")?))
+}
+
+/// A PNG with [`MARK`](crate::mark::MARK) as its comment.
+fn marked(mut png: Vec<u8>) -> Vec<u8> {
+    // Length, type, keyword and text, CRC-32: always the same bytes.
+    const COMMENT: &[u8] = b"\x00\x00\x00\x1atEXtComment\0Written by tinygpt\xb1\xb3\xc5\xad";
+    // After the signature and the header, which comes first in every PNG.
+    const HEADER_ENDS: usize = 8 + 25;
+    png.splice(HEADER_ENDS..HEADER_ENDS, COMMENT.iter().copied());
+    png
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mark::MARK;
 
     /// The pixels that are not white, of the picture that shows `text`.
     fn inked(text: &str) -> usize {
         let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"80\" height=\"20\"><style>text {{ font: 12px system-ui, sans-serif; fill: #333 }}</style><text x=\"2\" y=\"14\">{text}</text></svg>"
         );
-        let pixels = Pixmap::decode_png(&png(&svg).unwrap()).unwrap();
+        let png = png(&svg).unwrap();
+        assert!(png.windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes()));
+        let pixels = Pixmap::decode_png(&png).unwrap();
         assert_eq!((pixels.width(), pixels.height()), (160, 40));
         pixels.pixels().iter().filter(|pixel| pixel.red() < 200).count()
     }

@@ -3,6 +3,7 @@
 
 use super::chart::{STYLE, escape};
 use super::language::Language;
+use crate::mark::MARK;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -33,6 +34,7 @@ pub fn html(language: Language, title: &str, body: &str, script: Option<Script>)
     let _ = write!(policy, "; style-src '{}'; base-uri 'none'; form-action 'none'", source_hash(&style));
     format!(
         r#"<!DOCTYPE html>
+<!-- {MARK} -->
 <html lang="{}">
 <head>
 <meta charset="utf-8">

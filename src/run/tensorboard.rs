@@ -3,11 +3,21 @@
 //! The format is TensorFlow's: `tensorflow/core/lib/io/record_writer.h` for records, and the few
 //! fields of `tensorflow/core/util/event.proto` and `framework/summary.proto` that scalars need.
 
+use super::RunDir;
 use crate::files::append;
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What the name of every event file begins with.
+pub const EVENTS: &str = "events.out.tfevents.";
+const OURS: &str = ".tinygpt";
+
+/// True for the name of an event file that tinygpt wrote.
+pub fn is_own(name: &str) -> bool {
+    name.starts_with(EVENTS) && name.ends_with(OURS)
+}
 
 /// Appends scalars to an event file.
 pub struct TensorBoard {
@@ -16,11 +26,12 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// A new event file in `directory`, for steps after `step`: TensorBoard then drops what an
+    /// A new event file in the directory of `run`, for steps after `step`: TensorBoard then drops what an
     /// earlier process logged past it.
-    pub fn create(directory: &Path, step: usize) -> Result<TensorBoard> {
-        let name = format!("events.out.tfevents.{}.{}.tinygpt", now() as u64, std::process::id());
-        let path = directory.join(name);
+    pub fn create(run: &RunDir, step: usize) -> Result<TensorBoard> {
+        let name = format!("{EVENTS}{}.{}{OURS}", now() as u64, std::process::id());
+        let path = run.path().join(&name);
+        run.claim(name)?;
         let file = File::options().create(true).append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         let mut board = TensorBoard { path, file };

@@ -32,6 +32,7 @@ impl Recipe {
             keep: Some(training.keep),
             data: Some(self.data.clone()),
             val_data: self.val_data.clone(),
+            encoding: self.encoding,
             tokenizer: Some(self.tokenizer.clone()),
             threads: self.threads,
             ops: Some(self.ops),
@@ -50,7 +51,7 @@ mod tests {
     #[test]
     fn effective_settings_describe_the_same_recipe_and_leave_no_flag_open() {
         // `steps` and `epochs` are one choice; the others have no value until text and machine are known.
-        let open = ["warmup", "epochs", "val-data", "threads"];
+        let open = ["warmup", "epochs", "val-data", "encoding", "threads"];
         let command = Settings::augment_args(clap::Command::new("train"));
         for preset in PRESETS {
             let recipe = Recipe::new(Settings::preset(preset.name).unwrap()).unwrap();

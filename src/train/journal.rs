@@ -49,11 +49,12 @@ impl Journal {
         &self.run
     }
 
-    /// Makes the directory ready for what follows `step`.
-    pub fn begin(&mut self, step: usize) -> Result<()> {
+    /// Makes the directory ready for what follows `step` of a run with these settings.
+    pub fn begin(&mut self, step: usize, config: &str) -> Result<()> {
         self.run.remove_unfinished()?;
+        self.run.write_config(config)?;
         self.run.truncate_log(step)?;
-        self.board = Some(TensorBoard::create(self.run.path(), step)?);
+        self.board = Some(TensorBoard::create(&self.run, step)?);
         self.save_by = Instant::now() + if self.saved.is_some() { NEXT_SAVE } else { FIRST_SAVE };
         Ok(())
     }
@@ -98,8 +99,8 @@ impl Journal {
     /// If it cannot be written: what was there before is still there.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<PathBuf> {
         let step = checkpoint.trainer.step;
-        let path = self.run.step_dir(step);
         self.save_by = Instant::now() + RETRY_SAVE;
+        let path = self.run.new_step(step)?;
         checkpoint::save(&path, checkpoint)?;
         self.run.point(LAST, step)?;
         self.saved = Some(step);
@@ -151,11 +152,12 @@ mod tests {
     #[test]
     fn the_first_checkpoint_is_due_within_a_minute_and_the_next_within_ten() {
         let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::new(RunDir::at(folder.path()), None);
-        journal.begin(0).unwrap();
+        let run = RunDir::create(folder.path(), false).unwrap();
+        let mut journal = Journal::new(run.clone(), None);
+        journal.begin(0, "").unwrap();
         assert!(!journal.is_overdue() && journal.save_by <= Instant::now() + Duration::from_secs(59));
-        let mut resumed = Journal::new(RunDir::at(folder.path()), Some(10));
-        resumed.begin(10).unwrap();
+        let mut resumed = Journal::new(run, Some(10));
+        resumed.begin(10, "").unwrap();
         assert!(resumed.save_by > Instant::now() + Duration::from_secs(60));
         assert!(resumed.save_by <= Instant::now() + Duration::from_secs(600));
     }

@@ -1,6 +1,7 @@
 //! Training: the loop, the optimizer, the learning rate.
 
 mod composed;
+mod config_file;
 mod diagnosis;
 mod events;
 mod fused;

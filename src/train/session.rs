@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
         let (first_step, steps) = (self.state.step, self.state.steps);
         watcher.notice(Event::Begun { first_step, steps, estimate: self.estimate()? });
-        self.journal.begin(self.state.step)?;
+        self.journal.begin(self.state.step, &self.config_file()?)?;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.
         let is_here = |line: &Value| line["step"].as_u64() == Some(self.state.step as u64);

@@ -81,6 +81,17 @@ fn runs_without_a_name_never_collide() {
         train(&folder, &["--act", "glu:mish", "--steps", "1"]);
     }
     assert!(exists(&folder, "runs/glu-mish/last") && exists(&folder, "runs/glu-mish-2/last"));
+    // Nor do those that begin at the same time.
+    let start = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"));
+        command.current_dir(folder.path()).args(small_but(&["--act", "relu", "--steps", "1"]));
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let mut started = [start(), start(), start()];
+    assert!(started.iter_mut().all(|process| process.wait().unwrap().success()));
+    for name in ["relu", "relu-2", "relu-3"] {
+        assert!(exists(&folder, &format!("runs/{name}/last")), "{name}");
+    }
 }
 
 /// Rewrites the safetensors header of a checkpoint; the data behind it stays.

@@ -345,3 +345,56 @@ fn a_comparison_does_not_begin_in_the_directory_of_a_run() {
     assert_eq!(read(&folder, "run/metrics.jsonl"), before);
     assert!(exists(&folder, "run/best") && !exists(&folder, "run/compare.json"));
 }
+
+#[test]
+fn a_smaller_comparison_does_not_replace_a_larger_one() {
+    let folder = folder();
+    let large = ["--acts", "relu,gelu,silu", "--seeds", "2"];
+    compare(&folder, &large);
+    let files =
+        || ["report.html", "compare.json", "results.jsonl"].map(|name| read(&folder, &format!("cmp/{name}")));
+    let before = files();
+    for small in [["--acts", "relu,gelu", "--seeds", "2"], ["--acts", "relu,gelu,silu", "--seeds", "1"]] {
+        let mut command = tinygpt(&folder);
+        command.arg("compare").args(small_but(&small)).args(["--out", "cmp"]);
+        let error = fail(&mut command, 2);
+        assert!(error.contains("larger comparison") && error.contains("--out"), "{error}");
+        assert_eq!(files(), before);
+    }
+    // Other widths of the same activations are other runs.
+    let mut flops = tinygpt(&folder);
+    flops.arg("compare").args(small_but(&large)).args(["--out", "cmp", "--match", "flops"]);
+    assert!(fail(&mut flops, 2).contains("other settings"));
+    let larger = compare(&folder, &["--acts", "relu,gelu,silu,swiglu", "--seeds", "2"]);
+    assert_eq!(larger["results"].as_array().unwrap().len(), 4);
+    assert!(String::from_utf8(read(&folder, "cmp/report.html")).unwrap().contains("swiglu"));
+}
+
+#[test]
+fn comparisons_without_a_name_are_numbered_and_resumed() {
+    let folder = folder();
+    let unnamed = |flags: &[&str]| {
+        let small: Vec<&str> =
+            SMALL.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten().copied().collect();
+        let mut command = tinygpt(&folder);
+        succeed(command.arg("compare").args(small).args(flags));
+    };
+    let runs = |name: &str| {
+        let lines = std::fs::read_to_string(folder.path().join(name).join("results.jsonl"));
+        lines.map_or(0, |lines| lines.lines().count())
+    };
+    unnamed(&["--acts", "relu,gelu", "--seeds", "2"]);
+    unnamed(&["--acts", "relu,gelu", "--seeds", "1", "--jobs", "2"]);
+    unnamed(&["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"]);
+    assert_eq!(["runs/compare", "runs/compare-2", "runs/compare-3"].map(runs), [4, 2, 4]);
+    // Each command again finds its own, and a larger one extends the first that it can.
+    for flags in [
+        &["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"][..],
+        &["--acts", "relu,gelu", "--seeds", "3"],
+    ] {
+        unnamed(flags);
+    }
+    assert_eq!(["runs/compare", "runs/compare-2", "runs/compare-3"].map(runs), [6, 2, 4]);
+    assert_eq!(succeed(tinygpt(&folder).arg("report")), "runs/compare/report.html\n");
+    assert!(!exists(&folder, "runs/compare-4"));
+}

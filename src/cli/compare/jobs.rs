@@ -6,15 +6,23 @@ use crate::run::signals;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Starts `jobs` workers and waits for them.
-pub fn run(jobs: usize) -> Result<()> {
+/// Starts `jobs` workers on the directory `out` and waits for them.
+pub fn run(jobs: usize, out: &Path) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
-    let mut arguments =
-        arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1)]);
-    arguments.extend(["--worker", "--threads", &threads.to_string()].map(OsString::from));
+    let mut arguments = arguments_without(&[
+        ("--jobs", 1),
+        ("--threads", 1),
+        ("--json", 0),
+        ("--force", 0),
+        ("--plot", 1),
+        ("--out", 1),
+    ]);
+    arguments.extend(["--worker", "--threads", &threads.to_string(), "--out"].map(OsString::from));
+    arguments.push(out.into());
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let mut workers = Workers(Vec::new());
     for _ in 0..jobs {

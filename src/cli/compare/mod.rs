@@ -3,6 +3,7 @@
 mod jobs;
 mod show;
 
+use super::outputs::{Inputs, check_folder};
 use super::progress::Progress;
 use super::report;
 use super::settings_lines::comparison_json;
@@ -10,7 +11,7 @@ use super::text::command_line;
 use crate::activation::Activation;
 use crate::compare::{
     Attempt, Comparison, Design, Grid, Matching, Plan, Results, Run, Timing, evaluate, fit, load, match_arms,
-    time, with_steps,
+    place, refuse_other, time, unnamed, with_steps,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::{bail_input, environment, input_error, memory};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Args)]
@@ -60,10 +61,12 @@ pub struct CompareArgs {
     model: String,
     #[command(flatten)]
     settings: Settings,
-    /// Directory of the runs and their results; finished runs in it are not repeated
-    #[arg(long, value_name = "DIR", default_value = "runs/compare", help_heading = "Run")]
-    out: PathBuf,
-    /// Replace a comparison that is in the way
+    /// Directory of the runs and their results. The same command resumes it, and more --acts, --seeds or --lrs
+    /// extend it; any other comparison needs a directory of its own [default: runs/compare, or the first of
+    /// runs/compare-2, ... that is free or holds this comparison]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    out: Option<PathBuf>,
+    /// Replace the comparison in --out or runs/compare, and files in the way that tinygpt didn't write
     #[arg(long, help_heading = "Run")]
     force: bool,
     /// Time a few steps, print what would run and what it would be able to see, then stop; with --json as
@@ -158,6 +161,37 @@ impl CompareArgs {
         })
     }
 
+    /// The comparison that this command began before, which keeps the steps and seeds that `--budget` chose:
+    /// the one in --out, or one without a name that `is_it`.
+    fn begun(&self, is_it: impl Fn(&Comparison) -> bool) -> Option<Comparison> {
+        match &self.out {
+            _ if self.force || self.budget.is_none() => None,
+            Some(out) => load(out).ok(),
+            None => unnamed().find(|saved| saved.budget == self.budget && is_it(saved)),
+        }
+    }
+
+    /// The directory for the comparison. Refuses one that holds another, before anything is timed.
+    fn place(&self, comparison: &Comparison) -> Result<PathBuf> {
+        let out = match &self.out {
+            Some(out) => out.clone(),
+            None if self.force => PathBuf::from("runs/compare"),
+            None => place(comparison),
+        };
+        if self.force {
+            self.inputs().refuse_inside(&out)?;
+        } else {
+            refuse_other(&out, comparison)?;
+        }
+        self.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
+        Ok(out)
+    }
+
+    /// What a comparison reads.
+    fn inputs(&self) -> Inputs {
+        Inputs::default().path("--model", Some(&self.model)).settings(&self.settings)
+    }
+
     /// The one run that this process trains, and the name of the setting that says so.
     fn only(&self) -> Result<Option<(usize, &'static str)>> {
         let task = "SLURM_ARRAY_TASK_ID";
@@ -192,17 +226,27 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         &dataset,
         &device,
     )?;
-    let (recipe, design, timing) = prepare(args, recipe, design, &dataset, &device)?;
-    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
-    let comparison = Comparison {
+    let new = |recipe: &Recipe, design| Comparison {
         design,
         settings: recipe.settings().clone(),
         text: dataset.fingerprint(),
         command: command_line(),
+        budget: args.budget,
     };
+    let begun = args.begun(|saved| {
+        let Some(steps) = saved.settings.steps else { return false };
+        let design = Design { seeds: saved.design.seeds.clone(), ..design.clone() };
+        let recipe =
+            with_steps(&recipe, steps).and_then(|recipe| settle_schedule(recipe, &dataset, &args.settings));
+        recipe.is_ok_and(|recipe| new(&recipe, design).continues(saved))
+    });
+    let (recipe, design, timing) = prepare(args, recipe, design, begun, &dataset, &device)?;
+    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
+    let comparison = new(&recipe, design);
+    let out = args.place(&comparison)?;
     let only = args.only()?;
     if !args.worker && only.is_none() {
-        announce(args, &comparison, timing, &recipe, &dataset, &device)?;
+        announce(args, &out, &comparison, timing, &recipe, &dataset, &device)?;
     }
     if args.dry_run {
         return Ok(());
@@ -212,7 +256,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         bail_input!("{setting} is {only}; it must be between 1 and {}", runs.len());
     }
     signals::listen()?;
-    let mut grid = Grid::open(&args.out, &recipe, comparison, args.force)?;
+    let mut grid = Grid::open(&out, &recipe, comparison, args.force)?;
     if let Some((only, _)) = only {
         let (run, label) = (&runs[only - 1], format!("[{only}/{}]", runs.len()));
         return match train(&mut grid, run, &label, &dataset, &device)? {
@@ -223,13 +267,13 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         };
     }
     if args.jobs > 1 {
-        jobs::run(args.jobs)?;
+        jobs::run(args.jobs, &out)?;
     }
     train_all(&mut grid, &runs, !args.worker, &dataset, &device)?;
     if args.worker {
         return Ok(());
     }
-    finish(args, &grid)
+    finish(args, &out, &grid)
 }
 
 /// The recipe and the design with what a budget allows, and the timing that told it.
@@ -237,12 +281,13 @@ fn prepare(
     args: &CompareArgs,
     recipe: Recipe,
     design: Design,
+    begun: Option<Comparison>,
     dataset: &Dataset,
     device: &Device,
 ) -> Result<(Recipe, Design, Option<Timing>)> {
     let Some(budget) = args.budget else { return Ok((recipe, design, None)) };
     // One that was begun keeps what was chosen for it then.
-    let (steps, seeds, timing) = match load(&args.out).ok().filter(|_| !args.force) {
+    let (steps, seeds, timing) = match begun {
         Some(Comparison { settings: Settings { steps: Some(steps), .. }, design, .. }) => {
             note!(
                 "--budget: this comparison has begun, and keeps its {} seeds of {steps} steps",
@@ -263,6 +308,7 @@ fn prepare(
 /// Prints the plan, unless nothing is left to do.
 fn announce(
     args: &CompareArgs,
+    out: &Path,
     comparison: &Comparison,
     timing: Option<Timing>,
     recipe: &Recipe,
@@ -270,11 +316,11 @@ fn announce(
     device: &Device,
 ) -> Result<()> {
     let design = &comparison.design;
-    let results = Results::open(&args.out)?;
+    let results = Results::open(out)?;
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {
         return Ok(());
     }
-    let before = evaluate(&args.out, comparison, &results);
+    let before = evaluate(out, comparison, &results);
     let timing = timing.map_or_else(|| time(design, recipe, dataset, device), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
@@ -327,11 +373,17 @@ fn train(grid: &mut Grid, run: &Run, label: &str, dataset: &Dataset, device: &De
 }
 
 /// Evaluates what is done: the table or JSON, and the report.
-fn finish(args: &CompareArgs, grid: &Grid) -> Result<()> {
-    let analysis = evaluate(&args.out, grid.comparison(), &grid.results);
-    let report = report::write(&args.out, grid.comparison(), &analysis)?;
+fn finish(args: &CompareArgs, out: &Path, grid: &Grid) -> Result<()> {
+    let analysis = evaluate(out, grid.comparison(), &grid.results);
+    // Another process may have extended the comparison: then the report is about all of it.
+    let report = match load(out)? {
+        larger if larger.design != grid.comparison().design => {
+            report::write(out, &larger, &evaluate(out, &larger, &grid.results))?
+        }
+        own => report::write(out, &own, &analysis)?,
+    };
     if let Some(folder) = &args.plot {
-        report::plot(folder, &analysis)?;
+        report::plot(folder, &analysis, &args.inputs(), args.force)?;
     }
     if args.json {
         show::json(&analysis, &grid.results)?;

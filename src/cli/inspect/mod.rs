@@ -159,6 +159,9 @@ pub struct InspectArgs {
     /// Write the charts as SVG and PNG to a directory
     #[arg(long, value_name = "DIR", help_heading = "Pages and pictures")]
     plot: Option<PathBuf>,
+    /// Replace files in the way that tinygpt didn't write
+    #[arg(long, help_heading = "Pages and pictures")]
+    force: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

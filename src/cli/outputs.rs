@@ -1,0 +1,127 @@
+//! Files that a command writes where the user says: never over what the command reads, and over other files
+//! only if tinygpt wrote them, or with `--force`.
+
+use crate::data::Source;
+use crate::files::{folder_of, is_same_file, is_stream};
+use crate::home::expand;
+use crate::mark::is_marked;
+use crate::settings::{Settings, TokenizerKind};
+use crate::{bail_input, input_error};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// What a command reads from this machine, with the flag that names it.
+#[derive(Default)]
+pub struct Inputs(Vec<(&'static str, PathBuf)>);
+
+impl Inputs {
+    /// Adds the files that training with these settings reads.
+    pub fn settings(self, settings: &Settings) -> Inputs {
+        let tokenizer = match &settings.tokenizer {
+            Some(TokenizerKind::File(path)) => Some(path),
+            _ => None,
+        };
+        self.text("--data", settings.data.as_deref())
+            .text("--val-data", settings.val_data.as_deref())
+            .path("--tokenizer", tokenizer)
+    }
+
+    /// Adds a file, or a directory with all that is in it.
+    pub fn path(mut self, flag: &'static str, path: Option<impl AsRef<Path>>) -> Inputs {
+        self.0.extend(path.map(|path| (flag, expand(path.as_ref()))));
+        self
+    }
+
+    /// Adds a text, as `--data` names it.
+    pub fn text(mut self, flag: &'static str, name: Option<&str>) -> Inputs {
+        let Some(Ok(Source::Files(pattern))) = name.map(str::parse) else { return self };
+        let path = expand(Path::new(&pattern));
+        if path.exists() {
+            self.0.push((flag, path));
+        } else {
+            let matches = glob::glob(&path.to_string_lossy()).into_iter().flatten().flatten();
+            self.0.extend(matches.map(|path| (flag, path)));
+        }
+        self
+    }
+
+    /// The input that writing to the file `output` would destroy.
+    fn hit_by(&self, output: &Path) -> Option<&(&'static str, PathBuf)> {
+        self.0
+            .iter()
+            .find(|(_, input)| is_same_file(input, output) || input.is_dir() && is_inside(output, input))
+    }
+
+    /// Refuses to replace what is in the directory `output` if an input is in it.
+    pub fn refuse_inside(&self, output: &Path) -> Result<()> {
+        match self.0.iter().find(|(_, input)| is_inside(input, output)) {
+            Some((flag, input)) => bail_input!(
+                "{flag} reads {}, which is in {}, and --force would replace what is there: name another --out",
+                input.display(),
+                output.display()
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+/// True if `path` is the directory `folder` or exists in it.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// Refuses a file that may not be written, before anything is computed. `flag` is the one that names it.
+pub fn check_file(flag: &str, path: &Path, inputs: &Inputs, force: bool) -> Result<()> {
+    let shown = path.display();
+    if path.is_dir() || !folder_of(path).is_dir() {
+        bail_input!("{flag} {shown}: name a file in a directory that exists");
+    }
+    if let Some((input_flag, input)) = inputs.hit_by(path) {
+        bail_input!(
+            "{flag} {shown} would overwrite what {input_flag} {} reads: name another file",
+            input.display()
+        );
+    }
+    if path.exists() && !force && !is_stream(path) && !is_marked(path) {
+        bail_input!(
+            "{shown} exists, and tinygpt can't tell that it wrote it: name another {flag}, or replace it with --force"
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a directory for charts that can't be one.
+pub fn check_folder(flag: &str, path: &Path) -> Result<()> {
+    if path.exists() && !path.is_dir() {
+        bail_input!("{flag} {} isn't a directory", path.display());
+    }
+    Ok(())
+}
+
+/// Writes files into a directory of the user's, all of them or none.
+pub fn write_files(
+    flag: &str,
+    folder: &Path,
+    files: &[(String, Vec<u8>)],
+    inputs: &Inputs,
+    force: bool,
+) -> Result<()> {
+    check_folder(flag, folder)?;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| input_error!("cannot create {}: {error}", folder.display()))?;
+    let paths = || files.iter().map(|(name, contents)| (folder.join(name), contents));
+    for (path, contents) in paths() {
+        check_file(flag, &path, inputs, force || has_header_of(&path, contents))?;
+    }
+    paths().try_for_each(|(path, contents)| crate::files::replace(&path, contents))
+}
+
+/// True if a file begins with the same line as a new table: tables have no place for a mark.
+fn has_header_of(path: &Path, contents: &[u8]) -> bool {
+    let is_table = path.extension().is_some_and(|extension| extension == "csv" || extension == "md");
+    let header = contents.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    is_table && std::fs::read(path).is_ok_and(|old| old.starts_with(header))
+}

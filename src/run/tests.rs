@@ -1,0 +1,124 @@
+use super::*;
+
+fn run_with(steps: &[usize]) -> (tempfile::TempDir, RunDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create(folder.path(), false).unwrap();
+    for step in steps {
+        fs::create_dir(run.new_step(*step).unwrap()).unwrap();
+        fs::write(run.step_dir(*step).join("config.json"), "{}").unwrap();
+        run.point(LAST, *step).unwrap();
+    }
+    (folder, run)
+}
+
+fn evaluated(run: &RunDir, step: usize, loss: f64) {
+    run.log(&serde_json::json!({ "step": step, "val_loss": loss })).unwrap();
+}
+
+#[test]
+fn pruning_keeps_best_and_last_and_the_newest_and_what_was_resumed() {
+    let (_folder, run) = run_with(&[100, 200, 300, 400, 500]);
+    run.point(BEST, 100).unwrap();
+    run.prune(1, Some(200)).unwrap();
+    assert_eq!(run.steps(), [100, 200, 400, 500]);
+    assert_eq!(entries(run.path()).filter(|name| name.starts_with(SAVING)).count(), 0);
+}
+
+#[test]
+fn nothing_is_pruned_while_the_best_checkpoint_is_unknown() {
+    let (_folder, run) = run_with(&[100, 200, 300, 400]);
+    // Evaluated, and gone.
+    evaluated(&run, 50, 1.0);
+    run.prune(0, None).unwrap();
+    assert_eq!(run.steps(), [100, 200, 300, 400]);
+    // Without its pointer the best is found by the metrics.
+    evaluated(&run, 200, 2.0);
+    evaluated(&run, 300, 3.0);
+    assert_eq!(run.checkpoint(BEST), Some(run.step_dir(200)));
+    run.prune(0, None).unwrap();
+    assert_eq!(run.steps(), [200, 400]);
+}
+
+#[test]
+fn a_checkpoint_that_somebody_put_a_file_into_is_not_pruned() {
+    let (_folder, run) = run_with(&[100, 200, 300]);
+    fs::write(run.step_dir(100).join("notes.txt"), "x").unwrap();
+    run.prune(0, None).unwrap();
+    assert_eq!(run.steps(), [100, 300]);
+    assert!(run.step_dir(100).join("notes.txt").exists());
+    // Nor is a run replaced that has such a checkpoint, or a part of it.
+    let error = run.clear().unwrap_err().to_string();
+    assert!(error.contains("notes.txt"), "{error}");
+    assert_eq!(run.steps(), [100, 300]);
+}
+
+#[test]
+fn a_step_that_somebody_else_made_is_neither_pruned_nor_written_over() {
+    let (folder, run) = run_with(&[100, 200]);
+    fs::create_dir(folder.path().join("step-000050")).unwrap();
+    run.prune(0, None).unwrap();
+    assert!(folder.path().join("step-000050").exists());
+    let error = format!("{:#}", run.new_step(50).unwrap_err());
+    assert!(error.contains("isn't a directory that tinygpt wrote"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_was_saved_and_not_yet_named_is_the_last() {
+    let (_folder, run) = run_with(&[100]);
+    fs::remove_file(run.path().join(LAST)).unwrap();
+    assert_eq!(run.checkpoint(LAST), Some(run.step_dir(100)));
+    assert_eq!(run.checkpoint(BEST), None);
+}
+
+/// A link that came with somebody's run is no way out of its directory.
+#[test]
+fn a_link_leads_nowhere_but_to_a_name_in_the_run() {
+    let (folder, run) = run_with(&[100]);
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("config.json"), "{}").unwrap();
+    fs::write(folder.path().join(BEST), outside.path().to_str().unwrap()).unwrap();
+    assert_eq!(run.checkpoint(BEST), None);
+    fs::write(folder.path().join(BEST), "../../step-000100").unwrap();
+    assert_eq!(run.checkpoint(BEST), Some(run.step_dir(100)));
+}
+
+#[test]
+fn a_directory_with_a_run_is_not_taken_and_one_with_other_files_only_by_force() {
+    let (folder, _run) = run_with(&[100]);
+    drop(_run);
+    let error = RunDir::create(folder.path(), false).unwrap_err().to_string();
+    assert!(error.contains("--resume") && error.contains("--force"), "{error}");
+    RunDir::create(folder.path(), true).unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("thesis.tex"), "x").unwrap();
+    fs::write(other.path().join(METRICS), "x").unwrap();
+    let error = RunDir::create(other.path(), false).unwrap_err().to_string();
+    assert!(error.contains("other files") && error.contains("--force"), "{error}");
+    assert_eq!(entries(other.path()).count(), 2, "nothing is left by a refusal");
+    RunDir::create(other.path(), true).unwrap();
+    assert!(other.path().join("thesis.tex").exists() && !other.path().join(METRICS).exists());
+}
+
+#[test]
+fn a_manifest_that_names_files_elsewhere_is_refused() {
+    let (folder, run) = run_with(&[100]);
+    drop(run);
+    let marker = folder.path().join(crate::owned::MARKER);
+    for name in ["../thesis.tex", "/etc/passwd", "step-000100/config.json", "..", ""] {
+        let manifest = serde_json::json!({ "format": 1, "kind": "run", "files": [name] });
+        fs::write(&marker, manifest.to_string()).unwrap();
+        let error = RunDir::create(folder.path(), true).unwrap_err().to_string();
+        assert!(error.contains("isn't a name in its directory"), "{error}");
+    }
+}
+
+#[test]
+fn the_log_is_cut_back_to_the_step_resumed_from() {
+    let (_folder, run) = run_with(&[100]);
+    for step in [50, 100, 150] {
+        run.log(&serde_json::json!({ "step": step })).unwrap();
+    }
+    run.truncate_log(100).unwrap();
+    assert_eq!(fs::read_to_string(run.path.join(METRICS)).unwrap(), "{\"step\":50}\n{\"step\":100}\n");
+}

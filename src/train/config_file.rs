@@ -1,0 +1,37 @@
+//! `config.toml`: the settings of a run with every default filled in, as `--model FILE` reads them.
+
+use super::session::Session;
+use crate::settings::Settings;
+use anyhow::Result;
+use toml::Value;
+
+impl Session<'_> {
+    /// The text of the run's `config.toml`.
+    pub(super) fn config_file(&self) -> Result<String> {
+        let resolved = Settings {
+            steps: Some(self.state.steps),
+            warmup: Some(self.schedule.warmup),
+            ..Settings::default()
+        };
+        let settings = resolved.over(&self.recipe.effective());
+        let first = match &self.state.init {
+            Some(init) => format!(
+                "# The settings of this run, which began with the weights of {init:?}: for fresh weights,\n"
+            ),
+            None => "# The settings of this run, every default filled in. To repeat it:\n".to_string(),
+        };
+        let mut text = first + "# tinygpt train --model config.toml\n\n";
+        for (key, value) in settings.to_map() {
+            // TOML has no integers above this.
+            let value = match value.as_u64() {
+                Some(number) if number > i64::MAX as u64 => {
+                    text += &format!("# TOML has no integer this large; add --{key} {number}\n");
+                    continue;
+                }
+                _ => Value::try_from(value)?,
+            };
+            text += &format!("{key} = {value}\n");
+        }
+        Ok(text)
+    }
+}

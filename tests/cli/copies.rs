@@ -1,0 +1,143 @@
+//! Runs that were copied, or lie where there are no links: read, resumed and compared as before.
+
+use super::*;
+
+/// Copies a directory as `scp -r` and `cp -rL` do: what links lead to, in place of the links.
+fn copy(folder: &TempDir, from: &str, to: &str) {
+    let mut cp = std::process::Command::new("cp");
+    assert!(cp.current_dir(folder.path()).args(["-rL", from, to]).status().unwrap().success());
+}
+
+fn names(folder: &TempDir, run: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path().join(run)).unwrap().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The loss rises at a rate that's far too high, so that the best checkpoint isn't the last.
+const BEST_COMES_FIRST: &[&str] =
+    &["--lr", "3", "--min-lr", "3", "--warmup", "10", "--steps", "60", "--eval-every", "5", "--keep", "0"];
+
+#[test]
+fn a_run_that_was_copied_with_its_links_followed_goes_on_to_the_same_bytes() {
+    let folder = folder();
+    train(&folder, &[BEST_COMES_FIRST, &["--out", "run"]].concat());
+    let best = read(&folder, "run/best/model.safetensors");
+    assert!(best != read(&folder, "run/last/model.safetensors"), "the best is not the last");
+    copy(&folder, "run", "copy");
+    // Only the pointers' copies: what is left if steps are not copied.
+    copy(&folder, "run", "bare");
+    for step in names(&folder, "bare").iter().filter(|name| name.starts_with("step-")) {
+        std::fs::remove_dir_all(folder.path().join("bare").join(step)).unwrap();
+    }
+    // By version 0.1.
+    copy(&folder, "run", "old");
+    for name in ["tinygpt.json", "config.toml"] {
+        std::fs::remove_file(folder.path().join("old").join(name)).unwrap();
+    }
+    for name in ["copy", "bare", "old"] {
+        for checkpoint in [name.to_string(), format!("{name}/best"), format!("{name}/last")] {
+            succeed(tinygpt(&folder).args(["generate", "--max-tokens", "3", "--checkpoint", &checkpoint]));
+        }
+    }
+    for name in ["run", "copy", "bare", "old"] {
+        let mut resume = tinygpt(&folder);
+        let output = resume.args(["train", "--resume", name, "--steps", "80", "--json"]).output().unwrap();
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && !notes.contains("warning"), "{name}: {notes}");
+        let last = read(&folder, &format!("{name}/last/model.safetensors"));
+        assert!(last == read(&folder, "run/last/model.safetensors"), "{name}");
+        assert!(read(&folder, &format!("{name}/best/model.safetensors")) == best, "{name} lost its best");
+        assert!(names(&folder, name).iter().all(|entry| !entry.starts_with('.')), "{name}");
+        succeed(tinygpt(&folder).args(["train", "--resume", &format!("{name}/last"), "--dry-run"]));
+    }
+}
+
+#[test]
+fn a_run_whose_pointers_are_files_goes_on_and_keeps_its_best() {
+    let folder = folder();
+    train(&folder, &[BEST_COMES_FIRST, &["--out", "run"]].concat());
+    let best = read(&folder, "run/best/model.safetensors");
+    for pointer in ["best", "last"] {
+        let path = folder.path().join("run").join(pointer);
+        let target = std::fs::read_link(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, target.to_str().unwrap()).unwrap();
+        succeed(tinygpt(&folder).args(["generate", "--max-tokens", "3", "--checkpoint"]).arg(&path));
+    }
+    succeed(tinygpt(&folder).args(["train", "--resume", "run/last", "--steps", "80"]));
+    let kept = String::from_utf8(read(&folder, "run/best")).unwrap();
+    assert!(read(&folder, &format!("run/{kept}/model.safetensors")) == best);
+}
+
+#[test]
+fn a_lost_pointer_to_the_best_is_found_again_and_nothing_is_pruned_before() {
+    let folder = folder();
+    train(&folder, &[BEST_COMES_FIRST, &["--out", "run"]].concat());
+    let best = read(&folder, "run/best/model.safetensors");
+    let step = std::fs::read_link(folder.path().join("run/best")).unwrap();
+    std::fs::remove_file(folder.path().join("run/best")).unwrap();
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "80"]));
+    assert!(read(&folder, &format!("run/{}/model.safetensors", step.display())) == best);
+}
+
+#[test]
+fn a_copied_comparison_goes_on() {
+    let folder = folder();
+    let compare = |out: &str, seeds: &str| {
+        let mut command = tinygpt(&folder);
+        command
+            .args(["compare", "--acts", "relu,gelu", "--seeds", seeds, "--out", out, "--json"])
+            .args(SMALL);
+        let report = last_line(&succeed(&mut command));
+        let arms = report["results"].as_array().unwrap().clone();
+        arms.iter().map(|arm| (arm["act"].clone(), arm["val_loss_mean"].clone())).collect::<Vec<_>>()
+    };
+    compare("cmp", "1");
+    copy(&folder, "cmp", "copy");
+    // One of its runs is unfinished.
+    let lines = String::from_utf8(read(&folder, "copy/results.jsonl")).unwrap();
+    write(&folder, "copy/results.jsonl", &format!("{}\n", lines.lines().next().unwrap()));
+    copy(&folder, "cmp", "old");
+    for name in ["old", "old/relu-seed1", "old/gelu-seed1"] {
+        std::fs::remove_file(folder.path().join(name).join("tinygpt.json")).unwrap();
+    }
+    let whole = compare("cmp", "2");
+    assert_eq!(compare("copy", "2"), whole);
+    assert_eq!(compare("old", "2"), whole);
+}
+
+#[test]
+fn a_run_is_repeated_by_its_config() {
+    let folder = folder();
+    train(
+        &folder,
+        &[
+            "--act",
+            "geglu",
+            "--dropout",
+            "0.1",
+            "--grad-accum",
+            "2",
+            "--seed",
+            "18446744073709551615",
+            "--out",
+            "run",
+        ],
+    );
+    let config = String::from_utf8(read(&folder, "run/config.toml")).unwrap();
+    for line in ["ffn-dim = 40", "warmup = 0", "min-lr = 0.001", "norm-eps = 0.00001", "steps = 12"] {
+        assert!(config.lines().any(|have| have == line), "{line}: {config}");
+    }
+    let seed = ["--seed", "18446744073709551615"];
+    assert!(config.contains(&seed.join(" ")), "{config}");
+    let again = ["train", "--model", "run/config.toml", "--out", "again"];
+    succeed(tinygpt(&folder).args(again).args(seed));
+    for file in ["last/model.safetensors", "last/optimizer.safetensors", "config.toml"] {
+        assert!(read(&folder, &format!("run/{file}")) == read(&folder, &format!("again/{file}")), "{file}");
+    }
+    // That of a resumed run is about all of it.
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]));
+    assert!(String::from_utf8(read(&folder, "run/config.toml")).unwrap().contains("steps = 20\n"));
+}
