@@ -43,7 +43,7 @@ pub fn number(name: &str) -> Result<Option<usize>> {
 /// # Errors
 /// If none can be made there; the message names the variable.
 pub fn temporary_file() -> Result<File> {
-    tempfile::tempfile().map_err(temporary_failed)
+    tempfile::tempfile().map_err(|error| temporary_failed(&error))
 }
 
 /// A temporary directory in `TMPDIR`, removed when it is dropped.
@@ -51,10 +51,10 @@ pub fn temporary_file() -> Result<File> {
 /// # Errors
 /// If none can be made there; the message names the variable.
 pub fn temporary_directory() -> Result<tempfile::TempDir> {
-    tempfile::tempdir().map_err(temporary_failed)
+    tempfile::tempdir().map_err(|error| temporary_failed(&error))
 }
 
-fn temporary_failed(error: std::io::Error) -> anyhow::Error {
+fn temporary_failed(error: &std::io::Error) -> anyhow::Error {
     let directory = std::env::temp_dir();
     // tempfile puts the path behind its message.
     let why = error.to_string();

@@ -19,9 +19,9 @@ enum Own {
 }
 
 impl OwnFiles {
-    /// The run, checkpoint or comparison that `path` is a part of, unless the user put it there.
+    /// The outermost run, checkpoint or comparison that `path` is a part of, unless the user put it there.
     pub fn directory_of<'a>(&mut self, path: &'a Path) -> Option<&'a Path> {
-        path.ancestors().find_map(|path| {
+        let owners = path.ancestors().filter_map(|path| {
             let (directory, name) = (path.parent()?, path.file_name()?.to_string_lossy());
             let own =
                 self.0.entry(directory.to_path_buf()).or_insert_with_key(|directory| Own::of(directory));
@@ -31,7 +31,8 @@ impl OwnFiles {
                 Own::Names(names) => names.contains(&*name),
             };
             is_own.then_some(directory)
-        })
+        });
+        owners.last()
     }
 }
 

@@ -232,9 +232,9 @@ fn root_certificates() -> Result<RootCerts> {
     let pem = fs::read(&path).map_err(|error| input_error!("cannot read {variable} {shown}: {error}"))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
-        match item.map_err(|error| input_error!("{variable} {shown}: {error}"))? {
-            PemItem::Certificate(certificate) => certificates.push(certificate),
-            _ => {}
+        let item = item.map_err(|error| input_error!("{variable} {shown}: {error}"))?;
+        if let PemItem::Certificate(certificate) = item {
+            certificates.push(certificate);
         }
     }
     if certificates.is_empty() {
