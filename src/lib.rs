@@ -12,6 +12,7 @@ mod files;
 mod home;
 mod memory;
 pub mod random;
+mod waiting;
 
 pub mod activation;
 pub mod kernels;

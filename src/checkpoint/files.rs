@@ -10,6 +10,7 @@ use crate::data::Tokenizer;
 use crate::files::{SAVING, read_text, sync};
 use crate::model::Gpt;
 use crate::settings::{ModelConfig, Ops, Settings};
+use crate::waiting::waiting;
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
@@ -120,6 +121,7 @@ pub fn load_config(directory: &Path) -> Result<ModelConfig> {
 
 /// Reads the model of a checkpoint, a directory or a GGUF file.
 pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+    let _waiting = waiting(format!("reading {}", directory.display()));
     if is_gguf(directory) {
         return gguf::read_model(directory, device, ops);
     }

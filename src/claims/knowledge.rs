@@ -8,6 +8,7 @@ use crate::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, completion
 use crate::model::{Gpt, Params};
 use crate::random;
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
+use crate::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
 
@@ -38,6 +39,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let text = grammar.tales(&mut random::stream(1, "claims: knowledge"), BYTES);
     let Trained { model, dataset, .. } = &trained;
     let know = |model: &Gpt| knowledge(model, &dataset.tokenizer, &asked, &text);
+    let waiting = waiting("asking for facts without parts of the model, parts");
     let means = MeanOutputs::over(model, &dataset.val[..TOKENS.min(dataset.val.len())])?;
     let layers = model.config.layers;
     let mut rows = vec![Row { what: Said::new("whole model", "モデル全体"), found: know(model)? }];
@@ -47,6 +49,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             Half::Attention => "attention",
         };
         for layer in 0..layers {
+            waiting.reached(rows.len(), 2 * layers + 4);
             let found = know(&ablated(model, &means, &[(half, layer)])?)?;
             rows.push(Row {
                 what: Said::new(format!("without {name} {layer}"), format!("{name} {layer} なし")),
@@ -63,6 +66,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let fresh = Params::init(&model.config, 1, &Device::Cpu)?;
     let fresh = Gpt::new(model.config.clone(), fresh, &Device::Cpu, Ops::Fused)?;
     rows.push(Row { what: Said::new("untrained", "未学習"), found: know(&fresh)? });
+    drop(waiting);
 
     let whole = rows[0].found;
     let (ffns, attentions) = (&rows[1..=layers], &rows[layers + 2..=2 * layers + 1]);

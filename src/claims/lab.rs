@@ -9,6 +9,7 @@ use crate::model::{Gpt, Params};
 use crate::run::{LAST, RunDir};
 use crate::settings::{Length, Ops, Recipe, Settings};
 use crate::train::{Session, Watcher};
+use crate::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
 use std::collections::HashMap;
@@ -112,8 +113,10 @@ impl<'a> Lab<'a> {
         let name = name(changes);
         if !self.inspections.contains_key(&name) {
             let Trained { model, dataset, .. } = self.train(changes)?;
-            let found =
-                inspect(&model, &dataset.tokenizer, &dataset.val, (INSPECTED, UNITS), &mut |_, _| {})?;
+            let waiting = waiting(format!("inspecting {name}, tokens"));
+            let most = (INSPECTED, UNITS);
+            let mut follow = |done, all| waiting.reached(done, all);
+            let found = inspect(&model, &dataset.tokenizer, &dataset.val, most, &mut follow)?;
             self.inspections.insert(name.clone(), Rc::new(found));
         }
         Ok(Rc::clone(&self.inspections[&name]))
@@ -126,7 +129,9 @@ impl<'a> Lab<'a> {
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
         let params = Params::init(&config, recipe.training.seed, &Device::Cpu)?;
         let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused)?;
-        inspect(&model, &dataset.tokenizer, &dataset.val, (INSPECTED, 0), &mut |_, _| {})
+        let waiting = waiting(format!("inspecting {} before its first step, tokens", name(changes)));
+        let mut follow = |done, all| waiting.reached(done, all);
+        inspect(&model, &dataset.tokenizer, &dataset.val, (INSPECTED, 0), &mut follow)
     }
 
     /// The changes with the steps that a model needs to know its facts.

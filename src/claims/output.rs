@@ -4,6 +4,7 @@ use super::numbers::{fixed, percent};
 use super::{Claim, Lab, Said, Table, Verdict, sigmoid_note};
 use crate::inspect::{Output, Outputs, train_output};
 use crate::settings::Settings;
+use crate::waiting::waiting;
 use anyhow::Result;
 
 /// Validation tokens read.
@@ -15,7 +16,10 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let steps = lab.output_steps()?;
     let dataset = lab.dataset(&Settings::default())?;
     let recipe = lab.recipe(&Settings::default())?;
-    let train = |output| train_output(&recipe, &dataset, output, steps, READ);
+    let train = |output| {
+        let _waiting = waiting(format!("training with {output:?} as the output, {steps} steps"));
+        train_output(&recipe, &dataset, output, steps, READ)
+    };
     let (softmax, sigmoid) = (train(Output::Softmax)?, train(Output::Sigmoid)?);
     let verdict = Verdict::of(&[sigmoid.off > OFF, softmax.off <= OFF]);
     let row = |(name, found): (&str, &Outputs)| {

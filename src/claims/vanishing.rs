@@ -8,6 +8,7 @@ use crate::activation::Activation;
 use crate::data::Batches;
 use crate::inspect::{FreshModels, InitialGradients, Setting, fresh_models, gradient_factor};
 use crate::settings::Settings;
+use crate::waiting::waiting;
 use anyhow::Result;
 
 const ACTS: [&str; 4] = ["relu", "gelu", "tanh", "sigmoid"];
@@ -92,7 +93,8 @@ fn gradients(lab: &mut Lab, setting: Setting) -> Result<FreshModels> {
     let sequences = TOKENS.div_ceil(recipe.context());
     let seed = recipe.training.seed;
     let batch = Batches::new(&dataset.train, recipe.context(), sequences, seed)?.get(0);
-    fresh_models(&configs, &batch, seed, setting, &mut |_, _| {})
+    let waiting = waiting("differentiating fresh models, layers");
+    fresh_models(&configs, &batch, seed, setting, &mut |done, all| waiting.reached(done, all))
 }
 
 fn table(found: &FreshModels, caption: Said) -> Table {

@@ -5,6 +5,7 @@ use super::numbers::fixed;
 use super::{Claim, Lab, Said, Table, Verdict, sigmoid_note};
 use crate::inspect::{Movement, movement};
 use crate::settings::Settings;
+use crate::waiting::waiting;
 use anyhow::Result;
 
 const ACTS: [&str; 4] = ["sigmoid", "relu", "gelu", "tanh"];
@@ -15,9 +16,12 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let steps = if lab.deep { 200 } else { 60 };
     let dataset = lab.dataset(&Settings::default())?;
     let mut found = Vec::new();
+    let waiting = waiting("watching models train, models");
     for name in ACTS {
+        waiting.reached(found.len(), ACTS.len());
         found.push(movement(&lab.recipe(&act(name))?, &dataset, steps)?);
     }
+    drop(waiting);
     let (sigmoid, relu, tanh) = (&found[0], &found[1], &found[3]);
     let verdict = judge(sigmoid, tanh);
     let row = |movement: &Movement| {

@@ -5,7 +5,7 @@ use crate::activation::{Activation, Function};
 use crate::checkpoint::{llama_cpp_graph, loads_in};
 use crate::input_error;
 use crate::report::{Curve, Panel, grid};
-use crate::settings::Backbone;
+use crate::settings::{Backbone, LARGEST, within};
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Example: tinygpt acts --dim 768 --plot activations.svg")]
 pub struct ActsArgs {
     /// Model width to count FFN parameters at
-    #[arg(long, value_name = "N", default_value_t = 768)]
+    #[arg(long, value_name = "N", default_value_t = 768, value_parser = within(1..=LARGEST))]
     dim: usize,
     /// Draw every function and its derivative
     #[arg(long, value_name = "FILE.svg")]
@@ -26,9 +26,6 @@ pub struct ActsArgs {
 }
 
 pub fn run(args: &ActsArgs) -> Result<()> {
-    if !(1..1 << 24).contains(&args.dim) {
-        crate::bail_input!("--dim is {}; it must be between 1 and {}", args.dim, 1 << 24);
-    }
     if let Some(path) = &args.plot {
         plot(path)?;
         note!("wrote {}", path.display());

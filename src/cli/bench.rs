@@ -2,8 +2,9 @@
 
 use super::text::grouped;
 use crate::bench;
-use crate::model::{Gpt, Params};
-use crate::settings::{Recipe, Settings};
+use crate::memory;
+use crate::model::{Gpt, Params, training_bytes};
+use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, within};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -24,26 +25,19 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NAME|FILE", help_heading = "Bench")]
     model: Option<String>,
     /// Size of the vocabulary; tokens are random
-    #[arg(long, value_name = "N", default_value_t = 65, help_heading = "Bench")]
+    #[arg(long, value_name = "N", default_value_t = 65, value_parser = within(1..=LARGEST_VOCABULARY), help_heading = "Bench")]
     vocab: usize,
     /// Time only this [default: all]
     #[arg(long, value_name = "PART", help_heading = "Bench")]
     only: Option<Part>,
     /// Seconds for each of training and generation
-    #[arg(long, value_name = "S", default_value_t = 5.0, value_parser = seconds, help_heading = "Bench")]
+    #[arg(long, value_name = "S", default_value_t = 5.0, value_parser = within(0.0..=3600.0), help_heading = "Bench")]
     seconds: f64,
     /// Print one JSON object
     #[arg(long, help_heading = "Bench")]
     json: bool,
     #[command(flatten)]
     settings: Settings,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("give a number of seconds up to 3600".to_string()),
-    }
 }
 
 pub fn run(args: &BenchArgs) -> Result<()> {
@@ -55,6 +49,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let mut found = serde_json::Map::new();
     if wanted(Part::Train) || wanted(Part::Generate) {
         let config = recipe.model(args.vocab)?;
+        memory::check(training_bytes(&config, recipe.training.batch_size, recipe.ops))?;
         let device = recipe.device.open()?;
         let params = Params::init(&config, recipe.training.seed, &device)?;
         let model = Gpt::new(config, params, &device, recipe.ops)?;

@@ -7,7 +7,7 @@ use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::signals;
-use crate::settings::{Length, Recipe, Settings};
+use crate::settings::{LARGEST_SEED, Length, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
 use crate::train::Watcher;
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -33,13 +33,13 @@ pub struct ClaimsArgs {
     #[arg(long)]
     deep: bool,
     /// Steps that each model is trained for [default: those of the default preset]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(2..=MOST_STEPS / 10))]
     steps: Option<usize>,
     /// Seed of initial weights and batches; further seeds count up from it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED - 10))]
     seed: Option<u64>,
     /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
     /// Write the figures as SVG and PNG to a directory
     #[arg(long, value_name = "DIR")]
@@ -79,9 +79,6 @@ impl ClaimsArgs {
 pub fn run(args: &ClaimsArgs) -> Result<()> {
     let entries = args.entries()?;
     let recipe = args.recipe()?;
-    if matches!(recipe.training.length, Length::Steps(1)) {
-        bail_input!("--steps is 1; the claims need at least 2");
-    }
     super::set_threads(recipe.threads)?;
     signals::listen()?;
     check_place(&args.out)?;

@@ -2,6 +2,7 @@
 
 use crate::data::Tales;
 use crate::random;
+use crate::settings::{LARGEST_SEED, within};
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -14,10 +15,10 @@ pub struct DataArgs {
     /// What to write: `tales[:ja][:facts=N]`
     corpus: String,
     /// How much text: 500KB, 10MB, or a number of bytes
-    #[arg(long, value_name = "SIZE", default_value = "1MB")]
-    bytes: String,
+    #[arg(long, value_name = "SIZE", default_value = "1MB", value_parser = size)]
+    bytes: usize,
     /// Which tales; the facts in them are always the same
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(0..=LARGEST_SEED))]
     seed: u64,
     /// File to write [default: standard output]
     #[arg(long, value_name = "FILE")]
@@ -36,7 +37,7 @@ pub fn run(args: &DataArgs) -> Result<()> {
         bail_input!("{} is there already: replace it by --force, or name another --out", path.display());
     }
     let mut rng = random::stream(args.seed, "data");
-    let written = tales.grammar()?.tales(&mut rng, size(&args.bytes)?);
+    let written = tales.grammar()?.tales(&mut rng, args.bytes);
     match &args.out {
         Some(path) => std::fs::write(path, &written.text)
             .map_err(|error| input_error!("cannot write {}: {error}", path.display()))?,
@@ -55,8 +56,8 @@ pub fn run(args: &DataArgs) -> Result<()> {
     Ok(())
 }
 
-/// 10MB, 500 KB, 1234: decimal, at most 10 GB.
-fn size(text: &str) -> Result<usize> {
+/// Reads 10MB, 500 KB, 1234: decimal, at most 10 GB.
+fn size(text: &str) -> Result<usize, String> {
     let units = [("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1.0)];
     let upper = text.trim().to_ascii_uppercase();
     let (digits, unit) = units
@@ -65,6 +66,6 @@ fn size(text: &str) -> Result<usize> {
         .unwrap_or((upper.as_str(), 1.0));
     match digits.trim().parse::<f64>().map(|number| number * unit) {
         Ok(bytes) if (1.0..=1e10).contains(&bytes) => Ok(bytes as usize),
-        _ => bail_input!("'{text}' is no size; write for example 500KB or 10MB, at most 10GB"),
+        _ => Err("it must be a size between 1B and 10GB, such as 500KB".to_string()),
     }
 }

@@ -1,6 +1,6 @@
 //! `tinygpt eval`
 
-use super::progress::below_floor;
+use super::progress::{Counted, below_floor};
 use super::text::{grouped, shown};
 use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
@@ -8,7 +8,7 @@ use crate::data::{Corpus, Tokens, check_ids};
 use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
-use crate::settings::{DeviceKind, Ops};
+use crate::settings::{DeviceKind, LARGEST, MOST_THREADS, Ops, within};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -25,13 +25,13 @@ pub struct EvalArgs {
     data: String,
     /// Tokens between the starts of two windows; smaller gives every token more context and takes
     /// longer [default: the context]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
     stride: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
@@ -48,8 +48,10 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let tokenizer = load_tokenizer(&checkpoint)?;
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);
-    if !(1..=context).contains(&stride) {
-        bail_input!("--stride is {stride}; it must lie between 1 and the context, {context}");
+    if stride > context {
+        bail_input!(
+            "--stride is {stride}, more than the context, {context}: tokens between two windows would not be scored"
+        );
     }
     let corpus = Corpus::validation(&args.data.parse()?)?;
     for note in &corpus.notes {
@@ -61,7 +63,10 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         bail_input!("{} has {} token; scoring needs at least 2", corpus.name, tokens.len());
     }
     let separator = tokenizer.end_of_text().map(|(id, _)| id);
-    let score = score(&model, &tokens, corpus.val.text().len(), stride, separator)?;
+    let mut progress = Counted::new("scoring, tokens");
+    let mut follow = |done, all| progress.tell(done, all);
+    let score = score(&model, &tokens, corpus.val.text().len(), stride, separator, &mut follow)?;
+    drop(progress);
     if !score.loss().is_finite() {
         return Err(Failure::Diverged(format!(
             "{} predicts no numbers: its training diverged",

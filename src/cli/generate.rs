@@ -1,12 +1,13 @@
 //! `tinygpt generate`
 
-use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{DeviceKind, Ops};
+use crate::settings::{
+    DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, within,
+};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -29,28 +30,28 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "FILE")]
     prompt_file: Option<PathBuf>,
     /// Tokens to write at most
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = within(1..=MOST_STEPS))]
     max_tokens: usize,
     /// Higher is more surprising; 0 always takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 0.8, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = within(0.0..=100.0), allow_negative_numbers = true)]
     temperature: f64,
     /// Choose among the k likeliest tokens; 0: all
-    #[arg(long, value_name = "K", default_value_t = 40)]
+    #[arg(long, value_name = "K", default_value_t = 40, value_parser = within(0..=LARGEST_VOCABULARY))]
     top_k: usize,
     /// Choose among the likeliest tokens that make up this probability; 1: all
-    #[arg(long, value_name = "P", default_value_t = 0.95, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = within(0.0..=1.0), allow_negative_numbers = true)]
     top_p: f64,
     /// Leave out tokens less than this times as likely as the likeliest; 0: none
-    #[arg(long, value_name = "P", default_value_t = 0.05, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = within(0.0..=1.0), allow_negative_numbers = true)]
     min_p: f64,
     /// Make the last 64 tokens less likely; 1: off
-    #[arg(long, value_name = "R", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "R", default_value_t = 1.0, value_parser = within(0.01..=100.0), allow_negative_numbers = true)]
     repeat_penalty: f64,
     /// The same seed writes the same text
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(0..=LARGEST_SEED))]
     seed: u64,
     /// Texts to write
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(1..=MANY))]
     num_samples: usize,
     /// Stop before this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
@@ -59,7 +60,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
     /// Print one JSON object per text instead of the text
     #[arg(long)]
@@ -67,28 +68,15 @@ pub struct GenerateArgs {
 }
 
 impl GenerateArgs {
-    fn sampling(&self) -> Result<Sampling> {
-        let within = |name: &str, value: f64, low: f64, high: f64| {
-            if !(low..=high).contains(&value) {
-                bail_input!("{name} is {value}; it must lie between {low} and {high}");
-            }
-            Ok(())
-        };
-        if self.num_samples == 0 {
-            bail_input!("--num-samples is 0; it must be at least 1");
-        }
-        within("--temperature", self.temperature, 0.0, 100.0)?;
-        within("--top-p", self.top_p, 0.0, 1.0)?;
-        within("--min-p", self.min_p, 0.0, 1.0)?;
-        within("--repeat-penalty", self.repeat_penalty, 0.01, 100.0)?;
-        Ok(Sampling {
+    fn sampling(&self) -> Sampling {
+        Sampling {
             repeat_penalty: self.repeat_penalty,
             top_k: self.top_k,
             top_p: self.top_p,
             min_p: self.min_p,
             temperature: self.temperature,
             seed: self.seed,
-        })
+        }
     }
 
     fn prompt(&self) -> Result<String> {
@@ -104,7 +92,7 @@ impl GenerateArgs {
 
 pub fn run(args: &GenerateArgs) -> Result<()> {
     super::set_threads(args.threads)?;
-    let (sampling, prompt) = (args.sampling()?, args.prompt()?);
+    let (sampling, prompt) = (args.sampling(), args.prompt()?);
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => {
@@ -116,6 +104,10 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     let device = args.device.open()?;
     let model = load_model(&checkpoint, &device, Ops::Fused)?;
     let tokenizer = load_tokenizer(&checkpoint)?;
+    let (length, context) = (tokenizer.encode(&prompt)?.len(), model.config.context);
+    if length > context {
+        note!("the prompt has {length} tokens; the model reads the last {context}, its context");
+    }
     let limits = Limits { max_tokens: args.max_tokens, stop: args.stop.clone() };
 
     let mut out = std::io::stdout();

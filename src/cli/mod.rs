@@ -2,6 +2,8 @@
 
 mod acts;
 mod bench;
+#[cfg(test)]
+mod bounds;
 mod claims;
 mod compare;
 mod completions;
@@ -17,8 +19,7 @@ mod runs;
 mod text;
 mod train;
 
-use crate::bail_input;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 /// Train a small GPT on your text with the FFN activation of your choice, generate from it, and
@@ -86,21 +87,15 @@ pub fn run() -> Result<()> {
     }
 }
 
-/// More than any machine that this runs on has.
-const MOST_THREADS: usize = 1024;
-
 /// Makes candle and the kernels compute with `threads` threads; all cores where `None`.
 /// To be called before anything computes.
 fn set_threads(threads: Option<usize>) -> Result<()> {
     if let Some(threads) = threads {
-        if !(1..=MOST_THREADS).contains(&threads) {
-            bail_input!("--threads is {threads}; it must be between 1 and {MOST_THREADS}");
-        }
         // SAFETY: commands call this first thing, while the process has one thread, so that no other
         // can be reading the environment. The variable is the only way to tell candle.
         unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
     }
     // This thread becomes one of them, so that work need not be handed to another and waited for.
-    rayon::ThreadPoolBuilder::new().use_current_thread().build_global()?;
-    Ok(())
+    let pool = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
+    pool.context("cannot start the threads to compute with; try fewer --threads")
 }

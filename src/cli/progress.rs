@@ -5,7 +5,7 @@ use crate::failure::escape_controls;
 use crate::model::ModelSize;
 use crate::output::bar;
 use crate::score::Score;
-use crate::train::{Evaluation, Event, Plan, StepReport, Watcher};
+use crate::train::{Estimate, Evaluation, Event, Plan, StepReport, Watcher};
 use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 
@@ -18,22 +18,23 @@ pub struct Progress {
     /// Written in front of every line: which run of several this is.
     label: String,
     last_line: Option<Instant>,
-    show_plan: bool,
+    /// When the scoring that is going on began, or last wrote a line.
+    scoring: Option<Instant>,
 }
 
 impl Progress {
-    /// Follows a single run, its plan included.
+    /// Follows a single run.
     pub fn new() -> Progress {
-        Progress::with_label(String::new(), true)
+        Progress::with_label(String::new())
     }
 
     /// Follows one of several runs.
     pub fn labelled(label: &str) -> Progress {
-        Progress::with_label(format!("{label}  "), false)
+        Progress::with_label(format!("{label}  "))
     }
 
-    fn with_label(label: String, show_plan: bool) -> Progress {
-        Progress { bar: ProgressBar::hidden(), label, last_line: None, show_plan }
+    fn with_label(label: String) -> Progress {
+        Progress { bar: ProgressBar::hidden(), label, last_line: None, scoring: None }
     }
 
     fn line(&self, text: &str) {
@@ -41,12 +42,12 @@ impl Progress {
         if self.bar.is_hidden() { note!("{text}") } else { self.bar.println(text) }
     }
 
-    fn planned(&mut self, plan: &Plan) {
-        if self.show_plan {
-            show_plan(plan);
+    fn begun(&mut self, first_step: usize, steps: usize, estimate: &Estimate) {
+        if self.label.is_empty() {
+            show_estimate(estimate);
         }
-        self.bar = bar(plan.steps, "{prefix}{bar:24} {pos}/{len} {msg}").with_prefix(self.label.clone());
-        self.bar.set_position(plan.first_step as u64);
+        self.bar = bar(steps, "{prefix}{bar:24} {pos}/{len} {msg}").with_prefix(self.label.clone());
+        self.bar.set_position(first_step as u64);
     }
 
     fn stepped(&mut self, report: &StepReport) {
@@ -72,7 +73,18 @@ impl Progress {
         }
     }
 
-    fn evaluated(&self, evaluation: &Evaluation) {
+    fn scored(&mut self, done: usize, all: usize) {
+        let last = self.scoring.get_or_insert_with(Instant::now);
+        if last.elapsed() < LINE_EVERY {
+            return;
+        }
+        *last = Instant::now();
+        let message = format!("scoring, {} % of the validation text", 100 * done / all.max(1));
+        if self.bar.is_hidden() { self.line(&message) } else { self.bar.set_message(message) }
+    }
+
+    fn evaluated(&mut self, evaluation: &Evaluation) {
+        self.scoring = None;
         let score = &evaluation.score;
         let part = if evaluation.whole {
             String::new()
@@ -156,8 +168,9 @@ pub fn below_floor(score: &Score, floor: f64) -> Option<String> {
 impl Watcher for Progress {
     fn notice(&mut self, event: Event<'_>) {
         match event {
-            Event::Planned(plan) => self.planned(plan),
+            Event::Begun { first_step, steps, estimate } => self.begun(first_step, steps, &estimate),
             Event::Stepped(report) => self.stepped(&report),
+            Event::Scored { done, all } => self.scored(done, all),
             Event::Evaluated(evaluation) => self.evaluated(&evaluation),
             Event::Told(text) => self.line(text),
             Event::Sampled(text) => self.sampled(text),
@@ -176,6 +189,15 @@ pub fn show_plan(plan: &Plan) {
     for line in plan_lines(plan) {
         note!("{line}");
     }
+}
+
+/// Prints how long it will take, once that is known.
+pub fn show_estimate(estimate: &Estimate) {
+    note!(
+        "time    about {}; initial FFN output {:.4} (root mean square)",
+        duration(estimate.seconds),
+        estimate.ffn_output_rms
+    );
 }
 
 /// What will run, derived values first.
@@ -205,10 +227,7 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             grouped(size.ffn),
             share(size.ffn),
         ),
-        format!(
-            "FFN     {excess:+.1} % against an ungated FFN of 4 x width; initial output {:.4} (root mean square)",
-            plan.ffn_output_rms
-        ),
+        format!("FFN     {excess:+.1} % against an ungated FFN of 4 x width"),
         format!("data    {}: {} epochs of its training part", plan.data, format_args!("{:.2}", plan.epochs)),
         format!(
             "work    {} steps of {} tokens, {}FLOP per token",
@@ -216,6 +235,6 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             grouped(plan.tokens_per_step),
             scaled(plan.flops_per_token),
         ),
-        format!("needs   about {} and {}B of memory", duration(plan.seconds), scaled(plan.memory)),
+        format!("memory  about {}B", scaled(plan.memory)),
     ]
 }

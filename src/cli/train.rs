@@ -1,18 +1,18 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
 use super::origin::Origin;
-use super::progress::{Progress, show_plan};
-use super::text::{scaled, shell_word, shown};
-use crate::bail_input;
+use super::progress::{Progress, show_estimate, show_plan};
+use super::text::{shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::inspect::answer;
-use crate::model::{Gpt, training_bytes};
+use crate::model::Gpt;
 use crate::run::{BEST, LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings};
-use crate::train::{Outcome, Session};
+use crate::train::{Outcome, Plan, Session, settle_schedule};
+use crate::{bail_input, input_error, memory};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,10 @@ fn start(args: &TrainArgs) -> Result<()> {
         None => Dataset::load(&recipe)?,
     };
     show_notes(&dataset);
-    check_memory(&recipe, &dataset)?;
+    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
+    let plan = Plan::new(&recipe, &dataset)?;
+    show_plan(&plan);
+    memory::check(plan.memory)?;
     // Read before there is a run: what cannot be read leaves none behind.
     let given =
         origin.as_ref().map(|origin| origin.model(recipe.context(), &device, recipe.ops)).transpose()?;
@@ -94,7 +97,7 @@ fn start(args: &TrainArgs) -> Result<()> {
     if args.dry_run {
         let nowhere = tempfile::tempdir()?;
         let run = RunDir::create(nowhere.path(), false)?;
-        show_plan(&session(run)?.plan()?);
+        show_estimate(&session(run)?.estimate()?);
         return Ok(());
     }
     let out = args.out.clone().unwrap_or_else(|| RunDir::free_name(&recipe.act().name().replace(':', "-")));
@@ -115,6 +118,8 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
             checkpoint.display()
         );
     }
+    let file = checkpoint.join("trainer.json");
+    saved.settings.check().map_err(|error| input_error!("{}: {error}", file.display()))?;
     refuse_changes(&args.settings, &saved.settings)?;
     let recipe = Recipe::new(args.settings.over(&saved.settings))?;
     super::set_threads(recipe.threads)?;
@@ -123,12 +128,15 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     show_notes(&dataset);
     note!("resuming {} at step {}", run.path().display(), saved.step);
     let run = if args.dry_run { run } else { run.locked()? };
+    let plan = Plan { first_step: saved.step, ..Plan::new(&recipe, &dataset)? };
+    show_plan(&plan);
+    memory::check(plan.memory)?;
     let mut session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
     if let Some(note) = &session.note {
         note!("{note}");
     }
     if args.dry_run {
-        show_plan(&session.plan()?);
+        show_estimate(&session.estimate()?);
         return Ok(());
     }
     finish(args, session, &dataset, &run)
@@ -167,27 +175,6 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
     }
     say!("\nnext: tinygpt generate --checkpoint {}", shell_word(&shown(run.path())))?;
     Ok(())
-}
-
-/// Refuses a run that cannot fit, before it takes the memory.
-pub(super) fn check_memory(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
-    let config = recipe.model(dataset.tokenizer.vocab_size())?;
-    let needed = training_bytes(&config, recipe.training.batch_size, recipe.ops);
-    match available_memory() {
-        Some(available) if needed > 1.5 * available => bail_input!(
-            "this needs about {}B of memory, and {}B are free: try a smaller --batch-size, --context, --dim or --layers",
-            scaled(needed),
-            scaled(available)
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// Bytes that can be had without swapping, where the system says.
-fn available_memory() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0)
 }
 
 /// How the text was read, where that is not plain.

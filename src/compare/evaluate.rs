@@ -9,10 +9,12 @@ use super::results::{Line, Results};
 use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};
 use crate::activation::Activation;
 use crate::train::Outcome;
+use crate::waiting::waiting;
 use std::path::{Path, PathBuf};
 
 /// Evaluates the runs of a comparison that are done.
 pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Analysis {
+    let _waiting = waiting("evaluating the runs");
     let design = &comparison.design;
     let runs = design.runs();
     let mut arms: Vec<(Arm, Vec<&Line>)> =

@@ -8,7 +8,8 @@ use crate::bail_input;
 use crate::data::Dataset;
 use crate::run::RunDir;
 use crate::settings::{Length, Recipe, Settings};
-use crate::train::Session;
+use crate::train::{self, Session};
+use crate::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
 use std::time::Duration;
@@ -58,15 +59,18 @@ pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device
         Timing { steps: Vec::new(), scoring: 0.0, ffn_output_rms: Vec::new(), epochs_per_step: 0.0 };
     let seed = design.seeds.iter().copied().take(1).collect();
     let one_each = Design { seeds: seed, rates: Vec::new(), ..design.clone() };
+    let plan = train::Plan::new(recipe, dataset)?;
+    timing.epochs_per_step = plan.epochs / plan.steps as f64;
     for run in one_each.runs() {
+        let _waiting = waiting(format!("timing {}", run.act));
         let folder = tempfile::tempdir()?;
         let recipe = recipe.with(&run.settings())?;
         let mut session = Session::start(&recipe, dataset, RunDir::create(folder.path(), false)?, device)?;
-        let plan = session.plan()?;
-        timing.epochs_per_step = plan.epochs / plan.steps as f64;
-        timing.ffn_output_rms.push(plan.ffn_output_rms);
-        let seconds = session.time_steps(TIMED_STEPS, TIMED_FOR)?;
-        timing.steps.push(if seconds.is_finite() { seconds } else { plan.seconds / plan.steps as f64 });
+        let estimate = session.estimate()?;
+        timing.ffn_output_rms.push(estimate.ffn_output_rms);
+        let is_long = estimate.step_seconds > TIMED_FOR.as_secs_f64();
+        let seconds = if is_long { f64::NAN } else { session.time_steps(TIMED_STEPS, TIMED_FOR)? };
+        timing.steps.push(if seconds.is_finite() { seconds } else { estimate.step_seconds });
         if timing.scoring == 0.0 {
             timing.scoring = session.time_scoring()?;
         }

@@ -8,11 +8,19 @@ use crate::bail_input;
 use crate::random;
 use anyhow::Result;
 
-/// B windows: what the model reads, and what it should say next, each B T ids in row order.
+/// B windows: what the model reads, and what it should say next, each B T ids in row order. Fewer ids than one
+/// context are one shorter window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     pub inputs: Vec<u32>,
     pub targets: Vec<u32>,
+}
+
+impl Batch {
+    /// The first `tokens` of the first window, as a batch of one shorter window.
+    pub fn first(&self, tokens: usize) -> Batch {
+        Batch { inputs: self.inputs[..tokens].to_vec(), targets: self.targets[..tokens].to_vec() }
+    }
 }
 
 /// The windows of one epoch, in order.

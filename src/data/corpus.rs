@@ -5,6 +5,7 @@ use super::source::Source;
 use super::tales::Tales;
 use crate::bail_input;
 use crate::random;
+use crate::waiting::waiting;
 use anyhow::Result;
 use std::ops::Range;
 use std::sync::Arc;
@@ -145,7 +146,10 @@ impl Corpus {
 
     /// Reads a source; `whole` leaves both parts whole.
     fn read(source: &Source, whole: bool) -> Result<Corpus> {
-        let text = source.read()?;
+        let text = {
+            let _waiting = waiting(format!("reading {source}"));
+            source.read()?
+        };
         let (name, notes) = (source.to_string(), text.notes.clone());
         let part = Part::read(text);
         let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };

@@ -9,6 +9,37 @@ const SHORT: usize = 4096;
 /// ...and cut at a space, then anywhere between characters, where no line ends before this.
 const LONG: usize = 16 * SHORT;
 
+/// Bytes of a word that a tokenizer learns from: its trainer's time grows with the square of a word's length.
+const LONGEST_WORD: usize = 1024;
+
+/// The pieces to learn a tokenizer from: [`pieces`], cut again within words of more than [`LONGEST_WORD`] bytes.
+pub fn pieces_of_short_words(text: &str) -> impl Iterator<Item = &str> {
+    pieces(text).flat_map(|piece| {
+        let mut rest = piece;
+        std::iter::from_fn(move || {
+            let (some, after) = rest.split_at(end_of_short_words(rest));
+            rest = after;
+            (!some.is_empty()).then_some(some)
+        })
+    })
+}
+
+/// Where the first word becomes too long, or the end. A word is a run of letters, of digits, of white space or of
+/// other characters: a tokenizer's words are no longer.
+fn end_of_short_words(text: &str) -> usize {
+    let kind = |c: char| (c.is_alphabetic(), c.is_numeric(), c.is_whitespace());
+    let (mut begin, mut last) = (0, None);
+    for (at, c) in text.char_indices() {
+        if last != Some(kind(c)) {
+            (begin, last) = (at, Some(kind(c)));
+        }
+        if at + c.len_utf8() - begin > LONGEST_WORD {
+            return at;
+        }
+    }
+    text.len()
+}
+
 /// The pieces of a text, in order; together they are the text.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
@@ -43,6 +74,18 @@ fn cut(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_words_that_are_too_long_are_cut() {
+        let usual = format!("{} {}\n", "a".repeat(LONGEST_WORD), "1, ".repeat(2 * LONGEST_WORD));
+        assert!(pieces_of_short_words(&usual).eq(pieces(&usual)));
+        for word in ["ab", "猫", "7", "-", "\t"] {
+            let text = format!("say {} again", word.repeat(60_000));
+            let parts: Vec<&str> = pieces_of_short_words(&text).collect();
+            assert_eq!(parts.concat(), text);
+            assert!(parts.iter().all(|part| part.len() <= LONGEST_WORD + "say ".len()), "{word}");
+        }
+    }
 
     #[test]
     fn pieces_are_short_and_together_the_text() {

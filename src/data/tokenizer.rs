@@ -3,10 +3,11 @@
 use super::cache;
 use super::corpus::Part;
 use super::hub::HubModel;
-use super::pieces::pieces;
+use super::pieces::{pieces, pieces_of_short_words};
 use super::tokens::IN_MEMORY;
 use crate::files::{read_text, replace};
 use crate::settings::TokenizerKind;
+use crate::waiting::waiting;
 use crate::{bail_input, home, input_error};
 use anyhow::{Result, anyhow};
 use serde_json::{Map, Value, json};
@@ -264,6 +265,7 @@ fn character_tokenizer(text: &str) -> Value {
 
 /// A byte-level BPE tokenizer as GPT-2's (Radford et al. 2019, section 2.2), trained on the text.
 fn byte_pair_tokenizer(text: &Part, size: usize) -> Result<String> {
+    let _waiting = waiting(format!("training the tokenizer bpe:{size}"));
     let byte_level = ByteLevel::new(false, false, true);
     let mut trainer = BpeTrainer::builder()
         .vocab_size(size)
@@ -281,7 +283,7 @@ fn byte_pair_tokenizer(text: &Part, size: usize) -> Result<String> {
         .with_decoder(Some(byte_level))
         .build()
         .map_err(failed)?;
-    tokenizer.train(&mut trainer, text.documents().flat_map(pieces)).map_err(failed)?;
+    tokenizer.train(&mut trainer, text.documents().flat_map(pieces_of_short_words)).map_err(failed)?;
     tokenizer.to_string(true).map_err(failed)
 }
 

@@ -5,6 +5,7 @@ use super::corpus::Part;
 use super::tokenizer::Tokenizer;
 use crate::files::write_whole;
 use crate::output::bar;
+use crate::waiting::waiting;
 use anyhow::{Context, Result};
 use memmap2::Mmap;
 use std::fs::File;
@@ -46,6 +47,7 @@ impl Tokens {
         let identity = tokenizer.identity()?;
         let fingerprint = cache::name(&[b"tokens 1", part.text().as_bytes(), &ends, identity.as_bytes()]);
         if part.text().len() <= IN_MEMORY {
+            let _waiting = waiting("encoding the text");
             let mut ids = Vec::new();
             tokenizer.encode_documents(part, |_, some| {
                 ids.extend_from_slice(some);
@@ -58,10 +60,12 @@ impl Tokens {
             let length = part.text().len();
             note!("encoding {} MB of text, once", length / 1_000_000);
             let bar = bar(length, "{bar:24} {percent} %  {eta} left");
+            let waiting = bar.is_hidden().then(|| waiting("encoding, bytes"));
             write_whole(&path, |file| {
                 let mut out = BufWriter::new(file);
                 tokenizer.encode_documents(part, |bytes, ids| {
                     bar.inc(bytes as u64);
+                    waiting.iter().for_each(|waiting| waiting.reached(bar.position() as usize, length));
                     out.write_all(bytemuck::cast_slice(ids))
                         .context("cannot write the token file: is the disk full?")?;
                     Ok(())

@@ -64,7 +64,8 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
 }
 
 /// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context; the
-/// token `separator`, which stands between documents and is no text, is read but not scored.
+/// token `separator`, which stands between documents and is no text, is read but not scored. Meanwhile
+/// `follow` hears how many tokens of how many are done.
 ///
 /// # Errors
 /// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
@@ -74,11 +75,13 @@ pub fn score(
     bytes: usize,
     stride: usize,
     separator: Option<u32>,
+    follow: &mut dyn FnMut(usize, usize),
 ) -> Result<Score> {
     let mut score = Score { nats: 0.0, tokens: 0, bytes };
-    each_loss(model, tokens, stride, separator, &mut |_, nats| {
+    each_loss(model, tokens, stride, separator, &mut |index, nats| {
         score.nats += nats;
         score.tokens += 1;
+        follow(index + 1, tokens.len());
     })?;
     Ok(score)
 }

@@ -4,11 +4,13 @@
 //! checkpoint's `trainer.json`; a later one goes over an earlier one, and [`Recipe::new`] turns the
 //! result into validated values. Defaults that depend on nothing else stand in `models/default.toml`.
 
+mod bounds;
 mod model_config;
 mod preset;
 mod recipe;
 
-pub use model_config::{Backbone, ModelConfig};
+pub use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS, within};
+pub use model_config::{Backbone, LARGEST, LARGEST_VOCABULARY, MOST_LAYERS, ModelConfig};
 pub use preset::{PRESETS, Preset};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
@@ -46,27 +48,27 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Activation>,
     /// Transformer blocks
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = within(1..=MOST_LAYERS), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<usize>,
     /// Attention heads; must divide --dim
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
     /// Key/value heads, shared by groups of query heads (llama only) [default: --heads]
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_heads: Option<usize>,
     /// Model width
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<usize>,
     /// FFN hidden size [default: 4 dim, or 8/3 dim to the nearest multiple of 8 when gated]
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_dim: Option<usize>,
     /// Context length in tokens
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<usize>,
     /// Give the output head a matrix of its own instead of the token embedding
@@ -74,88 +76,88 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untie: Option<bool>,
     /// What the norms add to a mean square before its root [default: 1e-5]
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "EPS", help_heading = "Model")]
+    #[arg(long, value_parser = within(1e-12..=1.0), allow_negative_numbers = true, value_name = "EPS", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub norm_eps: Option<f64>,
     /// Base of the rotary frequencies (llama only) [default: 10000]
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "BASE", help_heading = "Model")]
+    #[arg(long, value_parser = within(1.0..=1e12), allow_negative_numbers = true, value_name = "BASE", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rope_theta: Option<f64>,
     /// Standard deviation of the initial weights [default: sqrt(2 / (5 dim))]
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "STD", help_heading = "Model")]
+    #[arg(long, value_parser = within(1e-6..=1.0), allow_negative_numbers = true, value_name = "STD", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
     /// Multiplies the initial weights of the FFN's output; what `compare --match-init` chooses [default: 1]
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "FACTOR", help_heading = "Model")]
+    #[arg(long, value_parser = within(0.0..=1e6), allow_negative_numbers = true, value_name = "FACTOR", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_init_scale: Option<f64>,
     /// Share of values dropped after the embedding, attention and FFN while training
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "P", help_heading = "Model")]
+    #[arg(long, value_parser = within(0.0..=0.99), allow_negative_numbers = true, value_name = "P", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
 
     /// Sequences in one forward pass
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(1..=MANY), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
     /// Forward and backward passes per optimizer update
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(1..=MANY), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_accum: Option<usize>,
     /// Optimizer updates
-    #[arg(long, value_name = "N", conflicts_with = "epochs", help_heading = "Training")]
+    #[arg(long, value_parser = within(1..=MOST_STEPS), value_name = "N", conflicts_with = "epochs", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Passes over the training text, instead of --steps
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(1e-6..=1e9), allow_negative_numbers = true, value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Peak learning rate
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=10.0), allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// Learning rate at the end of the cosine [default: lr / 10]
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=10.0), allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_lr: Option<f64>,
     /// Steps of linear warmup [default: 5 % of the steps, at most 100]
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<usize>,
     /// Decoupled weight decay, on matrices only
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=10.0), allow_negative_numbers = true, value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// AdamW's decay of the gradient's mean
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=0.999_999), allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f64>,
     /// AdamW's decay of the gradient's square
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=0.999_999), allow_negative_numbers = true, value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f64>,
     /// Largest global norm of the gradient; 0 turns clipping off
-    #[arg(long, value_parser = finite_number, allow_negative_numbers = true, value_name = "NORM", help_heading = "Training")]
+    #[arg(long, value_parser = within(0.0..=1e9), allow_negative_numbers = true, value_name = "NORM", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_clip: Option<f64>,
     /// Skip up to N steps of the run whose loss or gradient is not finite, instead of ending at the first
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_bad_steps: Option<usize>,
     /// Seed of the initial weights, the batches and dropout
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(0..=LARGEST_SEED), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Score the validation text every N steps; 0: at the end only
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<usize>,
     /// Write a checkpoint every N steps; 0: at evaluations and at the end only
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub save_every: Option<usize>,
     /// Checkpoints kept besides best and last
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_parser = within(0..=MANY), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<usize>,
 
@@ -174,7 +176,7 @@ pub struct Settings {
     pub tokenizer: Option<TokenizerKind>,
 
     /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N", help_heading = "Machine")]
+    #[arg(long, value_parser = within(1..=MOST_THREADS), value_name = "N", help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
     /// Implementation of the model's arithmetic [default: fused]
@@ -189,14 +191,6 @@ pub struct Settings {
     #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceKind>,
-}
-
-/// Reads a flag's number. JSON, in which settings are kept, has none but finite ones.
-pub fn finite_number(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err("it must be a finite number, such as 0.1 or 3e-4".to_string()),
-    }
 }
 
 impl Settings {

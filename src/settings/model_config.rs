@@ -17,9 +17,9 @@ pub enum Backbone {
 }
 
 /// Largest dimensions: far above what can be trained here, far below overflow of their products.
-const LARGEST: usize = 1 << 20;
-const MOST_LAYERS: usize = 1 << 10;
-const LARGEST_VOCABULARY: usize = 1 << 24;
+pub const LARGEST: usize = 1 << 20;
+pub const MOST_LAYERS: usize = 1 << 10;
+pub const LARGEST_VOCABULARY: usize = 1 << 24;
 /// No tensor of a checkpoint shows how long the context is, and these grow with it: the angles of rotary
 /// positions (context x head size), and the keys and values of one sequence in all layers.
 const MOST_ANGLES: usize = 1 << 28;

@@ -71,6 +71,7 @@ fn parse(text: &str, name: &str) -> Result<Settings> {
     if let Some((key, _)) = settings.to_map().iter().find(|(_, value)| value.is_null()) {
         bail_input!("preset {name}: {key} is not a finite number");
     }
+    settings.check().map_err(|error| input_error!("preset {name}: {error}"))?;
     Ok(settings)
 }
 
@@ -78,6 +79,8 @@ fn parse(text: &str, name: &str) -> Result<Settings> {
 mod tests {
     use super::*;
     use crate::settings::Recipe;
+    use clap::{Arg, Args, Command};
+    use std::any::TypeId;
 
     #[test]
     fn every_preset_is_valid_and_opens_with_what_it_is_for() {
@@ -92,6 +95,25 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let error = parse("# mine\nlayers = 2\nlayerz = 3\n", "mine.toml").unwrap_err().to_string();
         assert!(error.contains("mine.toml, line 3") && error.contains("layerz"), "{error}");
+    }
+
+    /// Every number that a preset can hold, far above what its flag takes.
+    #[test]
+    fn a_preset_has_the_bounds_of_the_flags() {
+        let flags = Settings::augment_args(Command::new("settings"));
+        let is = |arg: &Arg, number| arg.get_value_parser().type_id() == number;
+        // A seed may be as large as TOML has numbers.
+        let whole = |arg: &Arg| is(arg, TypeId::of::<usize>());
+        let mut found = 0;
+        for arg in flags.get_arguments().filter(|arg| whole(arg) || is(arg, TypeId::of::<f64>())) {
+            let value = if whole(arg) { "9223372036854775807" } else { "1e300" };
+            let name = arg.get_long().unwrap();
+            let error = parse(&format!("{name} = {value}\n"), "mine.toml").unwrap_err().to_string();
+            assert!(error.starts_with("preset mine.toml: "), "{error}");
+            assert!(error.contains(&format!("--{name}")) && error.contains("between"), "{error}");
+            found += 1;
+        }
+        assert!(found > 20, "{found}");
     }
 
     #[test]

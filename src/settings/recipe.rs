@@ -1,5 +1,6 @@
 //! A recipe: settings with every default filled in, checked once, then trusted.
 
+use super::bounds::MOST_STEPS;
 use super::{Backbone, ModelConfig, Ops, Settings};
 use crate::activation::Activation;
 use crate::{bail_input, home, input_error};
@@ -178,6 +179,7 @@ impl Recipe {
     /// # Errors
     /// A [`Failure::Input`](crate::failure::Failure) that names the offending flag.
     pub fn new(settings: Settings) -> Result<Recipe> {
+        settings.check()?;
         let settings = without_home(settings);
         let act: Activation = required!(settings.act);
         let dim = required!(settings.dim);
@@ -300,55 +302,38 @@ const MOST_SEQUENCES: usize = 1 << 42;
 
 impl Training {
     fn check(&self) -> Result<()> {
-        if self.batch_size == 0 || self.grad_accum == 0 {
-            bail_input!("--batch-size and --grad-accum must be at least 1");
+        if self.min_lr > self.lr {
+            bail_input!("--min-lr is {}, more than --lr, {}", self.min_lr, self.lr);
         }
-        let largest = 1_000_000_000;
-        let counts = [
-            ("--batch-size", self.batch_size),
-            ("--grad-accum", self.grad_accum),
-            ("--warmup", self.warmup.unwrap_or(0)),
-            ("--eval-every", self.eval_every),
-            ("--save-every", self.save_every),
-        ];
-        let steps = match self.length {
-            Length::Steps(steps) => steps,
-            Length::Epochs(_) => 0,
+        // No flag sets it, so that no flag has its bounds.
+        if !(0.0..=1e6).contains(&self.ffn_init_scale) {
+            bail_input!("ffn-init-scale is {}; it must be a number between 0 and 1e6", self.ffn_init_scale);
+        }
+        match self.length {
+            Length::Steps(steps) => self.check_steps(steps),
+            // The text decides how many steps these are.
+            Length::Epochs(_) => Ok(()),
+        }
+    }
+
+    /// Refuses more steps than can be counted, whether they were asked for as steps or as epochs.
+    pub fn check_steps(&self, steps: usize) -> Result<()> {
+        let asked = match self.length {
+            Length::Steps(_) => "--steps".to_string(),
+            Length::Epochs(epochs) => format!("--epochs {epochs}"),
         };
-        for (name, count) in counts.into_iter().chain([("--steps", steps)]) {
-            if count > largest {
-                bail_input!("{name} is {count}; it must be at most {largest}");
-            }
+        if steps > MOST_STEPS {
+            bail_input!("{asked} asks for {steps} steps; the most are {MOST_STEPS}");
         }
-        // Batches are numbered over the whole run.
-        let sequences = steps.checked_mul(self.grad_accum).and_then(|n| n.checked_mul(self.batch_size));
+        // Batches are numbered over the whole run. Each factor is below 2^31, so that no product of two overflows.
+        let sequences = (steps * self.grad_accum).checked_mul(self.batch_size);
         if sequences.is_none_or(|n| n > MOST_SEQUENCES) {
             bail_input!(
-                "--steps {steps} of --grad-accum {} x --batch-size {} are more than {MOST_SEQUENCES} sequences",
+                "{steps} steps of --grad-accum {} x --batch-size {} are more than {MOST_SEQUENCES} sequences",
                 self.grad_accum,
                 self.batch_size
             );
         }
-        match self.length {
-            Length::Steps(0) => bail_input!("--steps is 0; it must be at least 1"),
-            Length::Epochs(epochs) if !(epochs > 0.0 && epochs.is_finite()) => {
-                bail_input!("--epochs is {epochs}; it must be a positive number")
-            }
-            _ => {}
-        }
-        let within = |name: &str, value: f64, low: f64, high: f64| {
-            if !(low..=high).contains(&value) {
-                bail_input!("{name} is {value}; it must lie between {low} and {high}");
-            }
-            Ok(())
-        };
-        within("--lr", self.lr, 0.0, 10.0)?;
-        within("--min-lr", self.min_lr, 0.0, self.lr)?;
-        within("--weight-decay", self.weight_decay, 0.0, 10.0)?;
-        within("--beta1", self.beta1, 0.0, 0.999_999)?;
-        within("--beta2", self.beta2, 0.0, 0.999_999)?;
-        within("--grad-clip", self.grad_clip, 0.0, 1e9)?;
-        within("--ffn-init-scale", self.ffn_init_scale, 0.0, 1e6)?;
-        within("--dropout", self.dropout, 0.0, 0.99)
+        Ok(())
     }
 }

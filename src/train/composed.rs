@@ -37,7 +37,8 @@ impl Composed {
 
 impl Learner for Composed {
     fn accumulate(&mut self, model: &Gpt, batch: &Batch, dropout: Option<Dropout>) -> Result<f64> {
-        let shape = (batch.inputs.len() / model.config.context, model.config.context);
+        let tokens = model.config.context.min(batch.inputs.len());
+        let shape = (batch.inputs.len() / tokens, tokens);
         let inputs = Tensor::from_slice(&batch.inputs, shape, model.device())?;
         let targets = Tensor::from_slice(&batch.targets, shape, model.device())?;
         let mut pass = Pass { learning: true, dropout, ..Pass::default() };

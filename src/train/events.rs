@@ -6,7 +6,7 @@ use crate::settings::ModelConfig;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// What a run is about to do.
+/// What a run is about to do, as far as its shapes and its text tell.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub config: ModelConfig,
@@ -20,7 +20,14 @@ pub struct Plan {
     pub epochs: f64,
     /// Bytes, estimated.
     pub memory: f64,
-    /// Seconds, estimated from one step that is not counted.
+}
+
+/// What only the model itself tells of a run before its first step.
+#[derive(Clone, Copy, Debug)]
+pub struct Estimate {
+    /// Seconds that a step takes, from a step or a part of one that changes nothing.
+    pub step_seconds: f64,
+    /// Seconds that the steps left take, scoring and saving aside.
     pub seconds: f64,
     /// Root mean square of what the FFNs add to the residual stream at the start.
     pub ffn_output_rms: f64,
@@ -55,8 +62,18 @@ pub struct Evaluation {
 
 /// What a run tells of itself.
 pub enum Event<'a> {
-    Planned(&'a Plan),
+    /// The steps begin, from `first_step` on.
+    Begun {
+        first_step: usize,
+        steps: usize,
+        estimate: Estimate,
+    },
     Stepped(StepReport),
+    /// So many tokens of the validation text are scored.
+    Scored {
+        done: usize,
+        all: usize,
+    },
     Evaluated(Evaluation),
     /// A line for whoever follows along: something went wrong and did not end the run, or a signal was
     /// answered.

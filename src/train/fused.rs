@@ -38,8 +38,9 @@ impl Fused {
 impl Learner for Fused {
     fn accumulate(&mut self, model: &Gpt, batch: &Batch, dropout: Option<Dropout>) -> Result<f64> {
         let kernels = model.fused().context("the model has no kernels")?;
-        let (ids, context) = ((&*batch.inputs, &*batch.targets), model.config.context);
-        Ok(kernels.add_gradients(&model.params, ids, context, dropout, &mut self.sums)?)
+        let tokens = model.config.context.min(batch.inputs.len());
+        let ids = (&*batch.inputs, &*batch.targets);
+        Ok(kernels.add_gradients(&model.params, ids, tokens, dropout, &mut self.sums)?)
     }
 
     fn norm(&self) -> Result<f64> {

@@ -12,9 +12,9 @@ mod resuming;
 mod schedule;
 mod session;
 
-pub use events::{Evaluation, Event, Outcome, Plan, StepReport, Watcher};
+pub use events::{Estimate, Evaluation, Event, Outcome, Plan, StepReport, Watcher};
 pub use learner::{Learner, clip_scale, learner};
-pub use planning::ffn_output_rms;
+pub use planning::{ffn_output_rms, settle_schedule, steps};
 pub use schedule::Schedule;
 pub use session::Session;
 

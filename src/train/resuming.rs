@@ -2,8 +2,9 @@
 
 use super::journal::Journal;
 use super::moments::Moments;
+use super::planning::steps;
 use super::schedule::Schedule;
-use super::session::{Session, default_warmup, steps};
+use super::session::{Session, default_warmup};
 use crate::bail_input;
 use crate::checkpoint::{self, TrainerState};
 use crate::data::Dataset;
@@ -30,6 +31,9 @@ impl<'a> Session<'a> {
             bail_input!("{shown} holds no checkpoint to resume")
         };
         let saved = checkpoint::load_trainer(&directory)?;
+        if saved.skipped_steps > saved.step {
+            bail_input!("{}: more steps are skipped than done", directory.join("trainer.json").display());
+        }
         refuse_other_text(&saved, dataset, &shown)?;
         let model = checkpoint::load_model(&directory, device, recipe.ops)?;
         refuse_other_model(&model.config, &recipe.model(model.config.vocab_size)?, &directory)?;

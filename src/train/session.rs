@@ -4,7 +4,7 @@ use super::diagnosis::first_bad;
 use super::events::{Evaluation, Event, Outcome, StepReport, Watcher};
 use super::journal::Journal;
 use super::learner::{Learner, clip_scale, learner};
-use super::planning::ffn_output_rms;
+use super::planning::{ffn_output_rms, steps};
 use super::schedule::Schedule;
 use crate::checkpoint::{Checkpoint, Metrics, TrainerState};
 use crate::data::{Batches, Dataset};
@@ -14,7 +14,8 @@ use crate::input_error;
 use crate::model::{self, Dropout, Gpt, ModelSize, Params};
 use crate::run::{LAST, RunDir, signals};
 use crate::score::{Pieces, Score, each_loss};
-use crate::settings::{Length, Recipe, Settings, Training};
+use crate::settings::{Recipe, Settings, Training};
+use crate::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
 use serde_json::{Value, json};
@@ -52,6 +53,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>> {
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
         let training = &recipe.training;
+        let _waiting = waiting("initializing the weights");
         let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
         let model = Gpt::new(config, params, device, recipe.ops)?;
         Session::start_from(recipe, dataset, run, model, None)
@@ -127,10 +129,9 @@ impl<'a> Session<'a> {
         let training = &self.recipe.training;
         let mut batches =
             Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
-        let plan = self.plan()?;
-        watcher.notice(Event::Planned(&plan));
+        let (first_step, steps) = (self.state.step, self.state.steps);
+        watcher.notice(Event::Begun { first_step, steps, estimate: self.estimate()? });
         self.journal.begin(self.state.step)?;
-        let steps = self.state.steps;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.
         let is_here = |line: &Value| line["step"].as_u64() == Some(self.state.step as u64);
@@ -177,7 +178,9 @@ impl<'a> Session<'a> {
         }
         let score = match final_score {
             Some(score) => score,
-            None => self.score(self.dataset.val.len(), &mut || {})?,
+            None => self.score(self.dataset.val.len(), &mut |done, all| {
+                watcher.notice(Event::Scored { done, all });
+            })?,
         };
         self.outcome(score)
     }
@@ -318,12 +321,13 @@ impl<'a> Session<'a> {
         let step = self.state.step;
         // Who asks for a checkpoint meanwhile gets the answer at once: it was saved before.
         let saved = self.journal.saved(step);
-        let mut answer = || {
+        let mut follow = |done, all| {
+            watcher.notice(Event::Scored { done, all });
             if let Some(path) = saved.as_ref().filter(|_| signals::asked_to_save()) {
                 watcher.notice(Event::Told(&format!("saved {} before this evaluation", path.display())));
             }
         };
-        let score = self.score(EVAL_TOKENS, &mut answer)?;
+        let score = self.score(EVAL_TOKENS, &mut follow)?;
         if !score.loss().is_finite() {
             let ids = &self.dataset.val[..self.model.config.context.min(self.dataset.val.len())];
             let place = first_bad(&self.model, ids, None, &*self.learner)?;
@@ -352,8 +356,9 @@ impl<'a> Session<'a> {
         Ok(Evaluation { step, score, whole, best, floor })
     }
 
-    /// The score of the first `limit` validation tokens; `poll` is called for each of them.
-    pub(super) fn score(&mut self, limit: usize, poll: &mut dyn FnMut()) -> Result<Score> {
+    /// The score of the first `limit` validation tokens; `follow` is told of each how many are done, and of how
+    /// many.
+    pub(super) fn score(&mut self, limit: usize, follow: &mut dyn FnMut(usize, usize)) -> Result<Score> {
         let tokens = &self.dataset.val[..limit.min(self.dataset.val.len())];
         let whole = tokens.len() == self.dataset.val.len();
         let bytes = if whole { self.dataset.val_bytes } else { self.dataset.tokenizer.decode(tokens)?.len() };
@@ -362,7 +367,7 @@ impl<'a> Session<'a> {
         let mut pieces = Pieces::of(tokens, separator, context);
         each_loss(&self.model, tokens, context, separator, &mut |index, nats| {
             pieces.add(index, nats);
-            poll();
+            follow(index + 1, tokens.len());
         })?;
         let score = Score { nats: pieces.nats.iter().sum(), tokens: pieces.tokens.iter().sum(), bytes };
         self.pieces = whole.then_some(pieces);
@@ -397,19 +402,6 @@ impl<'a> Session<'a> {
                 .checkpoint(LAST)
                 .ok_or_else(|| input_error!("the run has no checkpoint"))?,
         })
-    }
-}
-
-/// Optimizer updates that the recipe asks for on this text.
-pub(super) fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
-    let training = &recipe.training;
-    match training.length {
-        Length::Steps(steps) => Ok(steps),
-        Length::Epochs(epochs) => {
-            let batches = Batches::new(&dataset.train, recipe.context(), training.batch_size, training.seed)?;
-            let windows = batches.windows() as f64 * epochs;
-            Ok((windows / (training.batch_size * training.grad_accum) as f64).ceil().max(1.0) as usize)
-        }
     }
 }
 

@@ -33,13 +33,16 @@ fn wrong_flags_are_named_with_what_is_allowed() {
         (&["--dim", "18", "--heads", "2"], "head size 9"),
         (&["--kv-heads", "3", "--heads", "4"], "--kv-heads 3 does not divide --heads 4"),
         (&["--backbone", "gpt2", "--kv-heads", "1"], "llama"),
-        (&["--layers", "0"], "--layers is 0"),
-        (&["--dim", "99999999999"], "between 1 and"),
-        (&["--steps", "0"], "--steps is 0"),
-        (&["--dropout", "1.5"], "--dropout is 1.5"),
-        (&["--lr", "nan"], "finite number"),
+        (&["--layers", "0"], "'--layers <N>': it must be a whole number between 1 and 1024"),
+        (&["--dim", "99999999999"], "between 1 and 1048576"),
+        (&["--init-std", "1e30"], "'--init-std <STD>': it must be a number between 1e-6 and 1.0"),
+        (&["--steps", "0"], "'--steps <N>': it must be a whole number between 1 and"),
+        (&["--warmup", "12"], "--warmup is 12, but the run has 12 steps"),
+        (&["--min-lr", "0.1"], "--min-lr is 0.1, more than --lr, 0.01"),
+        (&["--dropout", "1"], "between 0.0 and 0.99"),
+        (&["--lr", "nan"], "a number between 0.0 and 10.0"),
         (&["--lr", "-1"], "--lr"),
-        (&["--threads", "0"], "--threads is 0"),
+        (&["--threads", "0"], "between 1 and 1024"),
         (&["--device", "tpu"], "cuda"),
         (&["--device", "cuda"], "--features cuda"),
         (&["--tokenizer", "words"], "char"),
@@ -143,12 +146,17 @@ fn a_missing_checkpoint_says_what_to_do() {
 fn sampling_flags_out_of_range_are_refused() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    for (flag, value) in
-        [("--temperature", "-1"), ("--top-p", "1.5"), ("--min-p", "2"), ("--repeat-penalty", "0")]
-    {
+    for (flag, value) in [
+        ("--temperature", "-1"),
+        ("--top-p", "1.5"),
+        ("--min-p", "2"),
+        ("--repeat-penalty", "0"),
+        ("--max-tokens", "0"),
+        ("--top-k", "18446744073709551615"),
+    ] {
         let flag_value = format!("{flag}={value}");
         let error = fail(tinygpt(&folder).args(["generate", "--checkpoint", "run", &flag_value]), 2);
-        assert!(error.contains(flag), "{error}");
+        assert!(error.contains(flag) && error.contains("between"), "{error}");
     }
     let error = fail(
         tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt", "--stride", "17"]),
@@ -161,18 +169,74 @@ fn sampling_flags_out_of_range_are_refused() {
 fn values_out_of_reason_are_refused_before_anything_is_built() {
     let folder = folder();
     let cases: &[(&[&str], &str)] = &[
-        (&["--grad-accum", "4611686018427387904"], "--grad-accum is"),
-        (&["--steps", "18446744073709551615"], "--steps is"),
-        (&["--warmup", "18446744073709551615"], "--warmup is"),
-        (&["--layers", "16777216"], "--layers is"),
-        (&["--threads", "99999"], "--threads is"),
+        (&["--grad-accum", "4611686018427387904"], "--grad-accum"),
+        (&["--steps", "18446744073709551615"], "--steps"),
+        (&["--warmup", "18446744073709551615"], "--warmup"),
+        (&["--layers", "16777216"], "--layers"),
+        (&["--threads", "99999"], "--threads"),
         (&["--dim", "65536", "--batch-size", "1000"], "of memory"),
-        (&["--batch-size", "900000000"], "of memory"),
+        (&["--batch-size", "900000000"], "--batch-size"),
+        (&["--batch-size", "1000000", "--dim", "1024", "--ops", "plain"], "of memory"),
+        (&["--batch-size", "1000000", "--grad-accum", "1000000"], "sequences"),
     ];
     for (flags, expected) in cases {
         let error = fail(tinygpt(&folder).args(small_but(flags)).args(["--out", "run", "--dry-run"]), 2);
         assert!(error.contains(expected), "{flags:?}: {error}");
     }
+}
+
+/// Epochs of a text are known as steps only once it is read. A run that may begin may be resumed.
+#[test]
+fn epochs_have_the_bounds_of_steps() {
+    let folder = folder();
+    let length = |epochs: &str| {
+        let flags = small_but(&["--epochs", epochs, "--out", "run"]);
+        flags.chunks(2).filter(|pair| pair[0] != "--steps").flatten().cloned().collect::<Vec<String>>()
+    };
+    let error = fail(tinygpt(&folder).args(length("1e9")), 2);
+    assert!(error.contains("--epochs 1000000000") && error.contains("the most are 1000000000"), "{error}");
+    assert!(!exists(&folder, "run"));
+    succeed(tinygpt(&folder).args(length("0.1")));
+    let error = fail(tinygpt(&folder).args(["train", "--resume", "run", "--epochs", "1e9"]), 2);
+    assert!(error.contains("the most are 1000000000"), "{error}");
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--epochs", "1e6", "--dry-run"]));
+}
+
+#[test]
+fn a_saved_setting_out_of_bounds_is_refused_with_its_file() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    let saved = String::from_utf8(read(&folder, "run/last/trainer.json")).unwrap();
+    let changed = saved.replace("\"lr\": 0.01", "\"lr\": 1e30");
+    assert_ne!(saved, changed);
+    write(&folder, "run/last/trainer.json", &changed);
+    std::fs::remove_file(folder.path().join("run/last/SHA256SUMS")).unwrap();
+    let error = fail(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]), 2);
+    assert!(error.contains("run/") && error.contains("trainer.json: ") && error.contains("--lr"), "{error}");
+    assert!(error.contains("between 0.0 and 10.0"), "{error}");
+}
+
+/// A preset's warmup was meant for its own number of steps.
+#[test]
+fn a_presets_warmup_gives_way_to_a_shorter_run() {
+    let folder = folder();
+    let flags = small_but(&["--model", "shakespeare-char", "--out", "run"]);
+    let output = tinygpt(&folder).args(&flags).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.contains("warmup of 100 steps is longer"), "{told}");
+    let rates = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(rates.lines().next().unwrap()).unwrap();
+    assert_eq!(number(&first, "lr"), 0.01);
+}
+
+/// Seeds are counted up from the first.
+#[test]
+fn the_last_seed_is_within_the_bounds_too() {
+    let folder = folder();
+    let seed = i64::MAX.to_string();
+    let error = fail(tinygpt(&folder).arg("compare").args(small_but(&["--seed", &seed])), 2);
+    assert!(error.contains("to count up from it"), "{error}");
+    assert!(!exists(&folder, "runs"));
 }
 
 /// Only what a run or a comparison wrote may be removed, whatever is forced.

@@ -30,6 +30,22 @@ fn generation_goes_on_past_the_context() {
     assert_eq!(number(&result, "tokens"), 100.0);
 }
 
+/// As transformers does, only aloud.
+#[test]
+fn a_prompt_longer_than_the_context_is_read_from_its_end_and_says_so() {
+    let folder = trained();
+    let prompt = "the cat sees the dog. the hen";
+    let output =
+        tinygpt(&folder).args(["generate", "--prompt", prompt, "--max-tokens", "5"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("the prompt has 29 tokens; the model reads the last 16"), "{told}");
+    let greedy = |prompt: &str| {
+        generate(&folder, &["--prompt", prompt, "--temperature", "0", "--max-tokens", "1"])["text"].clone()
+    };
+    assert_eq!(greedy(prompt), greedy(&prompt[prompt.len() - 16..]));
+}
+
 #[test]
 fn the_same_seed_writes_the_same_text() {
     let folder = trained();

@@ -18,6 +18,7 @@ mod inspect;
 mod inspect_pages;
 mod japanese;
 mod manners;
+mod memory;
 mod numbers;
 mod report;
 mod resume;
@@ -30,6 +31,7 @@ mod tokenizers;
 mod train;
 mod transformers;
 mod untrusted;
+mod waiting;
 
 use assert_cmd::Command;
 use serde_json::Value;

@@ -14,8 +14,9 @@ use crate::compare::{
 use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::run::signals;
-use crate::settings::{Recipe, Settings, finite_number};
-use crate::{bail_input, input_error};
+use crate::settings::{LARGEST_SEED, MOST_STEPS, Recipe, Settings, within};
+use crate::train::{self, settle_schedule};
+use crate::{bail_input, input_error, memory};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -33,13 +34,13 @@ pub struct CompareArgs {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', default_value = "relu,gelu,silu,swiglu")]
     acts: Vec<String>,
     /// Seeds to repeat every activation with: --seed, --seed + 1, ... [default: 5]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_SEEDS))]
     seeds: Option<u64>,
     /// Activation that differences are taken against [default: relu, or the first of --acts]
     #[arg(long, value_name = "NAME")]
     baseline: Option<Activation>,
     /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = finite_number, conflicts_with = "lr")]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = within(0.0..=10.0), conflicts_with = "lr")]
     lrs: Vec<f64>,
     /// Least difference of loss worth a verdict of better: a share, or per cent
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
@@ -68,13 +69,13 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
     /// Train side by side in N processes, the threads divided among them
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(1..=MOST_JOBS), help_heading = "Run")]
     jobs: usize,
     /// Print the command of each run, a line each, then stop
     #[arg(long, conflicts_with = "budget", help_heading = "Run")]
     plan: bool,
     /// Train only the K-th run of --plan, counted from 1 [default: $SLURM_ARRAY_TASK_ID if set]
-    #[arg(long, value_name = "K", help_heading = "Run")]
+    #[arg(long, value_name = "K", value_parser = within(1..=MOST_STEPS), help_heading = "Run")]
     only: Option<usize>,
     /// Train what nobody else is training, then stop: what --jobs starts
     #[arg(long, hide = true)]
@@ -100,8 +101,8 @@ fn share(text: &str) -> Result<f64, String> {
         None => (text, 1.0),
     };
     match number.trim().parse::<f64>() {
-        Ok(number) if (0.0..unit).contains(&number) => Ok(number / unit),
-        _ => Err("it must be a share such as 0.5% or 0.005".to_string()),
+        Ok(number) if (0.0..=unit).contains(&number) => Ok(number / unit),
+        _ => Err("it must be a share between 0% and 100%, such as 0.5% or 0.005".to_string()),
     }
 }
 
@@ -144,12 +145,6 @@ impl CompareArgs {
         if self.settings.act.is_some() {
             bail_input!("compare takes --acts, a list, instead of --act");
         }
-        if let Some(seeds) = self.seeds.filter(|seeds| !(1..=MOST_SEEDS).contains(seeds)) {
-            bail_input!("--seeds is {seeds}; it must be between 1 and {MOST_SEEDS}");
-        }
-        if !(1..=MOST_JOBS).contains(&self.jobs) {
-            bail_input!("--jobs is {}; it must be between 1 and {MOST_JOBS}", self.jobs);
-        }
         if self.jobs > 1 && self.settings.data.as_deref() == Some("-") {
             bail_input!(
                 "--jobs cannot give standard input to several processes: save the text to a file first"
@@ -160,6 +155,10 @@ impl CompareArgs {
 
     /// The comparison that was asked for, its arms not matched yet.
     fn design(&self, recipe: &Recipe) -> Result<Design> {
+        let (seed, largest) = (recipe.training.seed, LARGEST_SEED - MOST_SEEDS);
+        if seed > largest {
+            bail_input!("--seed is {seed}; to count up from it, it must be at most {largest}");
+        }
         let acts = self.acts()?;
         let mut rates = self.lrs.clone();
         rates.sort_by(f64::total_cmp);
@@ -195,7 +194,7 @@ impl CompareArgs {
 }
 
 fn seeds(recipe: &Recipe, count: u64) -> Vec<u64> {
-    (0..count).map(|i| recipe.training.seed.wrapping_add(i)).collect()
+    (0..count).map(|i| recipe.training.seed + i).collect()
 }
 
 pub fn run(args: &CompareArgs) -> Result<()> {
@@ -209,6 +208,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
+    memory::check(args.jobs as f64 * train::Plan::new(&recipe, &dataset)?.memory)?;
     design.arms = match_arms(
         &args.acts()?,
         design.baseline,
@@ -218,6 +218,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         &device,
     )?;
     let (recipe, design, timing) = prepare(args, recipe, design, &dataset, &device)?;
+    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
     let comparison = Comparison {
         design,
         settings: recipe.settings().clone(),

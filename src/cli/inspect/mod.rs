@@ -10,10 +10,14 @@ use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
 use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
-use crate::model::Gpt;
+use crate::memory;
+use crate::model::{Gpt, training_bytes};
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TokenizerKind};
+use crate::settings::{
+    Backbone, DeviceKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, MOST_LAYERS, MOST_STEPS, MOST_THREADS,
+    Ops, Recipe, Settings, TokenizerKind, within,
+};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::{ArgGroup, Args};
@@ -33,17 +37,17 @@ pub struct InspectArgs {
     #[arg(long, value_name = "DIR|hf:REPO|FILE", help_heading = "A trained model")]
     checkpoint: Option<PathBuf>,
     /// Tokens to read, at most [default: 20000]
-    #[arg(long, value_name = "N", help_heading = "A trained model")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_STEPS), help_heading = "A trained model")]
     tokens: Option<usize>,
     /// Units of each layer whose triggers and promoted tokens are shown: the strongest [default: 5]
-    #[arg(long, value_name = "N", help_heading = "A trained model")]
+    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST), help_heading = "A trained model")]
     units: Option<usize>,
     /// What follows each token of this text, and what would after every layer (the logit lens); by itself
     /// no other text is read
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "A trained model")]
     prompt: Option<String>,
     /// Tokens shown of those that may follow: the most probable [default: 5]
-    #[arg(long, value_name = "K", requires = "prompt", help_heading = "A trained model")]
+    #[arg(long, value_name = "K", value_parser = within(1..=LARGEST_VOCABULARY), requires = "prompt", help_heading = "A trained model")]
     top: Option<usize>,
     /// Where to compute: cpu, cuda, cuda:1, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "A trained model")]
@@ -66,6 +70,7 @@ pub struct InspectArgs {
         long,
         value_name = "A,B,C",
         value_delimiter = ',',
+        value_parser = within(1..=MOST_LAYERS),
         requires = "init_only",
         help_heading = "Fresh models"
     )]
@@ -75,7 +80,7 @@ pub struct InspectArgs {
     #[arg(long, requires = "init_only", help_heading = "Fresh models")]
     no_residual: bool,
     /// Seed of the initial weights and the batch
-    #[arg(long, value_name = "N", requires = "init_only", help_heading = "Fresh models")]
+    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED), requires = "init_only", help_heading = "Fresh models")]
     seed: Option<u64>,
 
     /// Preset: default, shakespeare-char, small-10m, stories260k, gpt2, gpt3-175b, or a .toml file; with
@@ -94,6 +99,7 @@ pub struct InspectArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = within(1..=LARGEST),
         requires = "without_weights",
         help_heading = "Shapes, of fresh models too"
     )]
@@ -102,6 +108,7 @@ pub struct InspectArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = within(1..=LARGEST),
         requires = "without_weights",
         help_heading = "Shapes, of fresh models too"
     )]
@@ -110,6 +117,7 @@ pub struct InspectArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = within(1..=LARGEST),
         requires = "without_weights",
         help_heading = "Shapes, of fresh models too"
     )]
@@ -118,6 +126,7 @@ pub struct InspectArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = within(1..=LARGEST_VOCABULARY),
         requires = "model",
         conflicts_with = "init_only",
         help_heading = "Shapes, of fresh models too"
@@ -129,7 +138,7 @@ pub struct InspectArgs {
     #[arg(long, value_name = "SOURCE")]
     data: Option<String>,
     /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
     /// Write a page with every chart and table to a file
     #[arg(long, value_name = "FILE", help_heading = "Pages and pictures")]
@@ -195,11 +204,6 @@ fn vocabulary(said: Option<usize>, recipe: &Recipe) -> Result<(usize, String)> {
 }
 
 fn trained(args: &InspectArgs) -> Result<()> {
-    for (name, count) in [("--tokens", args.tokens), ("--top", args.top)] {
-        if count == Some(0) {
-            bail_input!("{name} is 0; it must be at least 1");
-        }
-    }
     super::set_threads(args.threads)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
@@ -341,7 +345,11 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     }
     super::set_threads(args.threads)?;
     let dataset = Dataset::load(&recipe)?;
-    super::train::check_memory(&recipe, &dataset)?;
+    memory::check(training_bytes(
+        &recipe.model(dataset.tokenizer.vocab_size())?,
+        recipe.training.batch_size,
+        recipe.ops,
+    ))?;
     let training = &recipe.training;
     let batch = Batches::new(&dataset.train, recipe.context(), training.batch_size, training.seed)?.get(0);
     let vocabulary = dataset.tokenizer.vocab_size();

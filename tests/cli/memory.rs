@@ -1,0 +1,85 @@
+//! Running out of memory: refused beforehand with the limit that is too small, or one line and exit code 1.
+
+use super::*;
+use std::process::Output;
+
+/// The program with at most `kilobytes` of address space.
+fn limited(folder: &TempDir, kilobytes: u64, arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_tinygpt");
+    let mut command = Command::new("sh");
+    command.current_dir(folder.path());
+    command.args(["-c", "ulimit -v \"$0\" && exec \"$@\"", &kilobytes.to_string(), program]).args(arguments);
+    command.output().unwrap()
+}
+
+/// One line that is an error, and no signal.
+fn one_error(output: &Output) -> String {
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}: {told}", output.status);
+    assert_eq!(told.lines().filter(|line| line.starts_with("error:")).count(), 1, "{told}");
+    assert!(!told.contains("panicked") && !told.contains("backtrace"), "{told}");
+    told
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_cannot_fit_is_refused_with_the_limit_it_does_not_fit() {
+    let folder = folder();
+    let flags = small_but(&["--dim", "2048", "--layers", "8", "--out", "run"]);
+    let output = limited(&folder, 1_000_000, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let told = one_error(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("ulimit -v allows") && told.contains("--batch-size"), "{told}");
+    assert!(!exists(&folder, "run"));
+}
+
+/// From too little for anything to enough.
+#[cfg(target_os = "linux")]
+#[test]
+fn running_out_of_memory_is_one_line_and_a_failure_wherever_it_happens() {
+    let folder = folder();
+    // 100 MB of weights.
+    let shape = ["--dim", "1024", "--layers", "2", "--steps", "1", "--eval-every", "0", "--out", "run"];
+    succeed(tinygpt(&folder).args(small_but(&shape)));
+    let mut codes = Vec::new();
+    for megabytes in [100, 120, 140, 170, 210, 260, 320, 4000] {
+        let flags = ["generate", "--checkpoint", "run", "--max-tokens", "3", "--threads", "1"];
+        let output = limited(&folder, megabytes * 1000, &flags);
+        if !output.status.success() {
+            one_error(&output);
+        }
+        codes.push(output.status.code().unwrap());
+    }
+    assert_eq!((codes.first(), codes.last()), (Some(&1), Some(&0)), "{codes:?}");
+}
+
+/// What was saved before stays whole.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_runs_out_of_memory_leaves_nothing_half_written() {
+    let folder = folder();
+    let shape = ["--dim", "512", "--layers", "2", "--steps", "1", "--out", "run"];
+    succeed(tinygpt(&folder).args(small_but(&shape)));
+    let before = read(&folder, "run/last/model.safetensors");
+    for megabytes in [200, 300, 400, 500, 600] {
+        let flags = ["train", "--resume", "run", "--steps", "3", "--threads", "1"];
+        let output = limited(&folder, megabytes * 1000, &flags);
+        if output.status.success() {
+            return;
+        }
+        one_error(&output);
+        assert_eq!(read(&folder, "run/last/model.safetensors"), before);
+    }
+    succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "3"]));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_cannot_be_started_are_one_line() {
+    let folder = folder();
+    let flags = small_but(&["--threads", "1000", "--out", "run"]);
+    let output = limited(&folder, 800_000, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let told = one_error(&output);
+    assert!(told.contains("--threads"), "{told}");
+    assert!(!exists(&folder, "run"));
+}
