@@ -12,7 +12,7 @@ mod tensors;
 pub use card::{Metrics, write_card};
 pub use config::{config_json, loads_in, parse_config};
 pub use files::{
-    Checkpoint, TrainerState, load_config, load_model, load_moments, load_tokenizer, load_trainer, save,
+    Checkpoint, TrainerState, load_config, load_model, load_optimizer, load_tokenizer, load_trainer, save,
 };
 pub use gguf::{Quantization, export_gguf, is_gguf, llama_cpp_graph};
 pub use hub::fetch_model;

@@ -5,7 +5,7 @@ use super::numbers::{fixed, percent};
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
 use crate::data::{Tales, questions};
 use crate::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, completion, knowledge};
-use crate::model::{Gpt, Params};
+use crate::model::{Model, Params};
 use crate::random;
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
 use anyhow::Result;
@@ -37,7 +37,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let asked = questions(&grammar, 1, QUESTIONS);
     let text = grammar.tales(&mut random::stream(1, "claims: knowledge"), BYTES);
     let Trained { model, dataset, .. } = &trained;
-    let know = |model: &Gpt| knowledge(model, &dataset.tokenizer, &asked, &text);
+    let know = |model: &Model| knowledge(model, &dataset.tokenizer, &asked, &text);
     let means = MeanOutputs::over(model, &dataset.val[..TOKENS.min(dataset.val.len())])?;
     let layers = model.config.layers;
     let mut rows = vec![Row { what: Said::new("whole model", "モデル全体"), found: know(model)? }];
@@ -61,7 +61,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         });
     }
     let fresh = Params::init(&model.config, 1, &Device::Cpu)?;
-    let fresh = Gpt::new(model.config.clone(), fresh, &Device::Cpu, Ops::Fused)?;
+    let fresh = Model::new(model.config.clone(), fresh, Ops::Fused)?;
     rows.push(Row { what: Said::new("untrained", "未学習"), found: know(&fresh)? });
 
     let whole = rows[0].found;

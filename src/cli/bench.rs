@@ -2,7 +2,7 @@
 
 use super::text::grouped;
 use crate::bench;
-use crate::model::{Gpt, Params};
+use crate::model::{Model, Params};
 use crate::settings::{Recipe, Settings};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -57,7 +57,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let config = recipe.model(args.vocab)?;
         let device = recipe.device.open()?;
         let params = Params::init(&config, recipe.training.seed, &device)?;
-        let model = Gpt::new(config, params, &device, recipe.ops)?;
+        let model = Model::new(config, params, recipe.ops)?;
         found.insert("act".into(), json!(model.config.act.name()));
         found.insert("params".into(), json!(crate::model::ModelSize::new(&model.config).total));
         if wanted(Part::Train) {
@@ -85,7 +85,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 }
 
 fn train(
-    model: &Gpt,
+    model: &Model,
     recipe: &Recipe,
     duration: Duration,
     found: &mut serde_json::Map<String, Value>,

@@ -4,7 +4,7 @@ mod pieces;
 
 pub use pieces::Pieces;
 
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::run::signals;
 use anyhow::Result;
 use std::ops::Range;
@@ -69,7 +69,7 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
 /// # Errors
 /// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
 pub fn score(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     bytes: usize,
     stride: usize,
@@ -88,7 +88,7 @@ pub fn score(
 /// # Errors
 /// As [`score`].
 pub fn each_loss(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     stride: usize,
     separator: Option<u32>,
@@ -108,7 +108,7 @@ pub fn each_loss(
 }
 
 fn score_pass(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     windows: &[Window],
     separator: Option<u32>,

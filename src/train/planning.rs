@@ -4,7 +4,7 @@ use super::events::Plan;
 use super::session::{EVAL_TOKENS, Session, median};
 use crate::data::{Batches, Dataset};
 use crate::failure::Failure;
-use crate::model::{Gpt, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
+use crate::model::{Model, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
 use crate::run::signals;
 use crate::settings::Recipe;
 use anyhow::Result;
@@ -20,8 +20,8 @@ impl Session<'_> {
         let tokens_per_step = training.batch_size * config.context * training.grad_accum;
         let batch = batches.get(0);
         let began = Instant::now();
-        self.learner.accumulate(&self.model, &batch, None)?;
-        self.learner.clear();
+        self.gradients.add(&batch.inputs, &batch.targets, self.model.config.context, None)?;
+        self.gradients.clear();
         let seconds = began.elapsed().as_secs_f64() * training.grad_accum as f64;
         let steps = self.state.steps;
         let tokens = (steps * tokens_per_step) as f64;
@@ -70,7 +70,7 @@ impl Session<'_> {
 
 /// Root mean square of all FFN outputs over the first sequences of the first batch: a few hundred tokens
 /// tell it well enough.
-pub fn ffn_output_rms(model: &Gpt, dataset: &Dataset, recipe: &Recipe) -> Result<f64> {
+pub fn ffn_output_rms(model: &Model, dataset: &Dataset, recipe: &Recipe) -> Result<f64> {
     let (training, context) = (&recipe.training, model.config.context);
     let batch = Batches::new(&dataset.train, context, training.batch_size, training.seed)?.get(0);
     let inputs = &batch.inputs[..batch.inputs.len().min(context * 256usize.div_ceil(context))];
@@ -81,7 +81,7 @@ pub fn ffn_output_rms(model: &Gpt, dataset: &Dataset, recipe: &Recipe) -> Result
             squares.push(x.sqr().and_then(|square| square.mean_all()?.to_scalar::<f32>()));
         }
     };
-    model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+    model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
     let squares = squares.into_iter().collect::<candle_core::Result<Vec<f32>>>()?;
     Ok((squares.iter().map(|square| f64::from(*square)).sum::<f64>() / squares.len() as f64).sqrt())
 }

@@ -4,7 +4,7 @@ use super::metadata::Metadata;
 use super::tokenizer::to_json;
 use super::{GRAPHS, Layout, gguf_name};
 use crate::data::Tokenizer;
-use crate::model::{Gpt, Params, param_specs};
+use crate::model::{Model, ParamMap, Params};
 use crate::settings::{Backbone, ModelConfig, Ops};
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -33,13 +33,13 @@ pub fn read_tokenizer(path: &Path) -> Result<Tokenizer> {
 }
 
 /// Reads the model of a file.
-pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Model> {
     open(path, |content, file| {
         let config = config(content)?;
         let mut left: HashSet<&str> = content.tensor_infos.keys().map(String::as_str).collect();
         let mut tensors = HashMap::new();
-        for spec in param_specs(&config) {
-            let (name, layout) = (gguf_name(&spec.name), Layout::of(&config, &spec.name));
+        for spec in ParamMap::new(&config).specs {
+            let (name, layout) = (gguf_name(&spec), Layout::of(&config, &spec));
             left.remove(name.as_str());
             let Some(info) = content.tensor_infos.get(&name) else {
                 bail_input!("it lacks the tensor {name}");
@@ -61,7 +61,7 @@ pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
             bail_input!("it holds the tensor {extra}, for which this program has no use");
         }
         let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
-        Ok(Gpt::new(config, params, device, ops)?)
+        Ok(Model::new(config, params, ops)?)
     })
 }
 

@@ -6,7 +6,7 @@ use super::{GRAPHS, Layout, gguf_name, llama_cpp_graph};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::files::write_whole;
-use crate::model::Gpt;
+use crate::model::Model;
 use anyhow::Result;
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -54,7 +54,7 @@ impl Quantization {
 pub fn export_gguf(
     path: &Path,
     name: &str,
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
     quantization: Quantization,
 ) -> Result<()> {
@@ -77,9 +77,9 @@ pub fn export_gguf(
     metadata.extend(from_json(tokenizer, config.vocab_size)?);
 
     let mut tensors = Vec::new();
-    for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
-        let name = gguf_name(&spec.name);
-        let tensor = Layout::of(config, &spec.name).apply(var.as_tensor())?;
+    for (spec, var) in model.params.iter() {
+        let name = gguf_name(spec);
+        let tensor = Layout::of(config, spec).apply(var.as_tensor())?;
         let quantized = QTensor::quantize(&tensor, quantization.of(&name, tensor.dims()))?;
         tensors.push((name, quantized));
     }

@@ -10,7 +10,7 @@ use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::data::{Batches, Corpus, Dataset, Source, Tokenizer, Tokens, check_ids};
 use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{Backbone, DeviceKind, Ops, Recipe, Settings, TokenizerKind};
@@ -245,7 +245,7 @@ fn trained(args: &InspectArgs) -> Result<()> {
     Ok(())
 }
 
-fn look(args: &InspectArgs, model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<Lens> {
+fn look(args: &InspectArgs, model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<Lens> {
     let ids = tokenizer.encode(prompt)?;
     check_ids(&ids, model.config.vocab_size)?;
     lens(model, tokenizer, &ids, args.top.unwrap_or(TOP))
@@ -255,7 +255,7 @@ fn look(args: &InspectArgs, model: &Gpt, tokenizer: &Tokenizer, prompt: &str) ->
 fn survey(
     args: &InspectArgs,
     checkpoint: &Path,
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
 ) -> Result<(String, Inspection)> {
     let corpus = match &args.data {
