@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tinygpt::kernels::matmul::{Into, Matrix, MatrixMut, matmul};
+use tinygpt::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 
 fn main() {
     divan::main();
@@ -33,7 +33,12 @@ mod products {
                 true => Matrix::new(&w, outputs, inputs).t(),
                 false => Matrix::new(&w, inputs, outputs),
             };
-            matmul(Matrix::new(&x, rows, inputs), w, MatrixMut::new(&mut y, rows, outputs), Into::Replace);
+            matmul(
+                Matrix::new(&x, rows, inputs),
+                w,
+                MatrixMut::new(&mut y, rows, outputs),
+                Accumulate::Overwrite,
+            );
         });
     }
 
@@ -55,7 +60,7 @@ mod products {
         let mut out = vec![0.0; a_columns * b_columns];
         bencher.counter(ItemsCount::new(2 * rows * a_columns * b_columns)).bench_local(|| {
             let (a, b) = (Matrix::new(&a, rows, a_columns), Matrix::new(&b, rows, b_columns));
-            matmul(a.t(), b, MatrixMut::new(&mut out, a_columns, b_columns), Into::Add);
+            matmul(a.t(), b, MatrixMut::new(&mut out, a_columns, b_columns), Accumulate::Add);
         });
     }
 

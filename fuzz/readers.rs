@@ -15,7 +15,7 @@ use tinygpt::checkpoint::{self, Checkpoint, TrainerState};
 use tinygpt::compare::{self, Results};
 use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
-use tinygpt::model::{Gpt, Params};
+use tinygpt::model::{Model, Params};
 use tinygpt::report::{charts, csv, markdown, page};
 use tinygpt::run::RunDir;
 use tinygpt::settings::{Ops, Recipe, Settings, TokenizerKind};
@@ -84,9 +84,13 @@ impl Place {
             data: "0123456789abcdef".to_string(),
             text_tokens: Some((100, 10)),
         };
-        let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused)?;
-        let whole =
-            Checkpoint { model: &model, tokenizer: &tokenizer, trainer: &trainer, moments: BTreeMap::new() };
+        let model = Model::new(config, params, Ops::Fused)?;
+        let whole = Checkpoint {
+            model: &model,
+            tokenizer: &tokenizer,
+            trainer: &trainer,
+            optimizer: BTreeMap::new(),
+        };
         let saved = path.join("saved");
         checkpoint::save(&saved, &whole)?;
         for entry in fs::read_dir(&saved)? {
@@ -140,7 +144,7 @@ impl Place {
 }
 
 /// The same checkpoint as one file with an index, as transformers writes large models.
-fn write_shards(path: &Path, model: &Gpt) -> Result<()> {
+fn write_shards(path: &Path, model: &Model) -> Result<()> {
     let sharded = path.join("sharded");
     fs::create_dir(&sharded)?;
     for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
@@ -149,7 +153,7 @@ fn write_shards(path: &Path, model: &Gpt) -> Result<()> {
     let shard = "model-00001-of-00001.safetensors";
     fs::copy(path.join("model.safetensors"), sharded.join(shard))?;
     let map: BTreeMap<&str, &str> =
-        model.params.specs.iter().map(|spec| (spec.name.as_str(), shard)).collect();
+        model.params.specs().iter().map(|spec| (spec.name.as_str(), shard)).collect();
     let index = json!({"metadata": {"total_size": 1}, "weight_map": map});
     Ok(fs::write(sharded.join("model.safetensors.index.json"), index.to_string())?)
 }

@@ -4,11 +4,11 @@ use crate::activation::Activation;
 use crate::data::Batch;
 use crate::generate::{Sampler, Sampling};
 use crate::kernels::activate;
-use crate::kernels::matmul::{Into, Matrix, MatrixMut, matmul};
-use crate::model::{Gpt, training_flops_per_token};
+use crate::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
+use crate::model::{Model, training_flops_per_token};
 use crate::random;
 use crate::settings::{ModelConfig, Training};
-use crate::train::{clip_scale, learner};
+use crate::train::{AdamW, clip_scale};
 use anyhow::Result;
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -40,22 +40,22 @@ impl Times {
 }
 
 /// Tokens per second of full training steps (forward, backward, clipping, update) on random tokens.
-pub fn training(model: &Gpt, training: &Training, duration: Duration) -> Result<f64> {
+pub fn training(model: &Model, training: &Training, duration: Duration) -> Result<f64> {
     let count = training.batch_size * model.config.context;
     let mut rng = random::stream(training.seed, "bench tokens");
     let mut ids = || -> Vec<u32> {
         (0..count).map(|_| random::below(&mut rng, model.config.vocab_size as u64) as u32).collect()
     };
     let batch = Batch { inputs: ids(), targets: ids() };
-    let mut learner = learner(model, training)?;
+    let (mut gradients, mut optimizer) = (model.gradients(), AdamW::new(&model.params, training)?);
     let mut step = 0;
     let times = Times::of(duration, || {
         for _ in 0..training.grad_accum {
-            learner.accumulate(model, &batch, None)?;
+            gradients.add(&batch.inputs, &batch.targets, model.config.context, None)?;
         }
         let parts = training.grad_accum as f64;
-        let clip = clip_scale(learner.norm()? / parts, training.grad_clip);
-        learner.update(&model.params, clip / parts, training.lr, step)?;
+        let clip = clip_scale(gradients.norm()? / parts, training.grad_clip);
+        optimizer.update(&model.params, &mut gradients, clip / parts, training.lr, step)?;
         step += 1;
         Ok(())
     })?;
@@ -63,14 +63,14 @@ pub fn training(model: &Gpt, training: &Training, duration: Duration) -> Result<
 }
 
 /// Tokens per second of greedy decoding, one sequence from a single token to a full context.
-pub fn generation(model: &Gpt, duration: Duration) -> Result<f64> {
+pub fn generation(model: &Model, duration: Duration) -> Result<f64> {
     let tokens = model.config.context.saturating_sub(1).max(1);
     let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
     let times = Times::of(duration, || {
-        let mut memory = model.memory();
+        let mut decoder = model.decoder();
         let mut id = 0;
         for _ in 0..tokens {
-            id = sampler.choose(&model.read(&[id], &mut memory, sampler.exact())?, &[])?;
+            id = sampler.choose(&decoder.read(&[id], sampler.exact())?, &[])?;
         }
         Ok(())
     })?;
@@ -89,7 +89,7 @@ pub fn matmul_peak(duration: Duration) -> Result<f64> {
         results.par_iter_mut().for_each(|result| {
             for _ in 0..products {
                 let (a, b) = (Matrix::new(&operand, N, N), Matrix::new(&operand, N, N));
-                matmul(a, b, MatrixMut::new(result, N, N), Into::Replace);
+                matmul(a, b, MatrixMut::new(result, N, N), Accumulate::Overwrite);
             }
         });
         Ok(())

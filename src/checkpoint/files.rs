@@ -8,7 +8,7 @@ use super::manifest;
 use super::tensors::{read_tensors, write_tensors};
 use crate::data::Tokenizer;
 use crate::files::{SAVING, read_text, sync};
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::owned::entries;
 use crate::settings::{ModelConfig, Ops, Settings, TextEncoding};
 use crate::waiting::waiting;
@@ -56,11 +56,11 @@ pub struct TrainerState {
 
 /// Everything a checkpoint holds.
 pub struct Checkpoint<'a> {
-    pub model: &'a Gpt,
+    pub model: &'a Model,
     pub tokenizer: &'a Tokenizer,
     pub trainer: &'a TrainerState,
-    /// AdamW's moments, named after their parameter with `.m` and `.v` behind it.
-    pub moments: BTreeMap<String, Tensor>,
+    /// The optimizer's state, named after its parameter with `.m` and `.v` behind it.
+    pub optimizer: BTreeMap<String, Tensor>,
 }
 
 /// Writes a checkpoint directory: complete under its name, or not there.
@@ -135,10 +135,10 @@ fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     fs::write(directory.join("tokenizer.json"), tokenizer.to_json()?)?;
     write_json(directory, "tokenizer_config.json", &tokenizer_config)?;
     write_json(directory, "trainer.json", &serde_json::to_value(checkpoint.trainer)?)?;
-    let named = model.params.specs.iter().map(|spec| spec.name.clone());
+    let named = model.params.specs().iter().map(|spec| spec.name.clone());
     let parameters = named.zip(model.params.vars.iter().map(|var| var.as_tensor().clone())).collect();
     write_tensors(&directory.join("model.safetensors"), &parameters)?;
-    write_tensors(&directory.join("optimizer.safetensors"), &checkpoint.moments)?;
+    write_tensors(&directory.join("optimizer.safetensors"), &checkpoint.optimizer)?;
     write_card(directory, &model.config, checkpoint.trainer, None)?;
     manifest::write(directory)
 }
@@ -166,7 +166,7 @@ pub fn load_config(directory: &Path) -> Result<ModelConfig> {
 }
 
 /// Reads the model of a checkpoint, a directory or a GGUF file.
-pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Model> {
     let _waiting = waiting(format!("reading {}", directory.display()));
     if is_gguf(directory) {
         return gguf::read_model(directory, device, ops);
@@ -175,7 +175,7 @@ pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
     let weights = weight_files(directory)?;
     manifest::verify(directory, &weights)?;
     let params = read_params(directory, &weights, &config, device)?;
-    Ok(Gpt::new(config, params, device, ops)?)
+    Ok(Model::new(config, params, ops)?)
 }
 
 /// Reads the tokenizer of a checkpoint, a directory or a GGUF file, with the special tokens that
@@ -238,7 +238,7 @@ pub fn encoding_of(directory: &Path) -> Option<TextEncoding> {
 }
 
 /// Reads the optimizer's tensors of a checkpoint directory, which must have exactly these names and shapes.
-pub fn load_moments(
+pub fn load_optimizer(
     directory: &Path,
     shapes: &[(String, Vec<usize>)],
     device: &Device,

@@ -3,7 +3,7 @@
 
 use super::files::read_json;
 use super::tensors::{most_bytes, read_files};
-use crate::model::{Gpt, ParamSpec, Params, param_specs};
+use crate::model::{Model, ParamMap, ParamSpec, Params};
 use crate::settings::{ModelConfig, Ops};
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -34,7 +34,7 @@ pub fn read_params(
     let shapes = |specs: &[ParamSpec]| -> Vec<(String, Vec<usize>)> {
         specs.iter().map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
     };
-    let expected = shapes(&param_specs(config));
+    let expected = shapes(&ParamMap::new(config).specs);
     let known: BTreeSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
     let head_of_tied = Cell::new(false);
     let canonical = |name: &str| -> Option<String> {
@@ -69,17 +69,16 @@ pub fn read_params(
 }
 
 /// The same model with a context that is no longer than its own.
-pub fn with_context(model: Gpt, context: usize, ops: Ops) -> Result<Gpt> {
+pub fn with_context(model: Model, context: usize, ops: Ops) -> Result<Model> {
     if context == model.config.context {
         return Ok(model);
     }
-    let device = model.device().clone();
     let config = ModelConfig { context, ..model.config }.validated()?;
     // Only a table of positions has another shape then: its first rows stay.
     let params = Params::fill(&config, |spec| {
         model.params.get(&spec.name).and_then(|tensor: Tensor| tensor.narrow(0, 0, spec.shape[0]))
     })?;
-    Ok(Gpt::new(config, params, &device, ops)?)
+    Ok(Model::new(config, params, ops)?)
 }
 
 /// The names of the files with the weights of a checkpoint directory.

@@ -12,7 +12,7 @@ mod tensors;
 pub use card::{Metrics, write_card};
 pub use config::{config_json, loads_in, parse_config};
 pub use files::{
-    Checkpoint, TrainerState, encoding_of, foreign_file, is_saved, load_config, load_model, load_moments,
+    Checkpoint, TrainerState, encoding_of, foreign_file, is_saved, load_config, load_model, load_optimizer,
     load_tokenizer, load_trainer, remove, save,
 };
 pub use gguf::{Quantization, export_gguf, is_gguf, llama_cpp_graph};

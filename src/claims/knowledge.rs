@@ -5,7 +5,7 @@ use super::numbers::{fixed, percent};
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
 use crate::data::{Tales, questions};
 use crate::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, completion, knowledge};
-use crate::model::{Gpt, Params};
+use crate::model::{Model, Params};
 use crate::random;
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
 use crate::waiting::waiting;
@@ -38,7 +38,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let asked = questions(&grammar, 1, QUESTIONS);
     let text = grammar.tales(&mut random::stream(1, "claims: knowledge"), BYTES);
     let Trained { model, dataset, .. } = &trained;
-    let know = |model: &Gpt| knowledge(model, &dataset.tokenizer, &asked, &text);
+    let know = |model: &Model| knowledge(model, &dataset.tokenizer, &asked, &text);
     let waiting = waiting("asking for facts without parts of the model, parts");
     let means = MeanOutputs::over(model, &dataset.val[..TOKENS.min(dataset.val.len())])?;
     let layers = model.config.layers;
@@ -64,7 +64,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         });
     }
     let fresh = Params::init(&model.config, 1, &Device::Cpu)?;
-    let fresh = Gpt::new(model.config.clone(), fresh, &Device::Cpu, Ops::Fused)?;
+    let fresh = Model::new(model.config.clone(), fresh, Ops::Fused)?;
     rows.push(Row { what: Said::new("untrained", "未学習"), found: know(&fresh)? });
     drop(waiting);
 

@@ -5,7 +5,7 @@ use crate::bail_input;
 use crate::checkpoint::{load_model, load_trainer};
 use crate::data::Dataset;
 use crate::inspect::{Inspection, inspect};
-use crate::model::{Gpt, Params};
+use crate::model::{Model, Params};
 use crate::run::{LAST, RunDir};
 use crate::settings::{Length, Ops, Recipe, Settings};
 use crate::train::{Session, Watcher};
@@ -37,7 +37,7 @@ pub struct Lab<'a> {
 /// A model that was trained here.
 #[derive(Clone)]
 pub struct Trained {
-    pub model: Rc<Gpt>,
+    pub model: Rc<Model>,
     pub dataset: Rc<Dataset>,
     /// On the whole validation text, nats per token.
     pub loss: f64,
@@ -128,7 +128,7 @@ impl<'a> Lab<'a> {
         let recipe = self.recipe(changes)?;
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
         let params = Params::init(&config, recipe.training.seed, &Device::Cpu)?;
-        let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused)?;
+        let model = Model::new(config, params, Ops::Fused)?;
         let waiting = waiting(format!("inspecting {} before its first step, tokens", name(changes)));
         let mut follow = |done, all| waiting.reached(done, all);
         inspect(&model, &dataset.tokenizer, &dataset.val, (INSPECTED, 0), &mut follow)

@@ -130,6 +130,6 @@ fn widths(Trained { model, dataset, .. }: &Trained) -> Result<Widths> {
         }
     };
     let ids = Tensor::from_slice(ids, (1, ids.len()), model.device())?;
-    model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+    model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
     Ok(seen)
 }

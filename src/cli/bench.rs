@@ -3,7 +3,7 @@
 use super::text::grouped;
 use crate::bench;
 use crate::memory;
-use crate::model::{Gpt, Params, training_bytes};
+use crate::model::{Model, Params, training_bytes};
 use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -52,7 +52,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         memory::check(training_bytes(&config, recipe.training.batch_size, recipe.ops))?;
         let device = recipe.device.open()?;
         let params = Params::init(&config, recipe.training.seed, &device)?;
-        let model = Gpt::new(config, params, &device, recipe.ops)?;
+        let model = Model::new(config, params, recipe.ops)?;
         found.insert("act".into(), json!(model.config.act.name()));
         found.insert("params".into(), json!(crate::model::ModelSize::new(&model.config).total));
         if wanted(Part::Train) {
@@ -80,7 +80,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 }
 
 fn train(
-    model: &Gpt,
+    model: &Model,
     recipe: &Recipe,
     duration: Duration,
     found: &mut serde_json::Map<String, Value>,

@@ -3,7 +3,7 @@
 use crate::bail_input;
 use crate::checkpoint::{load_config, load_model, load_tokenizer, with_context};
 use crate::data::Tokenizer;
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::run::find_checkpoint;
 use crate::settings::{Ops, Settings, TokenizerKind};
 use anyhow::Result;
@@ -64,7 +64,7 @@ impl Origin {
     }
 
     /// The checkpoint's model, its context cut to `context`.
-    pub fn model(&self, context: usize, device: &Device, ops: Ops) -> Result<Gpt> {
+    pub fn model(&self, context: usize, device: &Device, ops: Ops) -> Result<Model> {
         with_context(load_model(&self.checkpoint, device, ops)?, context, ops)
     }
 }

@@ -11,7 +11,7 @@ use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::{Failure, escape_controls};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::inspect::answer;
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::run::{LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
 use crate::train::{Estimate, Outcome, Plan, Session, settle_schedule};
@@ -230,7 +230,7 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
 }
 
 /// A short text from the model that was just trained.
-fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
+fn sample(model: &Model, dataset: &Dataset) -> Result<()> {
     let limits = Limits { max_tokens: 240, stop: Vec::new() };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     say!("\na sample:")?;
@@ -240,7 +240,7 @@ fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
 }
 
 /// Three facts of the tales, asked and marked.
-fn quiz(model: &Gpt, dataset: &Dataset, tales: &Tales) -> Result<()> {
+fn quiz(model: &Model, dataset: &Dataset, tales: &Tales) -> Result<()> {
     say!("\nwhat it knows of the tales:")?;
     for question in questions(&tales.grammar()?, 1, 3) {
         let (answer, right) = answer(model, &dataset.tokenizer, &question)?;

@@ -3,7 +3,7 @@
 use super::design::{ArmDesign, Matching};
 use crate::activation::{Activation, Number};
 use crate::data::Dataset;
-use crate::model::{Gpt, Params};
+use crate::model::{Model, Params};
 use crate::settings::{Recipe, Settings};
 use crate::train::ffn_output_rms;
 use anyhow::Result;
@@ -42,7 +42,7 @@ pub fn match_arms(
             let config = recipe.model(dataset.tokenizer.vocab_size())?;
             let training = &recipe.training;
             let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
-            ffn_output_rms(&Gpt::new(config, params, device, recipe.ops)?, dataset, &recipe)
+            ffn_output_rms(&Model::new(config, params, recipe.ops)?, dataset, &recipe)
         };
         let base = rms(&ArmDesign { act: baseline, ffn_dim: width(baseline), ffn_init_scale: None })?;
         for arm in arms.iter_mut().filter(|arm| arm.act != baseline) {

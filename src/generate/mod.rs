@@ -6,7 +6,7 @@ pub use sampler::{Sampler, Sampling};
 
 use crate::bail_input;
 use crate::data::Tokenizer;
-use crate::model::{Exact, Gpt, Memory};
+use crate::model::{Decoder, Exact, Model};
 use anyhow::Result;
 
 /// A text made from a prompt.
@@ -26,31 +26,31 @@ pub struct Limits {
 }
 
 /// Reads tokens and predicts the next one, keeping at most a context of them in its cache.
-struct Reader<'a> {
-    model: &'a Gpt,
-    memory: Memory,
+struct Reader {
+    decoder: Decoder,
+    /// The most tokens that it holds.
+    context: usize,
     /// All tokens so far.
     history: Vec<u32>,
-    /// Tokens of `history` that are in memory or were dropped from it.
+    /// Tokens of `history` that the decoder has read, whether it still holds them or not.
     read: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn new(model: &'a Gpt, prompt: Vec<u32>) -> Reader<'a> {
-        Reader { model, memory: model.memory(), history: prompt, read: 0 }
+impl Reader {
+    fn new(model: &Model, prompt: Vec<u32>) -> Reader {
+        Reader { decoder: model.decoder(), context: model.config.context, history: prompt, read: 0 }
     }
 
     /// Logits (V) of the token after `history`, of which a prompt's last context is read. When the
     /// context is full the older half of it is dropped and the rest read again, so that positions
     /// stay within the context.
     fn next_logits(&mut self, exact: Exact) -> Result<Vec<f32>> {
-        let context = self.model.config.context;
-        if self.memory.len() + self.history.len() - self.read > context {
-            let kept = if self.memory.is_empty() { context } else { (context / 2).max(1) };
-            self.memory = self.model.memory();
+        if self.decoder.len() + self.history.len() - self.read > self.context {
+            let kept = if self.decoder.is_empty() { self.context } else { (self.context / 2).max(1) };
+            self.decoder.clear();
             self.read = self.history.len() - kept;
         }
-        let logits = self.model.read(&self.history[self.read..], &mut self.memory, exact)?;
+        let logits = self.decoder.read(&self.history[self.read..], exact)?;
         self.read = self.history.len();
         Ok(logits)
     }
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
 /// tokens. `show` gets the text piece by piece, in whole characters; text that may become a stop string
 /// is held back. Rows of the vocabulary that have no token are never chosen.
 pub fn generate(
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
     prompt: &str,
     sampler: &mut Sampler,
@@ -150,7 +150,7 @@ mod tests {
                 rope_theta: 10_000.0,
             };
             let params = Params::init(&config, 1, &Device::Cpu).unwrap();
-            let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused).unwrap();
+            let model = Model::new(config, params, Ops::Fused).unwrap();
             for (temperature, top_k, repeat_penalty, excluded) in
                 [(0.0, 40, 1.0, 0), (0.8, 40, 1.0, 20), (0.8, 1, 1.3, 0), (0.0, 40, 1.0, 60)]
             {

@@ -6,8 +6,8 @@
 
 use super::survey::passes;
 use crate::bail_input;
-use crate::model::{Gpt, Params, Pass, Site};
-use crate::settings::{Backbone, Ops};
+use crate::model::{Model, Params, Pass, Site};
+use crate::settings::Backbone;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
@@ -31,7 +31,7 @@ impl MeanOutputs {
     ///
     /// # Errors
     /// If the model's backbone is not gpt2, whose biases [`ablated`] needs.
-    pub fn over(model: &Gpt, tokens: &[u32]) -> Result<MeanOutputs> {
+    pub fn over(model: &Model, tokens: &[u32]) -> Result<MeanOutputs> {
         let config = &model.config;
         if config.backbone != Backbone::Gpt2 {
             bail_input!(
@@ -59,7 +59,7 @@ impl MeanOutputs {
                     seen = add_rows(sums, x, 1.0);
                 }
             };
-            model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+            model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
             seen?;
         }
         // What attention adds is what the FFN's stream has more than the stream that entered the block.
@@ -84,7 +84,7 @@ fn add_rows(sums: &mut [f64], x: &Tensor, weight: f64) -> candle_core::Result<()
 }
 
 /// The model with each of `parts` (a half of the block of a layer) giving its mean.
-pub fn ablated(model: &Gpt, means: &MeanOutputs, parts: &[(Half, usize)]) -> Result<Gpt> {
+pub fn ablated(model: &Model, means: &MeanOutputs, parts: &[(Half, usize)]) -> Result<Model> {
     let (config, device) = (&model.config, model.device());
     let last_matrix = |half: Half, layer: usize| match half {
         Half::Attention => format!("transformer.h.{layer}.attn.c_proj"),
@@ -108,17 +108,16 @@ pub fn ablated(model: &Gpt, means: &MeanOutputs, parts: &[(Half, usize)]) -> Res
             _ => Tensor::zeros(spec.shape.as_slice(), DType::F32, device),
         }
     })?;
-    let ops = if model.fused().is_some() { Ops::Fused } else { Ops::Plain };
-    Ok(Gpt::new(config.clone(), params, device, ops)?)
+    Ok(Model::new(config.clone(), params, model.ops())?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random;
-    use crate::settings::ModelConfig;
+    use crate::settings::{ModelConfig, Ops};
 
-    fn model() -> Gpt {
+    fn model() -> Model {
         let config = ModelConfig {
             backbone: Backbone::Gpt2,
             act: "gelu".parse().unwrap(),
@@ -141,7 +140,7 @@ mod tests {
             values.iter_mut().zip(noise).for_each(|(value, noise)| *value += noise);
             Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
         });
-        Gpt::new(config, params.unwrap(), &Device::Cpu, Ops::Plain).unwrap()
+        Model::new(config, params.unwrap(), Ops::Plain).unwrap()
     }
 
     fn tokens() -> Vec<u32> {
@@ -150,7 +149,7 @@ mod tests {
     }
 
     /// What a part adds to the residual stream, at each token, row by row: (N C).
-    fn outputs(model: &Gpt, ids: &[u32], half: Half, layer: usize) -> Vec<f32> {
+    fn outputs(model: &Model, ids: &[u32], half: Half, layer: usize) -> Vec<f32> {
         let mut streams: Vec<Tensor> = Vec::new();
         let mut ffns: Vec<Tensor> = Vec::new();
         let mut observer = |site: Site, _: usize, x: &Tensor| match site {
@@ -159,7 +158,7 @@ mod tests {
             _ => {}
         };
         let ids = Tensor::from_slice(ids, (1, ids.len()), &Device::Cpu).unwrap();
-        model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() }).unwrap();
+        model.gpt.observe(&ids, &mut Pass::default(), &mut observer).unwrap();
         let added = match half {
             Half::Ffn => ffns[layer].clone(),
             Half::Attention => {
@@ -171,7 +170,7 @@ mod tests {
     }
 
     /// The mean of the rows of what a part adds in windows of a context.
-    fn mean(model: &Gpt, tokens: &[u32], half: Half, layer: usize) -> Vec<f64> {
+    fn mean(model: &Model, tokens: &[u32], half: Half, layer: usize) -> Vec<f64> {
         let rows: Vec<f32> =
             tokens.chunks(model.config.context).flat_map(|ids| outputs(model, ids, half, layer)).collect();
         let of = |c: usize| {

@@ -5,11 +5,12 @@ use super::normal::{on_standard_normal, second_moment};
 use super::{Moments, ffn_matrices};
 use crate::activation::Activation;
 use crate::data::Batch;
-use crate::model::{Ffn, Gpt, Init, ParamSpec, Params, Part, Pass};
+use crate::model::{Gpt, Init, Model, ParamSpec, Params, Part, Pass};
 use crate::run::signals;
-use crate::settings::{ModelConfig, Ops};
+use crate::settings::ModelConfig;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
 use candle_nn::loss::cross_entropy;
 use serde::Serialize;
 
@@ -120,9 +121,9 @@ pub fn initial_gradients(
     let (loss, params) = match setting {
         Setting::Model => {
             let params = fresh(config, &Clone::clone)?;
-            let model = Gpt::new(config.clone(), params, &Device::Cpu, Ops::Plain)?;
+            let model = Gpt::new(config, params.var_builder())?;
             let logits = model.forward(&ids, &mut Pass { learning: true, ..Pass::default() })?;
-            (cross_entropy(&logits, &targets)?, model.params)
+            (cross_entropy(&logits, &targets)?, params)
         }
         Setting::Stack => {
             let config = ModelConfig { tied: false, ..config.clone() };
@@ -150,7 +151,7 @@ const GRAPH_TOKENS: usize = 256;
 /// # Errors
 /// What `step` answers.
 pub fn gradient_norms(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     step: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<Vec<f64>> {
@@ -160,7 +161,7 @@ pub fn gradient_norms(
     for (ids, targets) in tokens[..predicted].chunks(length).zip(tokens[1..].chunks(length)) {
         let tensor = |ids: &[u32]| Tensor::new(ids, model.device());
         let mut pass = Pass { learning: true, ..Pass::default() };
-        let logits = model.forward(&tensor(ids)?.unsqueeze(0)?, &mut pass)?;
+        let logits = model.gpt.forward(&tensor(ids)?.unsqueeze(0)?, &mut pass)?;
         // Its share of the mean over all windows.
         let share = ids.len() as f64 / predicted as f64;
         let loss = (cross_entropy(&logits, &tensor(targets)?)? * share)?;
@@ -199,21 +200,18 @@ fn norms(gradients: &[Option<Tensor>]) -> Result<Vec<f64>> {
 
 /// Token ids (B, T) -> logits (B T, V) through the FFNs alone: see [`Setting::Stack`].
 fn stack(config: &ModelConfig, params: &Params, ids: &Tensor) -> Result<Tensor> {
-    let of = |part: Part| params.specs.iter().zip(&params.vars).find(|(spec, _)| spec.part == part);
-    let (Some((_, embedding)), Some((_, head))) = (of(Part::Embedding), of(Part::Head)) else {
-        anyhow::bail!("a model has an embedding and an untied one a head");
-    };
-    let mut x = embedding.index_select(&ids.flatten_all()?, 0)?; // (B T, C)
-    for layer in 0..config.layers {
-        x = Ffn::new(params, layer, config)?.forward(&x, layer, &mut Pass::default())?;
+    let model = Gpt::new(config, params.var_builder())?;
+    let mut x = params.vars[params.map.embedding].index_select(&ids.flatten_all()?, 0)?; // (B T, C)
+    for ffn in model.ffns() {
+        x = ffn.forward(&x)?;
     }
-    Ok(x.matmul(&head.t()?)?)
+    Ok(x.matmul(&model.head().t()?)?)
 }
 
 /// The spec with the initial values of [`Setting::Stack`].
 fn keeping_scale(spec: &ParamSpec, config: &ModelConfig) -> ParamSpec {
     let Init::Normal { .. } = spec.init else { return spec.clone() };
-    let variance = match spec.part {
+    let variance = match spec.role.part() {
         Part::Embedding => 1.0,
         _ if spec.is_ffn_output() => 1.0 / (config.ffn_dim as f64 * second_moment(config.act.function)),
         _ => 1.0 / config.dim as f64,

@@ -4,7 +4,7 @@
 use super::Mean;
 use crate::data::{Grammar, Question, Tokenizer, Written, check_ids};
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::score::each_loss;
 use anyhow::Result;
 use serde::Serialize;
@@ -32,14 +32,14 @@ impl Knowledge {
 }
 
 /// The most probable continuation, token by token, up to the end of the sentence.
-pub fn completion(model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
+pub fn completion(model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
     let limits = Limits { max_tokens: ANSWER_TOKENS, stop: [".", "。", "\n"].map(String::from).to_vec() };
     let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
     Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
 }
 
 /// The most probable end of a question's sentence, and whether it is the answer.
-pub fn answer(model: &Gpt, tokenizer: &Tokenizer, question: &Question) -> Result<(String, bool)> {
+pub fn answer(model: &Model, tokenizer: &Tokenizer, question: &Question) -> Result<(String, bool)> {
     let text = completion(model, tokenizer, &prompt(question))?.trim().to_string();
     let right = text.starts_with(&question.answer);
     Ok((text, right))
@@ -52,7 +52,7 @@ fn prompt(question: &Question) -> String {
 
 /// Asks the questions, and scores a text of the same tales.
 pub fn knowledge(
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
     questions: &[Question],
     text: &Written,
@@ -92,7 +92,7 @@ fn facts_by_token(tokenizer: &Tokenizer, tokens: &[u32], text: &Written) -> Resu
 /// "Physics of language models: part 3.3, knowledge capacity scaling laws") count them: of every number
 /// the log2 of how many it could have been, less the bits that the model still needs to write it; all
 /// together never below 0. With it, the share of the numbers that are recalled.
-pub fn capacity(model: &Gpt, tokenizer: &Tokenizer, grammar: &Grammar, facts: usize) -> Result<(f64, f64)> {
+pub fn capacity(model: &Model, tokenizer: &Tokenizer, grammar: &Grammar, facts: usize) -> Result<(f64, f64)> {
     let possible = (grammar.extra_numbers() as f64).log2();
     let (mut bits, mut right) = (0.0, 0);
     for index in 0..facts {
@@ -156,7 +156,7 @@ mod tests {
             rope_theta: 10_000.0,
         };
         let params = Params::init(&config, 1, &Device::Cpu).unwrap();
-        let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused).unwrap();
+        let model = Model::new(config, params, Ops::Fused).unwrap();
         let found = knowledge(&model, &tokenizer, &questions(&grammar, 1, 40), &text).unwrap();
         assert_eq!((found.asked, found.right), (40, 0));
         let guess = (tokenizer.vocab_size() as f64).ln();

@@ -5,7 +5,7 @@
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::failure::Failure;
-use crate::model::{Gpt, Pass, Site};
+use crate::model::{Model, Pass, Site};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
@@ -66,7 +66,7 @@ pub struct AtLayer {
 /// # Errors
 /// [`Failure::Input`] for a prompt of no token or of more than one context, [`Failure::Diverged`] if the
 /// model computes no numbers.
-pub fn lens(model: &Gpt, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Result<Lens> {
+pub fn lens(model: &Model, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Result<Lens> {
     let context = model.config.context;
     if ids.is_empty() {
         bail_input!("the prompt is empty; give at least one character");
@@ -92,7 +92,7 @@ pub fn lens(model: &Gpt, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Resu
     }
     // One layer at a time: logits of all at once would be much memory.
     for (layer, stream) in streams.iter().enumerate() {
-        let here = predictions(&model.unembed(stream)?)?;
+        let here = predictions(&model.gpt.unembed(stream)?)?;
         for ((position, here), own) in positions.iter_mut().zip(here).zip(&own) {
             let top = here.likeliest(1, tokenizer)?.swap_remove(0);
             position.layers.push(AtLayer {
@@ -109,7 +109,7 @@ pub fn lens(model: &Gpt, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Resu
 }
 
 /// The residual stream (T, C) after each layer, and the logits (T, V).
-fn watched(model: &Gpt, ids: &[u32]) -> Result<(Vec<Tensor>, Tensor)> {
+fn watched(model: &Model, ids: &[u32]) -> Result<(Vec<Tensor>, Tensor)> {
     let ids = Tensor::new(ids, model.device())?.unsqueeze(0)?;
     let mut streams = Vec::new();
     let mut seen = Ok(());
@@ -121,7 +121,7 @@ fn watched(model: &Gpt, ids: &[u32]) -> Result<(Vec<Tensor>, Tensor)> {
         },
         _ => {}
     };
-    let logits = model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+    let logits = model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
     seen?;
     Ok((streams, logits))
 }
@@ -200,7 +200,7 @@ mod tests {
         Tokenizer::train(&TokenizerKind::Char, &Part::written(TEXT.to_string())).unwrap()
     }
 
-    fn model(backbone: Backbone, tokenizer: &Tokenizer, silent: &[&str]) -> Gpt {
+    fn model(backbone: Backbone, tokenizer: &Tokenizer, silent: &[&str]) -> Model {
         let config = ModelConfig {
             backbone,
             act: "gelu".parse().unwrap(),
@@ -221,7 +221,7 @@ mod tests {
             let values: Vec<f32> = spec.initial_values(5).iter().map(|value| value * factor).collect();
             Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
         });
-        Gpt::new(config, params.unwrap(), &Device::Cpu, Ops::Plain).unwrap()
+        Model::new(config, params.unwrap(), Ops::Plain).unwrap()
     }
 
     #[test]

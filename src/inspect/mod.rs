@@ -69,8 +69,9 @@ impl Mean {
 /// The matrices of every layer's FFN as they are stored, in the order of the forward pass: those into
 /// the hidden units, of which the first gives the argument of f, then the one out of them.
 fn ffn_matrices<'a>(params: &'a Params, config: &ModelConfig) -> Vec<Vec<&'a Var>> {
-    let named = params.specs.iter().zip(&params.vars);
-    let matrices = named.filter(|(spec, _)| spec.part == Part::Ffn && spec.decays()).map(|(_, var)| var);
+    let named = params.iter();
+    let matrices =
+        named.filter(|(spec, _)| spec.role.part() == Part::Ffn && spec.decays()).map(|(_, var)| var);
     let matrices: Vec<&Var> = matrices.collect();
     matrices.chunks(config.act.ffn_matrices()).map(<[&Var]>::to_vec).collect()
 }

@@ -6,9 +6,9 @@
 use super::{Mean, ffn_matrices};
 use crate::activation::Activation;
 use crate::data::{Batch, Batches, Dataset};
-use crate::model::{Gpt, Params, Pass, Site};
+use crate::model::{Model, Params, Pass, Site};
 use crate::settings::{Backbone, Recipe};
-use crate::train::{Schedule, clip_scale, learner};
+use crate::train::{AdamW, Schedule, clip_scale};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
 use candle_nn::loss::cross_entropy;
@@ -43,9 +43,9 @@ pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Move
     let training = &recipe.training;
     let config = recipe.model(dataset.tokenizer.vocab_size())?;
     let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, &Device::Cpu)?;
-    let model = Gpt::new(config.clone(), params, &Device::Cpu, recipe.ops)?;
+    let model = Model::new(config.clone(), params, recipe.ops)?;
     let mut batches = Batches::new(&dataset.train, config.context, training.batch_size, training.seed)?;
-    let mut learner = learner(&model, training)?;
+    let (mut gradients, mut optimizer) = (model.gradients(), AdamW::new(&model.params, training)?);
     let warmup = training.warmup.unwrap_or((steps / 20).min(100));
     let schedule = Schedule { peak: training.lr, floor: training.lr, warmup, steps };
     let (mut of_tokens, mut of_batches) = (Mean::default(), Mean::default());
@@ -63,11 +63,11 @@ pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Move
                 gradient_cosines.add(cosine(&last, &gradient)?);
             }
         }
-        learner.accumulate(&model, &batch, None)?;
-        let clip = clip_scale(learner.norm()?, training.grad_clip);
+        gradients.add(&batch.inputs, &batch.targets, config.context, None)?;
+        let clip = clip_scale(gradients.norm()?, training.grad_clip);
         let before =
             output_matrices(&model).map(|var| var.as_tensor().copy()).collect::<Result<Vec<_>, _>>()?;
-        learner.update(&model.params, clip, schedule.lr(step), step)?;
+        optimizer.update(&model.params, &mut gradients, clip, schedule.lr(step), step)?;
         let moved = |(var, before): (&Var, &Tensor)| var.as_tensor().detach() - before;
         let update = output_matrices(&model).zip(&before).map(moved).collect::<Result<Vec<_>, _>>()?;
         if let Some(last) = last_update.replace(update.clone()) {
@@ -84,14 +84,14 @@ pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Move
     })
 }
 
-fn output_matrices(model: &Gpt) -> impl Iterator<Item = &Var> {
+fn output_matrices(model: &Model) -> impl Iterator<Item = &Var> {
     let last = model.config.act.ffn_matrices() - 1;
     ffn_matrices(&model.params, &model.config).into_iter().map(move |matrices| matrices[last])
 }
 
 /// The gradient of the loss on the first sequences of a batch with respect to every output matrix, as
 /// (C, F), and the shares of one sign among the hidden outputs.
-fn gradient(model: &Gpt, batch: &Batch, of_tokens: &mut Mean) -> Result<Vec<Tensor>> {
+fn gradient(model: &Model, batch: &Batch, of_tokens: &mut Mean) -> Result<Vec<Tensor>> {
     let context = model.config.context;
     let count = batch.inputs.len().min(context * TOKENS.div_ceil(context));
     let tensor = |ids: &[u32]| Tensor::from_slice(&ids[..count], (count / context, context), &Device::Cpu);
@@ -101,8 +101,8 @@ fn gradient(model: &Gpt, batch: &Batch, of_tokens: &mut Mean) -> Result<Vec<Tens
             seen = x.detach().to_vec2::<f32>().map(|rows| of_tokens.add(one_sign_of_rows(&rows)));
         }
     };
-    let mut pass = Pass { learning: true, observer: Some(&mut observer), ..Pass::default() };
-    let logits = model.forward(&tensor(&batch.inputs)?, &mut pass)?;
+    let mut pass = Pass { learning: true, ..Pass::default() };
+    let logits = model.gpt.observe(&tensor(&batch.inputs)?, &mut pass, &mut observer)?;
     seen?;
     let loss = cross_entropy(&logits, &tensor(&batch.targets)?.flatten_all()?)?;
     let gradients = loss.backward()?;

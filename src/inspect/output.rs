@@ -3,7 +3,7 @@
 
 use super::survey::passes;
 use crate::data::{Batches, Dataset};
-use crate::model::{Gpt, ParamSpec, Params, Pass};
+use crate::model::{Model, ParamSpec, Params, Pass};
 use crate::run::signals;
 use crate::settings::{Ops, Recipe};
 use crate::train::{Schedule, clip_scale};
@@ -45,7 +45,7 @@ pub struct Outputs {
 /// A model whose logits have a bias per token of the vocabulary, so that a sigmoid can start where every
 /// token has the probability 1 / V, as a softmax does.
 struct WithBias {
-    model: Gpt,
+    model: Model,
     bias: Var,
     output: Output,
 }
@@ -53,7 +53,7 @@ struct WithBias {
 impl WithBias {
     /// Ids (B, T) -> logits (B T, V).
     fn logits(&self, ids: &Tensor, learning: bool) -> candle_core::Result<Tensor> {
-        let logits = self.model.forward(ids, &mut Pass { learning, ..Pass::default() })?;
+        let logits = self.model.gpt.forward(ids, &mut Pass { learning, ..Pass::default() })?;
         logits.broadcast_add(self.bias.as_tensor())
     }
 
@@ -90,12 +90,11 @@ pub fn train_output(
         Output::Sigmoid => -((vocabulary - 1) as f32).ln(),
     };
     let bias = Var::from_tensor(&Tensor::full(start, vocabulary, &Device::Cpu)?)?;
-    let model = Gpt::new(config, params, &Device::Cpu, Ops::Plain)?;
+    let model = Model::new(config, params, Ops::Plain)?;
     let model = WithBias { model, bias, output };
     // As everywhere here, matrices decay; norms and biases do not.
     let params = &model.model.params;
-    let (decaying, others): (Vec<_>, Vec<_>) =
-        params.specs.iter().zip(&params.vars).partition(|(spec, _)| spec.decays());
+    let (decaying, others): (Vec<_>, Vec<_>) = params.iter().partition(|(spec, _)| spec.decays());
     let adamw = |vars: Vec<Var>, weight_decay| {
         let (beta1, beta2) = (training.beta1, training.beta2);
         AdamW::new(vars, ParamsAdamW { lr: training.lr, beta1, beta2, eps: 1e-8, weight_decay })
@@ -195,7 +194,7 @@ mod tests {
         let mut bias = vec![f32::NEG_INFINITY; config.vocab_size];
         bias[..logits.len()].copy_from_slice(logits);
         let bias = Var::new(bias.as_slice(), &Device::Cpu).unwrap();
-        let model = Gpt::new(config, params.unwrap(), &Device::Cpu, Ops::Plain).unwrap();
+        let model = Model::new(config, params.unwrap(), Ops::Plain).unwrap();
         (WithBias { model, bias, output }, dataset, recipe)
     }
 

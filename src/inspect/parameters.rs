@@ -1,6 +1,6 @@
 //! Where a model's parameters are. Counted from its configuration: nothing is allocated.
 
-use crate::model::{ParamSpec, Part, param_specs};
+use crate::model::{ParamMap, ParamSpec, Part};
 use crate::settings::ModelConfig;
 use serde::Serialize;
 
@@ -31,12 +31,13 @@ pub struct PartSize {
 
 impl Parameters {
     pub fn of(config: &ModelConfig) -> Parameters {
-        let specs = param_specs(config);
+        let specs = ParamMap::new(config).specs;
         // A model without blocks has exactly what is outside them.
-        let outside = param_specs(&ModelConfig { layers: 0, ..config.clone() });
+        let outside = ParamMap::new(&ModelConfig { layers: 0, ..config.clone() }).specs;
         let (total, in_blocks) = (elements(&specs), elements(&specs) - elements(&outside));
         let parts = ["embedding", "attention", "FFN", "norm", "head"].map(|part| {
-            let count = |specs: &[ParamSpec]| elements(specs.iter().filter(|spec| name(spec.part) == part));
+            let count =
+                |specs: &[ParamSpec]| elements(specs.iter().filter(|spec| name(spec.role.part()) == part));
             let parameters = count(&specs);
             PartSize {
                 part,
@@ -62,7 +63,7 @@ fn elements<'a>(specs: impl IntoIterator<Item = &'a ParamSpec>) -> usize {
 
 fn name(part: Part) -> &'static str {
     match part {
-        Part::Embedding | Part::Position => "embedding",
+        Part::Embedding => "embedding",
         Part::Attention => "attention",
         Part::Ffn => "FFN",
         Part::Norm => "norm",

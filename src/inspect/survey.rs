@@ -9,7 +9,7 @@ use super::units::{HiddenUnits, Tally};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::failure::Failure;
-use crate::model::{Gpt, Pass, Site};
+use crate::model::{Model, Pass, Site};
 use crate::run::signals;
 use crate::settings::{Backbone, ModelConfig};
 use anyhow::Result;
@@ -98,7 +98,7 @@ pub struct FfnOutput {
 /// [`Failure::Input`] for a text of fewer than two tokens, [`Failure::Diverged`] if the model computes
 /// no numbers, [`Failure::Interrupted`] if a signal asks to stop meanwhile.
 pub fn inspect(
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
     tokens: &[u32],
     (most, units): (usize, usize),
@@ -143,7 +143,7 @@ pub fn inspect(
             hidden,
             output: FfnOutput { rms, residual_rms, relative: rms / residual_rms },
             linear,
-            memories: memories(&watch.firing, &values, &model.head, &text, units)?,
+            memories: memories(&watch.firing, &values, model.gpt.head(), &text, units)?,
         })
     };
     Ok(Inspection {
@@ -164,7 +164,7 @@ pub(super) fn passes<'a>(tokens: &'a [u32], config: &ModelConfig) -> Vec<(&'a [u
     windows.chain((!rest.is_empty()).then_some((rest, rest.len()))).collect()
 }
 
-fn watch(model: &Gpt, (ids, length): (&[u32], usize), watches: &mut [Watch]) -> Result<()> {
+fn watch(model: &Model, (ids, length): (&[u32], usize), watches: &mut [Watch]) -> Result<()> {
     let ids = Tensor::from_slice(ids, (ids.len() / length, length), model.device())?;
     let mut seen = Ok(());
     let mut observer = |site: Site, layer: usize, x: &Tensor| {
@@ -172,7 +172,7 @@ fn watch(model: &Gpt, (ids, length): (&[u32], usize), watches: &mut [Watch]) -> 
             seen = watches[layer].see(site, x);
         }
     };
-    model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+    model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
     Ok(seen?)
 }
 

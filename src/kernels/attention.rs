@@ -4,8 +4,8 @@
 //! backward pass makes the weights again (Dao et al. 2022). Tiles see keys up to their last query only.
 
 use super::lane::{exp, fused};
-use super::matmul::{Into, Matrix, MatrixMut, matmul};
-use super::rope::{Angles, Turn};
+use super::matmul::{Accumulate, Matrix, MatrixMut, matmul};
+use super::rope::{Angles, Rotation};
 use super::scratch::Scratch;
 use super::vector::{Vector, WIDTH};
 use super::{LANES, max, replace_and_sum, sum, transpose};
@@ -17,14 +17,14 @@ const TILE: usize = 64;
 /// The shape of the attention of one sequence. Its rows are (T, (H + 2 K) D): H query heads, then K
 /// keys, then K values.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub struct AttentionShape {
     pub tokens: usize,
     pub heads: usize,
     pub kv_heads: usize,
     pub head_dim: usize,
 }
 
-impl Shape {
+impl AttentionShape {
     /// Values in a row.
     pub fn width(&self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.head_dim
@@ -46,9 +46,9 @@ impl Shape {
     }
 }
 
-/// A head's columns of the rows times `scale`, (T, D) in one piece and turned to their positions.
+/// A head's columns of the rows times `scale`, (T, D) in one piece and rotated to their positions.
 fn load(
-    shape: Shape,
+    shape: AttentionShape,
     rows: &[f32],
     width: usize,
     head: usize,
@@ -58,7 +58,7 @@ fn load(
     let mut out = Scratch::new(shape.tokens * shape.head_dim);
     gather(&rows[head * shape.head_dim..], width, shape.head_dim, scale, &mut out);
     if let Some(angles) = angles {
-        angles.turn(&mut out, 0, Turn::Forward);
+        angles.rotate(&mut out, 0, Rotation::Forward);
     }
     out
 }
@@ -88,14 +88,14 @@ fn scale_by(values: &mut [f32], factor: f32) {
 /// `qkv`: the sequence's rows. `kv`: which key/value head. Writes the mixed values (G, T, D) of the
 /// query heads that it serves and their log-sum-exps (G, T).
 pub fn forward(
-    shape: Shape,
+    shape: AttentionShape,
     qkv: &[f32],
     kv: usize,
     angles: Option<&Angles>,
     mixed: &mut [f32],
     log_sums: &mut [f32],
 ) {
-    let Shape { tokens, heads, kv_heads, head_dim: d } = shape;
+    let AttentionShape { tokens, heads, kv_heads, head_dim: d } = shape;
     let width = shape.width();
     let keys = transposed(&load(shape, qkv, width, heads + kv, 1.0, angles), d);
     let values = &qkv[(heads + kv_heads + kv) * d..];
@@ -107,13 +107,13 @@ pub fn forward(
             let scores = &mut scores[..(end - start) * end];
             let tile = Matrix::new(&queries[start * d..end * d], end - start, d);
             let keys = Matrix::strided(&keys, d, end, tokens);
-            matmul(tile, keys, MatrixMut::new(scores, end - start, end), Into::Replace);
+            matmul(tile, keys, MatrixMut::new(scores, end - start, end), Accumulate::Overwrite);
             let mut factors = [0.0; TILE];
             softmax(scores, start, end, &mut log_sums[start..end], &mut factors);
             let weights = Matrix::new(scores, end - start, end);
             let values = Matrix::strided(values, end, d, width);
             let out = &mut mixed[start * d..end * d];
-            matmul(weights, values, MatrixMut::new(out, end - start, d), Into::Replace);
+            matmul(weights, values, MatrixMut::new(out, end - start, d), Accumulate::Overwrite);
             scale_rows(out, d, &factors);
         }
     }
@@ -179,7 +179,7 @@ fn copy_scaled(row: &[f32], scale: f32, out: &mut [f32]) {
 /// sequence, into `d_qkv`: (G, T, D) for the queries, then (T, D) for the key and for the value.
 #[expect(clippy::too_many_arguments, reason = "what attention is a function of")]
 pub fn backward(
-    shape: Shape,
+    shape: AttentionShape,
     qkv: &[f32],
     kv: usize,
     angles: Option<&Angles>,
@@ -188,7 +188,7 @@ pub fn backward(
     d_mixed: &[f32],
     d_qkv: &mut [f32],
 ) {
-    let Shape { tokens, heads, kv_heads, head_dim: d } = shape;
+    let AttentionShape { tokens, heads, kv_heads, head_dim: d } = shape;
     let (width, group, head_size) = (shape.width(), shape.group(), tokens * d);
     let keys = load(shape, qkv, width, heads + kv, 1.0, angles);
     let keys_t = transposed(&keys, d);
@@ -212,24 +212,24 @@ pub fn backward(
             let d_tile = d_out.row_range(start..end);
             let keys_t = Matrix::strided(&keys_t, d, end, tokens);
             let values_t = Matrix::strided(&values_t, d, end, tokens);
-            matmul(queries, keys_t, MatrixMut::new(weights, n, end), Into::Replace);
-            matmul(d_tile, values_t, MatrixMut::new(d_scores, n, end), Into::Replace);
+            matmul(queries, keys_t, MatrixMut::new(weights, n, end), Accumulate::Overwrite);
+            matmul(d_tile, values_t, MatrixMut::new(d_scores, n, end), Accumulate::Overwrite);
             let out = &mixed[rows.clone()];
             softmax_backward(weights, d_scores, start, end, &log_sums[start..end], out, d_tile);
             let (weights, d_scores) = (Matrix::new(weights, n, end), Matrix::new(d_scores, n, end));
             let keys = Matrix::new(&keys[..end * d], end, d);
             let to = |values, rows| MatrixMut::new(values, rows, d);
-            matmul(d_scores, keys, to(&mut d_queries[rows], n), Into::Replace);
-            matmul(d_scores.t(), queries, to(&mut d_keys[..end * d], end), Into::Add);
-            matmul(weights.t(), d_tile, to(&mut d_values[..end * d], end), Into::Add);
+            matmul(d_scores, keys, to(&mut d_queries[rows], n), Accumulate::Overwrite);
+            matmul(d_scores.t(), queries, to(&mut d_keys[..end * d], end), Accumulate::Add);
+            matmul(weights.t(), d_tile, to(&mut d_values[..end * d], end), Accumulate::Add);
         }
         scale_by(d_queries, shape.scale());
         if let Some(angles) = angles {
-            angles.turn(d_queries, 0, Turn::Back);
+            angles.rotate(d_queries, 0, Rotation::Back);
         }
     }
     if let Some(angles) = angles {
-        angles.turn(d_keys, 0, Turn::Back);
+        angles.rotate(d_keys, 0, Rotation::Back);
     }
 }
 

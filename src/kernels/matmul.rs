@@ -93,10 +93,10 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
-/// What becomes of the values that a product's result is written over.
+/// What becomes of the values that a product is written over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Into {
-    Replace,
+pub enum Accumulate {
+    Overwrite,
     Add,
 }
 
@@ -104,7 +104,7 @@ pub enum Into {
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub fn matmul(a: Matrix, b: Matrix, out: MatrixMut, into: Into) {
+pub fn matmul(a: Matrix, b: Matrix, out: MatrixMut, accumulate: Accumulate) {
     let MatrixMut { values, layout } = out;
     let (m, k, n) = (a.layout.rows, a.layout.columns, b.layout.columns);
     assert!(b.layout.rows == k && layout.rows == m && layout.columns == n, "shapes do not fit");
@@ -119,7 +119,7 @@ pub fn matmul(a: Matrix, b: Matrix, out: MatrixMut, into: Into) {
             values.as_mut_ptr(),
             stride(layout.column_stride),
             stride(layout.row_stride),
-            into == Into::Add,
+            accumulate == Accumulate::Add,
             a.values.as_ptr(),
             stride(a.layout.column_stride),
             stride(a.layout.row_stride),
@@ -153,8 +153,8 @@ mod tests {
             let (left, right) = (Matrix::strided(&a, m, k, k + 2), Matrix::new(&b, n, k).t());
             let mut out = values(m * apart, 2.0);
             let before = out.clone();
-            for into in [Into::Replace, Into::Add] {
-                matmul(left, right, MatrixMut::strided(&mut out, m, n, apart), into);
+            for accumulate in [Accumulate::Overwrite, Accumulate::Add] {
+                matmul(left, right, MatrixMut::strided(&mut out, m, n, apart), accumulate);
             }
             for i in 0..m {
                 for j in 0..apart {
@@ -179,6 +179,11 @@ mod tests {
     #[should_panic(expected = "shapes do not fit")]
     fn products_of_shapes_that_do_not_fit_are_refused() {
         let (a, mut out) = ([0.0; 12], [0.0; 16]);
-        matmul(Matrix::new(&a, 4, 3), Matrix::new(&a, 4, 3), MatrixMut::new(&mut out, 4, 4), Into::Replace);
+        matmul(
+            Matrix::new(&a, 4, 3),
+            Matrix::new(&a, 4, 3),
+            MatrixMut::new(&mut out, 4, 4),
+            Accumulate::Overwrite,
+        );
     }
 }

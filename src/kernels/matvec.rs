@@ -2,7 +2,7 @@
 //! is the limit and not arithmetic.
 
 use super::attention::softmax_row;
-use super::matmul::{Into, Matrix, MatrixMut, matmul};
+use super::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 use super::scratch::Scratch;
 use super::{LANES, scale_add};
 use multiversion::multiversion;
@@ -58,7 +58,7 @@ pub fn dot_rows(weights: &[f32], x: &[f32], y: &mut [f32]) {
     for (y, weights) in y.chunks_mut(SMALL).zip(weights.chunks(SMALL * n)) {
         let rows = y.len();
         let product = MatrixMut::new(y, rows, 1);
-        matmul(Matrix::new(weights, rows, n), Matrix::new(x, n, 1), product, Into::Replace);
+        matmul(Matrix::new(weights, rows, n), Matrix::new(x, n, 1), product, Accumulate::Overwrite);
     }
 }
 

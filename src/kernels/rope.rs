@@ -10,11 +10,11 @@ pub struct Angles {
     half: usize,
 }
 
-/// Which way to turn.
+/// Which way to rotate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum Rotation {
     Forward,
-    /// The gradient of turning forward.
+    /// The gradient of rotating forward.
     Back,
 }
 
@@ -31,16 +31,16 @@ impl Angles {
         Angles { cos: table(f64::cos), sin: table(f64::sin), half }
     }
 
-    /// Turns rows (T, D) that stand at `start`, `start + 1`, ... in place.
-    pub fn turn(&self, rows: &mut [f32], start: usize, turn: Turn) {
+    /// Rotates rows (T, D) that stand at `start`, `start + 1`, ... in place.
+    pub fn rotate(&self, rows: &mut [f32], start: usize, rotation: Rotation) {
         let from = start * self.half;
-        let sign = if turn == Turn::Forward { 1.0 } else { -1.0 };
-        turn_rows(rows, &self.cos[from..], &self.sin[from..], self.half, sign);
+        let sign = if rotation == Rotation::Forward { 1.0 } else { -1.0 };
+        rotate_rows(rows, &self.cos[from..], &self.sin[from..], self.half, sign);
     }
 }
 
 #[multiversion(targets = "simd")]
-fn turn_rows(rows: &mut [f32], cos: &[f32], sin: &[f32], half: usize, sign: f32) {
+fn rotate_rows(rows: &mut [f32], cos: &[f32], sin: &[f32], half: usize, sign: f32) {
     let angles = cos.chunks_exact(half).zip(sin.chunks_exact(half));
     for (row, (cos, sin)) in rows.chunks_exact_mut(2 * half).zip(angles) {
         let (first, second) = row.split_at_mut(half);

@@ -1,17 +1,17 @@
 //! Causal self-attention, with grouped key/value heads and a cache for decoding.
 
-use super::linear::Linear;
 use super::ops;
-use super::params::Params;
-use super::rope::Rope;
-use crate::settings::{Backbone, ModelConfig};
+use super::param_map::BlockParams;
+use super::parts::Parts;
+use super::positions::Positions;
 use candle_core::{Result, Tensor};
+use candle_nn::{Linear, Module};
 
 /// Keys and values of the tokens read so far, for one layer: (B, K, T, D) each.
 #[derive(Clone, Default)]
-pub struct Cache(Option<(Tensor, Tensor)>);
+pub struct KvCache(Option<(Tensor, Tensor)>);
 
-impl Cache {
+impl KvCache {
     /// Tokens held.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |(keys, _)| keys.dims()[2])
@@ -21,8 +21,7 @@ impl Cache {
         self.0.is_none()
     }
 
-    /// Appends, and returns everything held. Nothing is learned through a cache, so that no graph is
-    /// kept with it.
+    /// Appends, and returns everything held. Nothing is learned through a cache, so it keeps no graph.
     fn extend(&mut self, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         let all = match self.0.take() {
             None => (keys.detach(), values.detach()),
@@ -44,53 +43,38 @@ pub struct Attention {
 }
 
 impl Attention {
-    pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Attention> {
-        let (query, key, value, output) = match config.backbone {
-            Backbone::Llama => {
-                let linear = |name| Linear::llama(params, &format!("model.layers.{layer}.self_attn.{name}"));
-                (linear("q_proj")?, linear("k_proj")?, linear("v_proj")?, linear("o_proj")?)
-            }
-            Backbone::Gpt2 => {
-                let linear = |name| Linear::gpt2(params, &format!("transformer.h.{layer}.attn.{name}"));
-                let (joint, dim) = (linear("c_attn")?, config.dim);
-                let part = |i| joint.columns(i * dim, dim);
-                (part(0)?, part(1)?, part(2)?, linear("c_proj")?)
+    pub(super) fn new(parts: &Parts, of: &BlockParams) -> Result<Attention> {
+        let config = parts.config;
+        let (heads, kv_heads, head_dim) = (config.heads, config.kv_heads, config.head_dim());
+        let linears = of.qkv.iter().map(|linear| parts.linear(*linear)).collect::<Result<Vec<_>>>()?;
+        let [query, key, value] = match &linears[..] {
+            [query, key, value] => [query.clone(), key.clone(), value.clone()],
+            joint => {
+                let outputs = |i| outputs(&joint[0], i * config.dim, config.dim);
+                [outputs(0)?, outputs(1)?, outputs(2)?]
             }
         };
-        let (heads, kv_heads, head_dim) = (config.heads, config.kv_heads, config.head_dim());
+        let output = parts.linear(of.attention_output)?;
         Ok(Attention { query, key, value, output, heads, kv_heads, head_dim })
     }
 
-    /// (B T, C) -> (B T, C). `mask` is (T, S), 0 where token t may see token s, else -infinity.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        batch: usize,
-        rope: Option<&Rope>,
-        mask: Option<&Tensor>,
-        cache: Option<&mut Cache>,
-    ) -> Result<Tensor> {
-        let tokens = x.dims()[0] / batch;
-        // (B T, n D) -> (B, n, T, D)
+    /// (B, T, C) -> (B, T, C)
+    pub fn forward(&self, x: &Tensor, at: &Positions, cache: Option<&mut KvCache>) -> Result<Tensor> {
+        let (batch, tokens, dim) = x.dims3()?;
+        // (B, T, n D) -> (B, n, T, D)
         let split =
             |x: Tensor, n| x.reshape((batch, tokens, n, self.head_dim))?.transpose(1, 2)?.contiguous();
-        let mut q = split(self.query.forward(x)?, self.heads)?;
-        let mut k = split(self.key.forward(x)?, self.kv_heads)?;
+        let q = at.rotate(split(self.query.forward(x)?, self.heads)?)?;
+        let mut k = at.rotate(split(self.key.forward(x)?, self.kv_heads)?)?;
         let mut v = split(self.value.forward(x)?, self.kv_heads)?;
-        let start = cache.as_ref().map_or(0, |cache| cache.len());
-        if let Some(rope) = rope {
-            q = rope.forward(&q, start)?;
-            k = rope.forward(&k, start)?;
-        }
         if let Some(cache) = cache {
             (k, v) = cache.extend(&k, &v)?;
         }
         let (k, v) = (self.repeat_kv(&k)?, self.repeat_kv(&v)?); // (B, H, S, D)
         let scores = q.matmul(&k.t()?)?; // (B, H, T, S)
-        let weights = ops::causal_softmax(&scores, (self.head_dim as f64).powf(-0.5), mask)?;
+        let weights = ops::causal_softmax(&scores, (self.head_dim as f64).powf(-0.5), at.mask.as_ref())?;
         let mixed = weights.matmul(&v)?; // (B, H, T, D)
-        let mixed = mixed.transpose(1, 2)?.reshape((batch * tokens, self.heads * self.head_dim))?;
-        self.output.forward(&mixed)
+        self.output.forward(&mixed.transpose(1, 2)?.reshape((batch, tokens, dim))?)
     }
 
     /// (B, K, S, D) -> (B, H, S, D): every key/value head serves H / K query heads in a row.
@@ -102,4 +86,11 @@ impl Attention {
         let groups = self.heads / self.kv_heads;
         x.unsqueeze(2)?.expand((b, k, groups, s, d))?.reshape((b, k * groups, s, d))
     }
+}
+
+/// The map to `len` of the outputs, from `start`. Cutting the weights, not the result, keeps the backward
+/// pass from padding activations.
+fn outputs(linear: &Linear, start: usize, len: usize) -> Result<Linear> {
+    let bias = linear.bias().map(|bias| bias.narrow(0, start, len)).transpose()?;
+    Ok(Linear::new(linear.weight().narrow(0, start, len)?, bias))
 }

@@ -1,50 +1,56 @@
 //! The feed-forward network: expand each token's row, activate, compress.
 
-use super::gpt::{Pass, Site};
-use super::linear::Linear;
 use super::ops;
-use super::params::Params;
+use super::param_map::BlockParams;
+use super::parts::Parts;
 use crate::activation::Activation;
-use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
+use candle_nn::{Linear, Module};
 
-/// The FFN of one layer.
+/// `down(f(up x))`, or with a gated activation `down(f(gate x) * up x)`.
 pub struct Ffn {
     act: Activation,
     gate: Option<Linear>,
     up: Linear,
-    down: Linear,
+    pub(super) down: Linear,
+}
+
+/// The hidden units of some rows, (.., F) each.
+pub struct Hidden {
+    /// What f reads.
+    pub pre_activation: Tensor,
+    /// What the down projection reads.
+    pub units: Tensor,
 }
 
 impl Ffn {
-    /// The FFN of `layer` over the model's parameters.
-    pub fn new(params: &Params, layer: usize, config: &ModelConfig) -> Result<Ffn> {
-        let linear = |llama: &str, gpt2: &str| match config.backbone {
-            Backbone::Llama => Linear::llama(params, &format!("model.layers.{layer}.mlp.{llama}")),
-            Backbone::Gpt2 => Linear::gpt2(params, &format!("transformer.h.{layer}.mlp.{gpt2}")),
-        };
-        let gate = config.act.gated.then(|| linear("gate_proj", "c_gate")).transpose()?;
-        Ok(Ffn {
-            act: config.act,
-            gate,
-            up: linear("up_proj", "c_fc")?,
-            down: linear("down_proj", "c_proj")?,
-        })
+    /// # Panics
+    /// If `gate` is there without a gated activation, or the other way round.
+    pub fn from_linears(act: Activation, gate: Option<Linear>, up: Linear, down: Linear) -> Ffn {
+        assert_eq!(act.gated, gate.is_some(), "a gated activation has a gate");
+        Ffn { act, gate, up, down }
     }
 
-    /// (N, C) -> (N, C): `down(f(up x))`, or `down(f(gate x) * up x)`.
-    pub fn forward(&self, x: &Tensor, layer: usize, pass: &mut Pass) -> Result<Tensor> {
-        pass.observe(Site::FfnInput, layer, x);
-        let up = self.up.forward(x)?; // (N, F)
-        let before = match &self.gate {
-            Some(gate) => gate.forward(x)?, // (N, F)
+    pub(super) fn new(parts: &Parts, of: &BlockParams) -> Result<Ffn> {
+        let gate = of.gate.map(|gate| parts.linear(gate)).transpose()?;
+        Ok(Ffn::from_linears(parts.config.act, gate, parts.linear(of.up)?, parts.linear(of.down)?))
+    }
+
+    /// (.., C) -> (.., F)
+    pub fn hidden(&self, x: &Tensor) -> Result<Hidden> {
+        let up = self.up.forward(x)?;
+        let pre_activation = match &self.gate {
+            Some(gate) => gate.forward(x)?,
             None => up.clone(),
         };
-        pass.observe(Site::PreActivation, layer, &before);
-        let hidden = ops::activate(self.act, &before, &up)?;
-        pass.observe(Site::FfnHidden, layer, &hidden);
-        let output = self.down.forward(&hidden)?; // (N, C)
-        pass.observe(Site::FfnOutput, layer, &output);
-        Ok(output)
+        let units = ops::activate(self.act, &pre_activation, &up)?;
+        Ok(Hidden { pre_activation, units })
+    }
+}
+
+impl Module for Ffn {
+    /// (.., C) -> (.., C)
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.down.forward(&self.hidden(x)?.units)
     }
 }

@@ -1,168 +1,121 @@
-//! The whole model: embedding, blocks, final norm, output head.
+//! The reference model: a decoder-only transformer built from candle modules.
 
-use super::attention::{Attention, Cache};
+use super::attention::{Attention, KvCache};
 use super::dropout::Dropout;
 use super::ffn::Ffn;
-use super::fused::Fused;
 use super::norm::Norm;
 use super::ops;
-use super::params::Params;
-use super::rope::Rope;
-use crate::settings::{Backbone, ModelConfig, Ops};
+use super::param_map::{BlockParams, ParamMap};
+use super::parts::Parts;
+use super::positions::{Positions, Rope};
+use crate::settings::{Backbone, ModelConfig};
 use candle_core::{DType, Device, Result, Tensor};
-
-/// A place in the forward pass that an observer can look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Site {
-    /// The residual stream that the FFN adds to, (N, C).
-    Residual,
-    /// What the FFN reads, (N, C).
-    FfnInput,
-    /// The argument of the activation, (N, F).
-    PreActivation,
-    /// What the down projection reads, (N, F).
-    FfnHidden,
-    /// What the FFN adds to the residual stream, (N, C).
-    FfnOutput,
-}
-
-/// Called with (site, layer, values).
-pub type Observer<'a> = &'a mut dyn FnMut(Site, usize, &Tensor);
+use candle_nn::{Embedding, Linear, Module, VarBuilder};
 
 /// What one forward pass does besides computing logits.
 #[derive(Default)]
 pub struct Pass<'a> {
     /// One cache per layer: the tokens given are the ones after those held.
-    pub caches: Option<&'a mut [Cache]>,
+    pub caches: Option<&'a mut [KvCache]>,
     /// Keep what a backward pass needs.
     pub learning: bool,
     /// Used while training.
     pub dropout: Option<Dropout>,
-    pub observer: Option<Observer<'a>>,
 }
 
 impl Pass<'_> {
-    pub fn observe(&mut self, site: Site, layer: usize, x: &Tensor) {
-        if let Some(observer) = &mut self.observer {
-            observer(site, layer, x);
-        }
-    }
-
-    fn drop(&self, x: Tensor, layer: usize, site: &str) -> Result<Tensor> {
+    pub(super) fn drop(&self, x: Tensor, layer: usize, place: &str) -> Result<Tensor> {
         match &self.dropout {
-            Some(dropout) => dropout.forward(&x, layer, site),
+            Some(dropout) => dropout.forward(&x, layer, place),
             None => Ok(x),
         }
     }
 }
 
-struct Block {
+/// One transformer block: attention moves information between tokens, the FFN works on each by itself.
+pub struct Block {
     attention_norm: Norm,
     attention: Attention,
-    ffn_norm: Norm,
-    ffn: Ffn,
+    pub(super) ffn_norm: Norm,
+    pub(super) ffn: Ffn,
 }
 
 impl Block {
-    /// (B T, C) -> (B T, C): attention moves information between tokens, the FFN works on each.
-    fn forward(
-        &self,
-        x: &Tensor,
-        layer: usize,
-        model: &Gpt,
-        shape: Shape,
-        mask: Option<&Tensor>,
-        pass: &mut Pass,
-    ) -> Result<Tensor> {
-        let cache = pass.caches.as_mut().map(|caches| &mut caches[layer]);
-        let normed = self.attention_norm.forward(x)?;
-        let attended = self.attention.forward(&normed, shape.batch, model.rope.as_ref(), mask, cache)?;
-        let x = (x + pass.drop(attended, layer, "attention")?)?;
-        pass.observe(Site::Residual, layer, &x);
-        let transformed = self.ffn.forward(&self.ffn_norm.forward(&x)?, layer, pass)?;
+    fn new(parts: &Parts, of: &BlockParams) -> Result<Block> {
+        Ok(Block {
+            attention_norm: parts.norm(of.attention_norm)?,
+            attention: Attention::new(parts, of)?,
+            ffn_norm: parts.norm(of.ffn_norm)?,
+            ffn: Ffn::new(parts, of)?,
+        })
+    }
+
+    /// (B, T, C) -> (B, T, C)
+    fn forward(&self, x: &Tensor, layer: usize, at: &Positions, pass: &mut Pass) -> Result<Tensor> {
+        let x = self.attend(x, layer, at, pass)?;
+        let transformed = self.ffn.forward(&self.ffn_norm.forward(&x)?)?;
         x + pass.drop(transformed, layer, "ffn")?
     }
-}
 
-/// How many sequences and tokens a forward pass gets, and where the tokens stand.
-#[derive(Clone, Copy)]
-struct Shape {
-    batch: usize,
-    tokens: usize,
-    start: usize,
+    /// The first half: x + attention(norm(x)), (B, T, C) -> (B, T, C).
+    pub(super) fn attend(&self, x: &Tensor, layer: usize, at: &Positions, pass: &mut Pass) -> Result<Tensor> {
+        let normed = self.attention_norm.forward(x)?;
+        let cache = pass.caches.as_mut().map(|caches| &mut caches[layer]);
+        let attended = self.attention.forward(&normed, at, cache)?;
+        x + pass.drop(attended, layer, "attention")?
+    }
 }
 
 /// A decoder-only transformer.
 pub struct Gpt {
     pub config: ModelConfig,
-    pub params: Params,
-    embedding: Tensor,
-    positions: Option<Tensor>,
+    embedding: Embedding,
+    /// (context, C), where positions are learned.
+    position_embedding: Option<Tensor>,
     rope: Option<Rope>,
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
     norm: Norm,
-    /// The unembedding, (V, C).
-    pub head: Tensor,
-    fused: Option<Fused>,
+    head: Linear,
 }
 
 impl Gpt {
-    /// The model over these parameters, computing in their number format.
-    pub fn new(config: ModelConfig, params: Params, device: &Device, ops: Ops) -> Result<Gpt> {
-        let dtype = params.vars[0].dtype();
-        let by_kernels = ops == Ops::Fused && dtype == DType::F32 && device.is_cpu();
-        let (embedding, positions, rope) = match config.backbone {
-            Backbone::Llama => {
-                (params.get("model.embed_tokens.weight")?, None, Some(Rope::new(&config, dtype, device)?))
-            }
-            Backbone::Gpt2 => {
-                (params.get("transformer.wte.weight")?, Some(params.get("transformer.wpe.weight")?), None)
-            }
+    /// The model over the tensors of `vb`, named and shaped as [`ParamMap`] says.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape.
+    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Gpt> {
+        let map = ParamMap::new(config);
+        let parts = Parts { config, map: &map, vb: &vb };
+        let embedding = parts.tensor(map.embedding)?; // (V, C)
+        let rope = match config.backbone {
+            Backbone::Llama => Some(Rope::new(config, vb.dtype(), vb.device())?),
+            Backbone::Gpt2 => None,
         };
-        let norm = |layer: Option<usize>, llama: &str, gpt2: &str| {
-            let name = match (config.backbone, layer) {
-                (Backbone::Llama, Some(layer)) => format!("model.layers.{layer}.{llama}"),
-                (Backbone::Llama, None) => format!("model.{llama}"),
-                (Backbone::Gpt2, Some(layer)) => format!("transformer.h.{layer}.{gpt2}"),
-                (Backbone::Gpt2, None) => format!("transformer.{gpt2}"),
-            };
-            Norm::new(&params, &name, &config)
-        };
-        let blocks = (0..config.layers)
-            .map(|layer| {
-                Ok(Block {
-                    attention_norm: norm(Some(layer), "input_layernorm", "ln_1")?,
-                    attention: Attention::new(&params, layer, &config)?,
-                    ffn_norm: norm(Some(layer), "post_attention_layernorm", "ln_2")?,
-                    ffn: Ffn::new(&params, layer, &config)?,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
         Ok(Gpt {
-            norm: norm(None, "norm", "ln_f")?,
-            head: if config.tied { embedding.clone() } else { params.get("lm_head.weight")? },
-            fused: by_kernels.then(|| Fused::new(&config)),
-            embedding,
-            positions,
+            head: Linear::new(
+                if config.tied { embedding.clone() } else { parts.tensor(map.head.weight)? },
+                None,
+            ),
+            embedding: Embedding::new(embedding, config.dim),
+            position_embedding: map.positions.map(|table| parts.tensor(table)).transpose()?,
             rope,
-            blocks,
-            config,
-            params,
+            blocks: map.blocks.iter().map(|block| Block::new(&parts, block)).collect::<Result<_>>()?,
+            norm: parts.norm(map.norm)?,
+            config: config.clone(),
         })
     }
 
     pub fn device(&self) -> &Device {
-        self.embedding.device()
+        self.head.weight().device()
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.head.weight().dtype()
     }
 
     /// Empty caches, one per layer.
-    pub fn caches(&self) -> Vec<Cache> {
-        vec![Cache::default(); self.config.layers]
-    }
-
-    /// The kernels that compute the same, where `--ops fused` asks for them and they can.
-    pub fn fused(&self) -> Option<&Fused> {
-        self.fused.as_ref()
+    pub fn caches(&self) -> Vec<KvCache> {
+        vec![KvCache::default(); self.config.layers]
     }
 
     /// Token ids (B, T) -> logits (B T, V).
@@ -170,48 +123,48 @@ impl Gpt {
     /// # Errors
     /// If the tokens, with those already in the cache, exceed the context.
     pub fn forward(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
-        let (batch, tokens) = ids.dims2()?;
-        let start = pass.caches.as_ref().map_or(0, |caches| caches[0].len());
-        let shape = Shape { batch, tokens, start };
-        if start + tokens > self.config.context {
-            candle_core::bail!("{} tokens exceed the context of {}", start + tokens, self.config.context);
-        }
-        let mut x = self.embedding.index_select(&ids.flatten_all()?, 0)?; // (B T, C)
-        if let Some(positions) = &self.positions {
-            let here = positions.narrow(0, start, tokens)?; // (T, C)
-            x = x.reshape((batch, tokens, self.config.dim))?.broadcast_add(&here)?.flatten_to(1)?;
-        }
-        x = pass.drop(x, 0, "embedding")?;
-        let mask = self.mask(shape)?;
+        let (mut x, at) = self.embed(ids, pass)?;
         for (layer, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, layer, self, shape, mask.as_ref(), pass)?;
+            x = block.forward(&x, layer, &at, pass)?;
             if !pass.learning {
                 x = x.detach();
             }
         }
-        self.unembed(&x)
+        self.unembed(&x.flatten_to(1)?)
+    }
+
+    /// Token ids (B, T) -> the residual stream before the first block, (B, T, C), and where the tokens stand.
+    pub(super) fn embed(&self, ids: &Tensor, pass: &Pass) -> Result<(Tensor, Positions)> {
+        let tokens = ids.dims2()?.1;
+        let start = pass.caches.as_ref().map_or(0, |caches| caches[0].len());
+        if start + tokens > self.config.context {
+            candle_core::bail!("{} tokens exceed the context of {}", start + tokens, self.config.context);
+        }
+        let mut x = self.embedding.forward(ids)?; // (B, T, C)
+        if let Some(table) = &self.position_embedding {
+            x = x.broadcast_add(&table.narrow(0, start, tokens)?)?;
+        }
+        let at = Positions::new(start, tokens, self.rope.as_ref(), (self.dtype(), self.device()))?;
+        Ok((pass.drop(x, 0, "embedding")?, at))
     }
 
     /// What the residual stream says about the next token: (N, C) -> logits (N, V).
     pub fn unembed(&self, x: &Tensor) -> Result<Tensor> {
-        self.norm.forward(x)?.matmul(&self.head.t()?)
+        self.head.forward(&self.norm.forward(x)?)
+    }
+
+    /// The FFN of each block.
+    pub fn ffns(&self) -> impl Iterator<Item = &Ffn> {
+        self.blocks.iter().map(|block| &block.ffn)
+    }
+
+    /// The unembedding, (V, C).
+    pub fn head(&self) -> &Tensor {
+        self.head.weight()
     }
 
     /// Negative log-likelihood of each target in nats: ids and targets (B, T) -> (B T).
     pub fn token_losses(&self, ids: &Tensor, targets: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         ops::token_losses(&self.forward(ids, pass)?, &targets.flatten_all()?)
-    }
-
-    /// (T, S): 0 where token t may see token s, else -infinity; none where a single token may see
-    /// everything before it.
-    fn mask(&self, shape: Shape) -> Result<Option<Tensor>> {
-        if shape.tokens == 1 {
-            return Ok(None);
-        }
-        let keys = shape.start + shape.tokens;
-        let row = |t: usize| (0..keys).map(move |s| if s <= t { 0.0 } else { f32::NEG_INFINITY });
-        let mask: Vec<f32> = (shape.start..keys).flat_map(row).collect();
-        let mask = Tensor::from_vec(mask, (shape.tokens, keys), self.device())?;
-        mask.to_dtype(self.embedding.dtype()).map(Some)
     }
 }

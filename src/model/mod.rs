@@ -1,29 +1,41 @@
-//! The model: a decoder-only transformer as a composition of candle operations over named tensors.
+//! The model: a decoder-only transformer, twice.
 //!
-//! Read it bottom-up: `ops`, `attention`, `ffn`, `gpt`. Shapes use the field's
-//! letters: B sequences, T tokens, C width, H heads, K key/value heads, D head size, F FFN hidden
-//! size, V vocabulary. Between layers, activations are (B T, C): one row per token.
+//! [`Gpt`] is the reference, built from candle modules; it runs on every device. [`FusedGpt`](fused::FusedGpt)
+//! computes the same function with kernels, faster, for f32 on a CPU. [`Model`] holds the parameters and chooses
+//! between the two once. [`ParamMap`] says which parameters there are, for both.
+//!
+//! Read it bottom-up: `ops`, `attention`, `ffn`, `gpt`. Shapes use the field's letters: B sequences, T tokens,
+//! C width, H heads, K key/value heads, D head size, F FFN hidden size, V vocabulary, N rows (tokens of all
+//! sequences).
 
 mod attention;
-mod dispatch;
+mod decoder;
 mod dropout;
+mod engine;
 mod ffn;
 mod fused;
 mod gpt;
-mod linear;
+mod gradients;
 mod norm;
+mod observe;
 mod ops;
+mod param_map;
 mod params;
-mod rope;
+mod parts;
+mod positions;
 mod size;
 
-pub use attention::Cache;
-pub use dispatch::Memory;
+pub use attention::KvCache;
+pub use decoder::Decoder;
 pub use dropout::Dropout;
-pub use ffn::Ffn;
-pub use fused::{Exact, Fused, with_all_values_mut};
-pub use gpt::{Gpt, Observer, Pass, Site};
-pub use params::{Init, ParamSpec, Params, Part, param_specs};
+pub use engine::Model;
+pub use ffn::{Ffn, Hidden};
+pub use fused::{Exact, with_all_values_mut};
+pub use gpt::{Gpt, Pass};
+pub use gradients::Gradients;
+pub use observe::Site;
+pub use param_map::{BlockParams, LinearParams, NormParams, ParamMap};
+pub use params::{Init, ParamSpec, Params, Part, Role};
 pub use size::{ModelSize, training_bytes, training_flops_per_token};
 
 #[cfg(test)]

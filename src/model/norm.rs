@@ -1,11 +1,10 @@
 //! Normalisation of each row.
 
 use super::ops;
-use super::params::Params;
-use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
+use candle_nn::Module;
 
-/// RMSNorm on the llama backbone, LayerNorm on gpt2's.
+/// RMSNorm on the llama backbone, LayerNorm, which has a bias, on gpt2's. candle's own have no backward pass.
 pub struct Norm {
     weight: Tensor,
     bias: Option<Tensor>,
@@ -13,16 +12,14 @@ pub struct Norm {
 }
 
 impl Norm {
-    pub fn new(params: &Params, name: &str, config: &ModelConfig) -> Result<Norm> {
-        let bias = match config.backbone {
-            Backbone::Llama => None,
-            Backbone::Gpt2 => Some(params.get(&format!("{name}.bias"))?),
-        };
-        Ok(Norm { weight: params.get(&format!("{name}.weight"))?, bias, eps: config.norm_eps })
+    pub fn new(weight: Tensor, bias: Option<Tensor>, eps: f64) -> Norm {
+        Norm { weight, bias, eps }
     }
+}
 
-    /// (N, C) -> (N, C)
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+impl Module for Norm {
+    /// (.., C) -> (.., C)
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::norm(x, &self.weight, self.bias.as_ref(), self.eps)
     }
 }

@@ -5,10 +5,10 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
 /// RMSNorm (Zhang & Sennrich 2019) of each row without a bias, LayerNorm (Ba et al. 2016) with
-/// one: (N, C) -> (N, C). candle's own norms have no backward pass; this has.
+/// one: (.., C) -> (.., C). candle's own norms have no backward pass; this has.
 pub fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64) -> Result<Tensor> {
     let scaled = |x: &Tensor| {
-        let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?; // (N, 1)
+        let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?; // (.., 1)
         x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(weight)
     };
     match bias {
@@ -30,12 +30,12 @@ pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     let half = x.dims()[3] / 2;
     let first = x.narrow(D::Minus1, 0, half)?;
     let second = x.narrow(D::Minus1, half, half)?;
-    let turned = Tensor::cat(&[&second.neg()?, &first], D::Minus1)?;
-    x.broadcast_mul(cos)? + turned.broadcast_mul(sin)?
+    let rotated = Tensor::cat(&[&second.neg()?, &first], D::Minus1)?;
+    x.broadcast_mul(cos)? + rotated.broadcast_mul(sin)?
 }
 
-/// Softmax of `scale` times the scores (B, H, T, S) over the S keys that each of the T queries may
-/// see: those where `mask` (T, S) is 0 and not -infinity; all of them without a mask.
+/// Softmax of `scale` times the scores (B, H, T, S) over the S keys that each of the T queries may see:
+/// those where `mask` (T, S) is 0 and not -infinity; all of them without a mask.
 pub fn causal_softmax(scores: &Tensor, scale: f64, mask: Option<&Tensor>) -> Result<Tensor> {
     let scores = (scores * scale)?;
     let scores = match mask {

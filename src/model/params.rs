@@ -1,13 +1,12 @@
-//! The parameters of a model: their names, shapes, initial values and what they are part of.
-//!
-//! Names and layouts are Hugging Face's, so that a checkpoint loads there as it is: `llama` for
-//! gated FFNs, `arcee` (the same without the gate) for ungated ones, and `gpt2`, whose
-//! matrices are (in, out) and whose query, key and value projections are one matrix.
+//! A model's parameters: what each one is, how it starts, and its values.
 
+use super::param_map::ParamMap;
 use crate::random;
-use crate::settings::{Backbone, ModelConfig};
-use candle_core::{Device, Result, Tensor, Var};
+use crate::settings::ModelConfig;
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::VarBuilder;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How a parameter starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,24 +16,62 @@ pub enum Init {
     Zeros,
 }
 
-/// What a parameter is counted as.
+/// What a parameter does in the model, whatever its backbone calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    TokenEmbedding,
+    PositionEmbedding,
+    AttentionNorm,
+    Query,
+    Key,
+    Value,
+    /// Query, key and value side by side in one matrix, as GPT-2 stores them.
+    QueryKeyValue,
+    AttentionOutput,
+    FfnNorm,
+    FfnGate,
+    FfnUp,
+    FfnDown,
+    FinalNorm,
+    Head,
+}
+
+/// The part of a model that a parameter is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Embedding,
-    Position,
     Attention,
     Ffn,
     Norm,
     Head,
 }
 
+impl Role {
+    pub fn part(self) -> Part {
+        match self {
+            Role::TokenEmbedding | Role::PositionEmbedding => Part::Embedding,
+            Role::Query | Role::Key | Role::Value | Role::QueryKeyValue | Role::AttentionOutput => {
+                Part::Attention
+            }
+            Role::FfnGate | Role::FfnUp | Role::FfnDown => Part::Ffn,
+            Role::AttentionNorm | Role::FfnNorm | Role::FinalNorm => Part::Norm,
+            Role::Head => Part::Head,
+        }
+    }
+}
+
 /// One parameter tensor before it has values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamSpec {
+    /// Its name in a checkpoint, which is transformers' name for it.
     pub name: String,
     pub shape: Vec<usize>,
+    pub role: Role,
+    /// The block that it belongs to; none outside the blocks.
+    pub layer: Option<usize>,
+    /// The bias of its role and not the weight.
+    pub is_bias: bool,
     pub init: Init,
-    pub part: Part,
 }
 
 impl ParamSpec {
@@ -42,15 +79,19 @@ impl ParamSpec {
         self.shape.iter().product()
     }
 
-    /// Matrices decay; norms and biases do not.
-    pub fn decays(&self) -> bool {
-        self.shape.len() >= 2
+    /// A matrix of a linear map or an embedding, neither a bias nor a norm's weight.
+    pub fn is_matrix(&self) -> bool {
+        !self.is_bias && self.role.part() != Part::Norm
     }
 
-    /// A matrix from an FFN's hidden units back to the width.
+    /// Whether weight decay applies: to matrices and embeddings, not to norms and biases, as in GPT-2 and GPT-3.
+    pub fn decays(&self) -> bool {
+        self.is_matrix()
+    }
+
+    /// The matrix from an FFN's hidden units back to the residual stream.
     pub fn is_ffn_output(&self) -> bool {
-        let last = ["mlp.down_proj.weight", "mlp.c_proj.weight"];
-        last.iter().any(|name| self.name.ends_with(name))
+        self.role == Role::FfnDown && !self.is_bias
     }
 
     /// Initial values: a function of (seed, name) alone.
@@ -67,76 +108,11 @@ impl ParamSpec {
     }
 }
 
-/// Every parameter of the model, in the order of the forward pass.
-pub fn param_specs(config: &ModelConfig) -> Vec<ParamSpec> {
-    let mut specs = Vec::new();
-    let mut add = |name: String, shape: &[usize], init, part| {
-        specs.push(ParamSpec { name, shape: shape.to_vec(), init, part });
-    };
-    let (dim, ffn_dim) = (config.dim, config.ffn_dim);
-    let weight = Init::Normal { std: config.init_std };
-    // Each block adds to the residual stream twice: keep its variance independent of the depth
-    // (Radford et al. 2019, section 2.3).
-    let to_residual = Init::Normal { std: config.init_std / (2.0 * config.layers as f64).sqrt() };
-
-    match config.backbone {
-        Backbone::Llama => {
-            let kv_dim = config.kv_heads * config.head_dim();
-            add("model.embed_tokens.weight".into(), &[config.vocab_size, dim], weight, Part::Embedding);
-            for layer in 0..config.layers {
-                let at = |rest: &str| format!("model.layers.{layer}.{rest}.weight");
-                add(at("input_layernorm"), &[dim], Init::Ones, Part::Norm);
-                add(at("self_attn.q_proj"), &[dim, dim], weight, Part::Attention);
-                add(at("self_attn.k_proj"), &[kv_dim, dim], weight, Part::Attention);
-                add(at("self_attn.v_proj"), &[kv_dim, dim], weight, Part::Attention);
-                add(at("self_attn.o_proj"), &[dim, dim], to_residual, Part::Attention);
-                add(at("post_attention_layernorm"), &[dim], Init::Ones, Part::Norm);
-                if config.act.gated {
-                    add(at("mlp.gate_proj"), &[ffn_dim, dim], weight, Part::Ffn);
-                }
-                add(at("mlp.up_proj"), &[ffn_dim, dim], weight, Part::Ffn);
-                add(at("mlp.down_proj"), &[dim, ffn_dim], to_residual, Part::Ffn);
-            }
-            add("model.norm.weight".into(), &[dim], Init::Ones, Part::Norm);
-        }
-        Backbone::Gpt2 => {
-            add("transformer.wte.weight".into(), &[config.vocab_size, dim], weight, Part::Embedding);
-            add("transformer.wpe.weight".into(), &[config.context, dim], weight, Part::Position);
-            for layer in 0..config.layers {
-                let at = |rest: &str| format!("transformer.h.{layer}.{rest}");
-                let mut norm = |name: &str| {
-                    add(at(&format!("{name}.weight")), &[dim], Init::Ones, Part::Norm);
-                    add(at(&format!("{name}.bias")), &[dim], Init::Zeros, Part::Norm);
-                };
-                norm("ln_1");
-                norm("ln_2");
-                let mut conv1d = |name: &str, inputs: usize, outputs: usize, init, part| {
-                    add(at(&format!("{name}.weight")), &[inputs, outputs], init, part);
-                    add(at(&format!("{name}.bias")), &[outputs], Init::Zeros, part);
-                };
-                conv1d("attn.c_attn", dim, 3 * dim, weight, Part::Attention);
-                conv1d("attn.c_proj", dim, dim, to_residual, Part::Attention);
-                if config.act.gated {
-                    conv1d("mlp.c_gate", dim, ffn_dim, weight, Part::Ffn);
-                }
-                conv1d("mlp.c_fc", dim, ffn_dim, weight, Part::Ffn);
-                conv1d("mlp.c_proj", ffn_dim, dim, to_residual, Part::Ffn);
-            }
-            add("transformer.ln_f.weight".into(), &[dim], Init::Ones, Part::Norm);
-            add("transformer.ln_f.bias".into(), &[dim], Init::Zeros, Part::Norm);
-        }
-    }
-    if !config.tied {
-        add("lm_head.weight".into(), &[config.vocab_size, dim], weight, Part::Head);
-    }
-    specs
-}
-
-/// A model's parameters with their values, in the order of [`param_specs`].
+/// A model's parameters with their values, in the order of [`ParamMap::specs`]. Clones share the values.
+#[derive(Clone)]
 pub struct Params {
-    pub specs: Vec<ParamSpec>,
+    pub map: Arc<ParamMap>,
     pub vars: Vec<Var>,
-    index: HashMap<String, usize>,
 }
 
 impl Params {
@@ -157,18 +133,42 @@ impl Params {
     }
 
     /// Parameters whose values come from `value`, which must return the shape of the spec.
-    pub fn fill(config: &ModelConfig, mut value: impl FnMut(&ParamSpec) -> Result<Tensor>) -> Result<Params> {
-        let specs = param_specs(config);
-        let vars = specs.iter().map(|spec| Var::from_tensor(&value(spec)?)).collect::<Result<Vec<_>>>()?;
-        let index = specs.iter().enumerate().map(|(i, spec)| (spec.name.clone(), i)).collect();
-        Ok(Params { specs, vars, index })
+    pub fn fill(config: &ModelConfig, value: impl FnMut(&ParamSpec) -> Result<Tensor>) -> Result<Params> {
+        let map = Arc::new(ParamMap::new(config));
+        let tensors = map.specs.iter().map(value);
+        let vars = tensors.map(|tensor| Var::from_tensor(&tensor?)).collect::<Result<_>>()?;
+        Ok(Params { map, vars })
+    }
+
+    pub fn specs(&self) -> &[ParamSpec] {
+        &self.map.specs
+    }
+
+    /// Each parameter with what it is.
+    pub fn iter(&self) -> impl Iterator<Item = (&ParamSpec, &Var)> {
+        self.map.specs.iter().zip(&self.vars)
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.vars[0].dtype()
+    }
+
+    pub fn device(&self) -> &Device {
+        self.vars[0].device()
     }
 
     /// The tensor called `name`; it shares its values with the variable.
     pub fn get(&self, name: &str) -> Result<Tensor> {
-        match self.index.get(name) {
-            Some(&i) => Ok(self.vars[i].as_tensor().clone()),
+        match self.iter().find(|(spec, _)| spec.name == name) {
+            Some((_, var)) => Ok(var.as_tensor().clone()),
             None => candle_core::bail!("the model has no parameter {name}"),
         }
+    }
+
+    /// The parameters by name, for [`Gpt::new`](super::Gpt::new): its tensors share their values with the
+    /// variables, which autograd therefore reaches.
+    pub fn var_builder(&self) -> VarBuilder<'static> {
+        let named = self.iter().map(|(spec, var)| (spec.name.clone(), var.as_tensor().clone()));
+        VarBuilder::from_tensors(named.collect::<HashMap<_, _>>(), self.dtype(), self.device())
     }
 }

@@ -1,6 +1,7 @@
 //! How large a model is: parameters by part, arithmetic per token, memory to train.
 
-use super::params::{Part, param_specs};
+use super::param_map::ParamMap;
+use super::params::{ParamSpec, Part};
 use crate::settings::{ModelConfig, Ops};
 
 /// Counts of parameters.
@@ -14,13 +15,13 @@ pub struct ModelSize {
 
 impl ModelSize {
     pub fn new(config: &ModelConfig) -> ModelSize {
-        let specs = param_specs(config);
+        let specs = ParamMap::new(config).specs;
         let count = |keep: &dyn Fn(Part) -> bool| {
-            specs.iter().filter(|spec| keep(spec.part)).map(super::params::ParamSpec::elements).sum()
+            specs.iter().filter(|spec| keep(spec.role.part())).map(ParamSpec::elements).sum()
         };
         ModelSize {
             total: count(&|_| true),
-            embedding: count(&|part| matches!(part, Part::Embedding | Part::Position | Part::Head)),
+            embedding: count(&|part| matches!(part, Part::Embedding | Part::Head)),
             attention: count(&|part| part == Part::Attention),
             ffn: count(&|part| part == Part::Ffn),
         }
@@ -36,13 +37,8 @@ impl ModelSize {
 /// Floating-point operations to train on one token: 6 per weight of a matrix product and
 /// 12 L C T for attention's two products (Chowdhery et al. 2022, appendix B).
 pub fn training_flops_per_token(config: &ModelConfig) -> f64 {
-    let weights: usize = param_specs(config)
-        .iter()
-        .filter(|spec| spec.decays() && matches!(spec.part, Part::Attention | Part::Ffn))
-        .map(super::params::ParamSpec::elements)
-        .sum();
-    let head = config.vocab_size * config.dim;
-    (6 * (weights + head)) as f64 + (12 * config.layers * config.dim * config.context) as f64
+    let weights: usize = ParamMap::new(config).linears().map(|linear| linear.inputs * linear.outputs).sum();
+    (6 * weights) as f64 + (12 * config.layers * config.dim * config.context) as f64
 }
 
 /// Bytes that training needs, to a third: parameters, gradients, AdamW's two moments and a copy, the gradients of

@@ -24,15 +24,16 @@ fn config(backbone: Backbone, act: &str) -> ModelConfig {
     }
 }
 
-fn model(config: &ModelConfig, dtype: DType) -> Gpt {
+/// The reference with its parameters.
+fn reference(config: &ModelConfig, dtype: DType) -> Model {
     model_with(config, dtype, Ops::Plain)
 }
 
-fn model_with(config: &ModelConfig, dtype: DType, ops: Ops) -> Gpt {
+fn model_with(config: &ModelConfig, dtype: DType, ops: Ops) -> Model {
     let params = Params::fill(config, |spec| {
         Tensor::from_vec(spec.initial_values(1), spec.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)
     });
-    Gpt::new(config.clone(), params.unwrap(), &Device::Cpu, ops).unwrap()
+    Model::new(config.clone(), params.unwrap(), ops).unwrap()
 }
 
 fn learning<'a>() -> Pass<'a> {
@@ -47,15 +48,15 @@ fn batch() -> (Tensor, Tensor) {
     (tensor(ids), tensor(targets))
 }
 
-fn loss(model: &Gpt, pass: &mut Pass) -> Tensor {
+fn loss(model: &Model, pass: &mut Pass) -> Tensor {
     let (ids, targets) = batch();
-    model.token_losses(&ids, &targets, pass).unwrap().mean_all().unwrap()
+    model.gpt.token_losses(&ids, &targets, pass).unwrap().mean_all().unwrap()
 }
 
-fn logits(model: &Gpt, ids: &[u32], caches: Option<&mut [Cache]>) -> Vec<Vec<f32>> {
+fn logits(model: &Model, ids: &[u32], caches: Option<&mut [KvCache]>) -> Vec<Vec<f32>> {
     let ids = Tensor::new(ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
     let mut pass = Pass { caches, ..Pass::default() };
-    model.forward(&ids, &mut pass).unwrap().to_vec2().unwrap()
+    model.gpt.forward(&ids, &mut pass).unwrap().to_vec2().unwrap()
 }
 
 const BACKBONES: [Backbone; 2] = [Backbone::Llama, Backbone::Gpt2];
@@ -76,7 +77,7 @@ fn logits_equal_transformers_after_the_last_layer_and_after_the_first() {
                 (0..spec.elements()).map(|k| base + 0.3 * (0.37 * k as f64 + phase).sin()).collect();
             Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
         });
-        let model = Gpt::new(config, params.unwrap(), &Device::Cpu, Ops::Plain).unwrap();
+        let model = Gpt::new(&config, params.unwrap().var_builder()).unwrap();
         let ids = Tensor::new(&[[3u32, 1, 4, 1, 5, 9]], &Device::Cpu).unwrap();
         let mut added: Vec<Tensor> = Vec::new();
         let mut observer = |site: Site, layer: usize, x: &Tensor| {
@@ -84,8 +85,9 @@ fn logits_equal_transformers_after_the_last_layer_and_after_the_first() {
                 added.push(x.clone());
             }
         };
-        let mut pass = Pass { observer: Some(&mut observer), ..Pass::default() };
-        let logits = model.forward(&ids, &mut pass).unwrap();
+        let logits = model.observe(&ids, &mut Pass::default(), &mut observer).unwrap();
+        let unobserved: Vec<Vec<f64>> = model.forward(&ids, &mut Pass::default()).unwrap().to_vec2().unwrap();
+        assert_eq!(logits.to_vec2::<f64>().unwrap(), unobserved, "looking changes nothing");
         let early = model.unembed(&(&added[0] + &added[1]).unwrap()).unwrap();
         for (logits, expected) in [(logits, expected), (early, expected_early)] {
             let last: Vec<f64> = logits.get(5).unwrap().to_vec1().unwrap();
@@ -105,9 +107,9 @@ fn every_parameter_learns_but_gpt2s_key_bias() {
     for backbone in BACKBONES {
         for tied in [true, false] {
             let config = ModelConfig { tied, ..config(backbone, "gelu") };
-            let model = model(&config, DType::F64);
+            let model = reference(&config, DType::F64);
             let gradients = loss(&model, &mut learning()).backward().unwrap();
-            for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+            for (spec, var) in model.params.iter() {
                 let gradient = gradients.get(var).unwrap_or_else(|| panic!("{} has no gradient", spec.name));
                 let gradient: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
                 assert!(gradient.iter().all(|g| g.is_finite()), "{}", spec.name);
@@ -129,9 +131,9 @@ fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
     let step = 1e-6;
     for backbone in BACKBONES {
         for act in Activation::named() {
-            let model = model(&config(backbone, &act.name()), DType::F64);
+            let model = reference(&config(backbone, &act.name()), DType::F64);
             let gradients = loss(&model, &mut learning()).backward().unwrap();
-            for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+            for (spec, var) in model.params.iter() {
                 let gradient: Vec<f64> =
                     gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
                 let values: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
@@ -160,7 +162,7 @@ fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
 #[test]
 fn a_token_changes_no_logit_before_it() {
     for backbone in BACKBONES {
-        let model = model(&config(backbone, "swiglu"), DType::F32);
+        let model = reference(&config(backbone, "swiglu"), DType::F32);
         let (before, after) = ([3, 1, 4, 1, 5, 9, 2], [3, 1, 4, 1, 6, 9, 2]);
         let (a, b) = (logits(&model, &before, None), logits(&model, &after, None));
         assert_eq!(a[..4], b[..4]);
@@ -172,11 +174,11 @@ fn a_token_changes_no_logit_before_it() {
 #[test]
 fn logits_are_the_same_with_and_without_a_cache() {
     for backbone in BACKBONES {
-        let model = model(&config(backbone, "swiglu"), DType::F32);
+        let model = reference(&config(backbone, "swiglu"), DType::F32);
         let ids = [3, 1, 4, 1, 5, 9, 2, 6];
         let whole = logits(&model, &ids, None);
         for first in [1, 3, 7] {
-            let mut caches = model.caches();
+            let mut caches = model.gpt.caches();
             let mut pieces = logits(&model, &ids[..first], Some(&mut caches));
             for id in &ids[first..] {
                 pieces.extend(logits(&model, &[*id], Some(&mut caches)));
@@ -190,16 +192,16 @@ fn logits_are_the_same_with_and_without_a_cache() {
 
 #[test]
 fn more_tokens_than_the_context_are_an_error_not_a_panic() {
-    let model = model(&config(Backbone::Llama, "relu"), DType::F32);
+    let model = reference(&config(Backbone::Llama, "relu"), DType::F32);
     let ids = Tensor::zeros((1, 9), DType::U32, &Device::Cpu).unwrap();
-    let error = model.forward(&ids, &mut Pass::default()).unwrap_err().to_string();
+    let error = model.gpt.forward(&ids, &mut Pass::default()).unwrap_err().to_string();
     assert!(error.contains("9 tokens exceed the context of 8"), "{error}");
 }
 
 #[test]
 fn initial_values_are_a_function_of_seed_and_name() {
     let values = |act: &str, layers: usize, seed: u64| -> Vec<(String, Vec<f32>)> {
-        let specs = param_specs(&ModelConfig { layers, ..config(Backbone::Llama, act) });
+        let specs = ParamMap::new(&ModelConfig { layers, ..config(Backbone::Llama, act) }).specs;
         specs.into_iter().map(|spec| (spec.name.clone(), spec.initial_values(seed))).collect()
     };
     let (relu, swiglu, other_seed) = (values("relu", 2, 1), values("swiglu", 2, 1), values("relu", 2, 2));
@@ -214,7 +216,7 @@ fn initial_values_are_a_function_of_seed_and_name() {
 
 #[test]
 fn projections_to_the_residual_stream_start_smaller_with_depth() {
-    let specs = param_specs(&ModelConfig { layers: 8, ..config(Backbone::Llama, "swiglu") });
+    let specs = ParamMap::new(&ModelConfig { layers: 8, ..config(Backbone::Llama, "swiglu") }).specs;
     for spec in specs {
         let to_residual = spec.name.contains("o_proj") || spec.name.contains("down_proj");
         if let Init::Normal { std } = spec.init {
@@ -274,7 +276,7 @@ fn assert_kernels_agree(config: &ModelConfig, count: usize, tokens: usize, dropo
     let (ids, targets) = sequences(count, tokens);
     let tensor = |ids: &[u32]| Tensor::from_slice(ids, (count, tokens), &Device::Cpu).unwrap();
     let mut pass = Pass { dropout, ..learning() };
-    let losses = plain.token_losses(&tensor(&ids), &tensor(&targets), &mut pass).unwrap();
+    let losses = plain.gpt.token_losses(&tensor(&ids), &tensor(&targets), &mut pass).unwrap();
     if dropout.is_none() {
         let got = fast.losses(&ids, &targets, tokens).unwrap();
         for (got, want) in got.iter().zip(losses.to_vec1::<f64>().unwrap()) {
@@ -283,16 +285,14 @@ fn assert_kernels_agree(config: &ModelConfig, count: usize, tokens: usize, dropo
     }
     let loss = losses.mean_all().unwrap();
     let exact = loss.backward().unwrap();
-    let mut sums: Vec<Vec<f32>> = fast.params.specs.iter().map(|spec| vec![0.0; spec.elements()]).collect();
-    let kernels = fast.fused().unwrap();
-    let mut add =
-        || kernels.add_gradients(&fast.params, (&ids, &targets), tokens, dropout, &mut sums).unwrap();
-    let got = add();
+    let mut gradients = fast.gradients();
+    let got = gradients.add(&ids, &targets, tokens, dropout).unwrap();
     // Gradients are added to what is there.
-    assert_eq!(add(), got);
+    assert_eq!(gradients.add(&ids, &targets, tokens, dropout).unwrap(), got);
+    let Gradients::Fused { sums, .. } = gradients else { panic!("{case}: not by kernels") };
     let want = loss.to_scalar::<f64>().unwrap();
     assert!((got - want).abs() < 2e-6 * want.max(1.0), "{case}: mean loss {got}, {want}");
-    for (i, spec) in plain.params.specs.iter().enumerate() {
+    for (i, spec) in plain.params.specs().iter().enumerate() {
         let want = match exact.get(&plain.params.vars[i]) {
             Some(gradient) => gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap(),
             None => vec![0.0; spec.elements()],
@@ -353,11 +353,10 @@ fn kernels_give_the_same_bits_with_any_number_of_threads() {
     let model = model_with(&config, DType::F32, Ops::Fused);
     let (ids, targets) = sequences(7, 96);
     let gradients = |threads: usize| {
-        let mut sums: Vec<Vec<f32>> =
-            model.params.specs.iter().map(|spec| vec![0.0; spec.elements()]).collect();
+        let mut gradients = model.gradients();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let kernels = model.fused().unwrap();
-        pool.install(|| kernels.add_gradients(&model.params, (&ids, &targets), 96, None, &mut sums)).unwrap();
+        pool.install(|| gradients.add(&ids, &targets, 96, None)).unwrap();
+        let Gradients::Fused { sums, .. } = gradients else { panic!("not by kernels") };
         sums
     };
     let one = gradients(1);
@@ -385,14 +384,15 @@ fn decoding_by_kernels_predicts_what_the_composition_predicts() {
             let plain = model_with(&config, DType::F64, Ops::Plain);
             let fused = model_with(&config, DType::F32, Ops::Fused);
             let all = Tensor::new(&ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
-            let want: Vec<Vec<f64>> = plain.forward(&all, &mut Pass::default()).unwrap().to_vec2().unwrap();
+            let want: Vec<Vec<f64>> =
+                plain.gpt.forward(&all, &mut Pass::default()).unwrap().to_vec2().unwrap();
             for prompt in [1, 5, 8] {
-                let mut memory = fused.memory();
+                let mut decoder = fused.decoder();
                 let mut assert_next = |ids: &[u32]| {
-                    let got = fused.read(ids, &mut memory, Exact::All).unwrap();
-                    for (got, want) in got.iter().zip(&want[memory.len() - 1]) {
+                    let got = decoder.read(ids, Exact::All).unwrap();
+                    for (got, want) in got.iter().zip(&want[decoder.len() - 1]) {
                         let case =
-                            format!("{backbone:?} {act}, {} tokens of which {prompt} at once", memory.len());
+                            format!("{backbone:?} {act}, {} tokens of which {prompt} at once", decoder.len());
                         assert!((f64::from(*got) - want).abs() < 1e-5, "{case}: {got}, {want}");
                     }
                 };
@@ -400,7 +400,7 @@ fn decoding_by_kernels_predicts_what_the_composition_predicts() {
                 for id in &ids[prompt..] {
                     assert_next(&[*id]);
                 }
-                let error = fused.read(&[1], &mut memory, Exact::All).unwrap_err().to_string();
+                let error = decoder.read(&[1], Exact::All).unwrap_err().to_string();
                 assert!(error.contains("9 tokens exceed the context of 8"), "{error}");
             }
         }
@@ -413,11 +413,11 @@ fn the_largest_logits_alone_are_bit_by_bit_those_among_all() {
     for tied in [true, false] {
         let config = ModelConfig { tied, vocab_size: 4200, dim: 256, ..config(Backbone::Llama, "swiglu") };
         let model = model_with(&config, DType::F32, Ops::Fused);
-        let (mut all_read, mut few_read) = (model.memory(), model.memory());
+        let (mut all_read, mut few_read) = (model.decoder(), model.decoder());
         let mut approximate = 0;
         for id in [3, 1, 4000, 1, 5, 9, 2, 6] {
-            let all = model.read(&[id], &mut all_read, Exact::All).unwrap();
-            let few = model.read(&[id], &mut few_read, Exact::Largest(40)).unwrap();
+            let all = all_read.read(&[id], Exact::All).unwrap();
+            let few = few_read.read(&[id], Exact::Largest(40)).unwrap();
             let mut sorted = all.clone();
             sorted.sort_by(|a, b| b.total_cmp(a));
             let exact = |(all, few): (&f32, &f32)| all == few || (*all < sorted[39] && *few < sorted[39]);

@@ -5,7 +5,7 @@ mod pieces;
 pub use pieces::Pieces;
 
 use crate::data::Tokenizer;
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::run::signals;
 use anyhow::Result;
 use std::ops::Range;
@@ -71,7 +71,7 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
 /// # Errors
 /// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
 pub fn score(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     bytes: Option<usize>,
     stride: usize,
@@ -93,7 +93,7 @@ pub fn score(
 /// # Errors
 /// As [`score`].
 pub fn each_loss(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     stride: usize,
     not_text: &[u32],
@@ -113,7 +113,7 @@ pub fn each_loss(
 }
 
 fn score_pass(
-    model: &Gpt,
+    model: &Model,
     tokens: &[u32],
     windows: &[Window],
     not_text: &[u32],

@@ -50,6 +50,11 @@ impl ModelConfig {
         self.dim / self.heads
     }
 
+    /// Outputs of the FFN's gate; 0 where the activation isn't gated.
+    pub fn gate_dim(&self) -> usize {
+        if self.act.gated { self.ffn_dim } else { 0 }
+    }
+
     /// Refuses shapes that no model can have, naming the flag to change.
     pub fn validated(self) -> Result<Self> {
         let sizes = [

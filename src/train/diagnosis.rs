@@ -1,7 +1,6 @@
 //! Where a value that is no finite number first appears.
 
-use super::learner::Learner;
-use crate::model::{Dropout, Gpt, Pass, Site};
+use crate::model::{Dropout, Gradients, Model, Pass, Site};
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 
@@ -10,13 +9,13 @@ use candle_core::{DType, Tensor};
 ///
 /// Layers are counted from 0, as in the parameters' names.
 pub fn first_bad(
-    model: &Gpt,
+    model: &Model,
     ids: &[u32],
     dropout: Option<Dropout>,
-    learner: &dyn Learner,
+    gradients: &Gradients,
 ) -> Result<Option<String>> {
-    let Gpt { params, .. } = model;
-    for (var, spec) in params.vars.iter().zip(&params.specs) {
+    let params = &model.params;
+    for (spec, var) in params.iter() {
         if !is_finite(var)? {
             return Ok(Some(format!("in the parameter {}", spec.name)));
         }
@@ -25,11 +24,11 @@ pub fn first_bad(
         return Ok(Some(format!("in {place}")));
     }
     // Backward from the loss: the last parameter is the first to get its gradient.
-    let bad = learner.bad_gradients()?.into_iter().rposition(|bad| bad);
-    Ok(bad.map(|i| format!("in the gradient of {}", params.specs[i].name)))
+    let bad = gradients.are_finite()?.into_iter().rposition(|finite| !finite);
+    Ok(bad.map(|i| format!("in the gradient of {}", params.specs()[i].name)))
 }
 
-fn first_bad_value(model: &Gpt, ids: &[u32], dropout: Option<Dropout>) -> Result<Option<String>> {
+fn first_bad_value(model: &Model, ids: &[u32], dropout: Option<Dropout>) -> Result<Option<String>> {
     let context = ids.len().min(model.config.context);
     let ids = Tensor::from_slice(ids, (ids.len() / context, context), model.device())?;
     let mut found = None;
@@ -39,8 +38,7 @@ fn first_bad_value(model: &Gpt, ids: &[u32], dropout: Option<Dropout>) -> Result
             found = Some((site, layer));
         }
     };
-    let logits =
-        model.forward(&ids, &mut Pass { dropout, observer: Some(&mut observer), ..Pass::default() })?;
+    let logits = model.gpt.observe(&ids, &mut Pass { dropout, ..Pass::default() }, &mut observer)?;
     if let Some((site, layer)) = found {
         let part = match site {
             Site::Residual => "the attention",

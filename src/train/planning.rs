@@ -5,7 +5,7 @@ use super::session::{EVAL_TOKENS, Session, default_warmup, median};
 use crate::bail_input;
 use crate::data::{Batch, Batches, Dataset};
 use crate::failure::Failure;
-use crate::model::{Gpt, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
+use crate::model::{Model, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
 use crate::run::signals;
 use crate::settings::{Length, ModelConfig, Recipe, Settings};
 use crate::waiting::waiting;
@@ -112,8 +112,9 @@ impl Session<'_> {
         let share = flops(batch, config.context) / flops(&few, few.inputs.len());
         let mut time = |batch: &Batch| -> Result<f64> {
             let began = Instant::now();
-            self.learner.accumulate(&self.model, batch, None)?;
-            self.learner.clear();
+            let tokens = config.context.min(batch.inputs.len());
+            self.gradients.add(&batch.inputs, &batch.targets, tokens, None)?;
+            self.gradients.clear();
             Ok(began.elapsed().as_secs_f64())
         };
         // The first pass also gets the memory for all others.
@@ -156,7 +157,7 @@ impl Session<'_> {
 
 /// Root mean square of all FFN outputs over the first sequences of the first batch: a few hundred tokens
 /// tell it well enough.
-pub fn ffn_output_rms(model: &Gpt, dataset: &Dataset, recipe: &Recipe) -> Result<f64> {
+pub fn ffn_output_rms(model: &Model, dataset: &Dataset, recipe: &Recipe) -> Result<f64> {
     let (training, context) = (&recipe.training, model.config.context);
     let batch = Batches::new(&dataset.train, context, training.batch_size, training.seed)?.get(0);
     let inputs = &batch.inputs[..batch.inputs.len().min(context * 256usize.div_ceil(context))];
@@ -167,7 +168,7 @@ pub fn ffn_output_rms(model: &Gpt, dataset: &Dataset, recipe: &Recipe) -> Result
             squares.push(x.sqr().and_then(|square| square.mean_all()?.to_scalar::<f32>()));
         }
     };
-    model.forward(&ids, &mut Pass { observer: Some(&mut observer), ..Pass::default() })?;
+    model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
     let squares = squares.into_iter().collect::<candle_core::Result<Vec<f32>>>()?;
     Ok((squares.iter().map(|square| f64::from(*square)).sum::<f64>() / squares.len() as f64).sqrt())
 }

@@ -1,7 +1,7 @@
 //! Going on with a run as its last checkpoint left it.
 
+use super::adamw::AdamW;
 use super::journal::Journal;
-use super::moments::Moments;
 use super::planning::steps;
 use super::schedule::Schedule;
 use super::session::{Session, default_warmup};
@@ -48,9 +48,9 @@ impl<'a> Session<'a> {
         let state = TrainerState { settings: fixed.over(recipe.settings()), steps, ..saved };
         let metrics = run.metrics();
         let mut session = Session::new(recipe, dataset, Journal::new(run, Some(step)), model, state)?;
-        let shapes = Moments::shapes(&session.model.params);
-        let moments = checkpoint::load_moments(&directory, &shapes, device)?;
-        *session.learner.moments() = Moments::from_names(&session.model.params, moments)?;
+        let shapes = AdamW::state_shapes(&session.model.params);
+        let state = checkpoint::load_optimizer(&directory, &shapes, device)?;
+        session.optimizer.restore(&session.model.params, state)?;
         let done = |line: &&Value| line["step"].as_u64() <= Some(step as u64);
         let numbers =
             |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());

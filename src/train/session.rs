@@ -1,9 +1,9 @@
 //! A training run from its first step to its last checkpoint.
 
+use super::adamw::{AdamW, clip_scale};
 use super::diagnosis::first_bad;
 use super::events::{Evaluation, Event, Outcome, StepReport, Watcher};
 use super::journal::Journal;
-use super::learner::{Learner, clip_scale, learner};
 use super::planning::{ffn_output_rms, steps};
 use super::schedule::Schedule;
 use crate::checkpoint::{Checkpoint, Metrics, TrainerState};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, one_line};
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::home::shorten;
 use crate::input_error;
-use crate::model::{self, Dropout, Gpt, ModelSize, Params};
+use crate::model::{self, Dropout, Gradients, Model, ModelSize, Params};
 use crate::run::{LAST, RunDir, signals};
 use crate::score::{Pieces, Score, each_loss};
 use crate::settings::{Recipe, Settings, Training};
@@ -30,8 +30,9 @@ pub struct Session<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) dataset: &'a Dataset,
     pub(super) journal: Journal,
-    pub(super) model: Gpt,
-    pub(super) learner: Box<dyn Learner>,
+    pub(super) model: Model,
+    pub(super) gradients: Gradients,
+    pub(super) optimizer: AdamW,
     pub(super) state: TrainerState,
     pub(super) schedule: Schedule,
     pub(super) best: Option<f64>,
@@ -56,7 +57,7 @@ impl<'a> Session<'a> {
         let training = &recipe.training;
         let _waiting = waiting("initializing the weights");
         let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
-        let model = Gpt::new(config, params, device, recipe.ops)?;
+        let model = Model::new(config, params, recipe.ops)?;
         Session::start_from(recipe, dataset, run, model, None)
     }
 
@@ -65,7 +66,7 @@ impl<'a> Session<'a> {
         recipe: &'a Recipe,
         dataset: &'a Dataset,
         run: RunDir,
-        model: Gpt,
+        model: Model,
         init: Option<String>,
     ) -> Result<Session<'a>> {
         let steps = steps(recipe, dataset)?;
@@ -91,19 +92,20 @@ impl<'a> Session<'a> {
         recipe: &'a Recipe,
         dataset: &'a Dataset,
         journal: Journal,
-        model: Gpt,
+        model: Model,
         state: TrainerState,
     ) -> Result<Session<'a>> {
         let training = &recipe.training;
         let warmup = state.settings.warmup.unwrap_or(default_warmup(state.steps));
         let schedule = Schedule::new(training, warmup, state.steps);
-        let learner = learner(&model, training)?;
+        let (gradients, optimizer) = (model.gradients(), AdamW::new(&model.params, training)?);
         Ok(Session {
             recipe,
             dataset,
             journal,
             model,
-            learner,
+            gradients,
+            optimizer,
             state,
             schedule,
             best: None,
@@ -114,7 +116,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    pub fn model(&self) -> &Gpt {
+    pub fn model(&self) -> &Model {
         &self.model
     }
 
@@ -195,15 +197,18 @@ impl<'a> Session<'a> {
         let mut loss = 0.0;
         for part in 0..parts {
             let batch = batches.get(step * parts + part);
-            loss += self.learner.accumulate(&self.model, &batch, Some(self.dropout(part)))? / parts as f64;
+            let (context, dropout) = (self.model.config.context, self.dropout(part));
+            let added = self.gradients.add(&batch.inputs, &batch.targets, context, Some(dropout))?;
+            loss += added / parts as f64;
         }
-        let grad_norm = self.learner.norm()? / parts as f64;
+        let grad_norm = self.gradients.norm()? / parts as f64;
         let lr = self.schedule.lr(step);
         let is_good = loss.is_finite() && grad_norm.is_finite();
         if is_good {
             let scale = clip_scale(grad_norm, training.grad_clip) / parts as f64;
             // The optimizer counts its updates, of which skipped steps are none.
-            self.learner.update(&self.model.params, scale, lr, step - self.state.skipped_steps)?;
+            let updates = step - self.state.skipped_steps;
+            self.optimizer.update(&self.model.params, &mut self.gradients, scale, lr, updates)?;
             self.state.train_loss = Some(loss);
         } else {
             self.skip(batches, loss, grad_norm)?;
@@ -252,12 +257,12 @@ impl<'a> Session<'a> {
         for part in 0..training.grad_accum {
             let ids = batches.get(step * training.grad_accum + part).inputs;
             let dropout = Some(self.dropout(part)).filter(|dropout| dropout.rate > 0.0);
-            place = place.or(first_bad(&self.model, &ids, dropout, &*self.learner)?);
+            place = place.or(first_bad(&self.model, &ids, dropout, &self.gradients)?);
         }
         if self.state.skipped_steps >= training.skip_bad_steps {
             return Err(self.diverged(step + 1, loss, grad_norm, place));
         }
-        self.learner.clear();
+        self.gradients.clear();
         self.state.skipped_steps += 1;
         self.journal.tell(format!(
             "warning: step {} is skipped, {} of at most {}: loss {loss}, gradient norm {grad_norm}{}",
@@ -310,7 +315,7 @@ impl<'a> Session<'a> {
             model: &self.model,
             tokenizer: &self.dataset.tokenizer,
             trainer: &self.state,
-            moments: self.learner.moments().by_name(&self.model.params),
+            optimizer: self.optimizer.state(&self.model.params),
         };
         let path = self.journal.save(&contents)?;
         self.journal.prune(self.recipe.training.keep);
@@ -332,7 +337,7 @@ impl<'a> Session<'a> {
         let score = self.score(EVAL_TOKENS, &mut follow)?;
         if !score.loss().is_finite() {
             let ids = &self.dataset.val[..self.model.config.context.min(self.dataset.val.len())];
-            let place = first_bad(&self.model, ids, None, &*self.learner)?;
+            let place = first_bad(&self.model, ids, None, &self.gradients)?;
             return Err(self.diverged(step, score.loss(), f64::NAN, place));
         }
         let metrics = Metrics {

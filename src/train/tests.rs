@@ -1,11 +1,9 @@
 //! Promises of the optimizer, against PyTorch.
 
-use super::composed::Composed;
+use super::adamw::{AdamW, clip_scale};
 use super::diagnosis::first_bad;
-use super::fused::Fused;
-use super::learner::{Learner, clip_scale, learner};
 use crate::data::Batch;
-use crate::model::{Gpt, ParamSpec, Params};
+use crate::model::{Gradients, Model, ParamSpec, Params};
 use crate::settings::{Backbone, Ops, Recipe, Settings};
 use candle_core::{Device, Tensor};
 
@@ -37,44 +35,44 @@ fn gradient(spec: &ParamSpec, step: usize) -> Vec<f32> {
     (0..spec.elements()).map(value).collect()
 }
 
-/// Three clipped updates, `give` giving each step's gradients: expected values from PyTorch
-/// (`scripts/adamw_reference.py`).
-fn assert_updates_equal_pytorchs<L: Learner>(params: &Params, mut learner: L, give: impl Fn(&mut L, usize)) {
-    let (matrix, vector): ([f64; 6], [f64; 2]) = include!("pytorch_adamw.in");
-    for step in 0..3 {
-        give(&mut learner, step);
-        let scale = clip_scale(learner.norm().unwrap(), 1.0);
-        learner.update(params, scale, 0.1 * (step + 1) as f64, step).unwrap();
-    }
-    for (name, expected) in [(EMBEDDING, matrix.as_slice()), (NORM, &vector)] {
-        let values: Vec<f32> = params.get(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-        for (got, want) in values.iter().zip(expected) {
-            assert!((f64::from(*got) - want).abs() < 2e-6, "{name}: {values:?}, PyTorch says {expected:?}");
+/// Makes the sums of a parameter's gradients what `value` says, whichever engine adds them up.
+fn set(gradients: &mut Gradients, specs: &[ParamSpec], value: impl Fn(&ParamSpec) -> Vec<f32>) {
+    match gradients {
+        Gradients::Candle { sums, .. } => {
+            let tensor = |spec: &ParamSpec| {
+                Tensor::from_vec(value(spec), spec.shape.as_slice(), &Device::Cpu).unwrap()
+            };
+            *sums = specs.iter().map(tensor).collect();
         }
+        Gradients::Fused { sums, .. } => *sums = specs.iter().map(value).collect(),
     }
 }
 
+/// Three clipped updates by both engines: expected values from PyTorch (`scripts/adamw_reference.py`).
 #[test]
 fn updates_equal_pytorchs_adamw_with_clipping() {
-    let params = params();
-    let learner = Composed::new(&params, &recipe().training).unwrap();
-    assert_updates_equal_pytorchs(&params, learner, |learner, step| {
-        let tensor =
-            |spec| Tensor::from_vec(gradient(spec, step), spec.shape.as_slice(), &Device::Cpu).unwrap();
-        learner.add(params.specs.iter().map(tensor).collect()).unwrap();
-    });
-}
-
-#[test]
-fn updates_in_place_equal_pytorchs_adamw_with_clipping() {
-    let params = params();
-    let learner = Fused::new(&params, &recipe().training).unwrap();
-    assert_updates_equal_pytorchs(&params, learner, |learner, step| {
-        for (sum, spec) in learner.sums().iter_mut().zip(&params.specs) {
-            // Sums are empty again after each update.
-            crate::kernels::add(sum, &gradient(spec, step));
+    let (matrix, vector): ([f64; 6], [f64; 2]) = include!("pytorch_adamw.in");
+    for ops in [Ops::Plain, Ops::Fused] {
+        let recipe = recipe();
+        let model = Model::new(recipe.model(3).unwrap(), params(), ops).unwrap();
+        let (mut gradients, mut optimizer) =
+            (model.gradients(), AdamW::new(&model.params, &recipe.training).unwrap());
+        for step in 0..3 {
+            set(&mut gradients, model.params.specs(), |spec| gradient(spec, step));
+            let scale = clip_scale(gradients.norm().unwrap(), 1.0);
+            optimizer.update(&model.params, &mut gradients, scale, 0.1 * (step + 1) as f64, step).unwrap();
+            assert_eq!(gradients.norm().unwrap(), 0.0, "an update clears the gradients");
         }
-    });
+        for (name, expected) in [(EMBEDDING, matrix.as_slice()), (NORM, &vector)] {
+            let values: Vec<f32> = model.params.get(name).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            for (got, want) in values.iter().zip(expected) {
+                assert!(
+                    (f64::from(*got) - want).abs() < 2e-6,
+                    "{ops:?} {name}: {values:?}, PyTorch says {expected:?}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -104,16 +102,17 @@ fn the_first_ten_losses_equal_pytorchs() {
         for ops in [Ops::Fused, Ops::Plain] {
             let config = recipe.model(*vocab).unwrap();
             let params = Params::init(&config, 1, &Device::Cpu).unwrap();
-            let model = Gpt::new(config, params, &Device::Cpu, ops).unwrap();
-            let mut learner = learner(&model, &recipe.training).unwrap();
+            let model = Model::new(config, params, ops).unwrap();
+            let (mut gradients, mut optimizer) =
+                (model.gradients(), AdamW::new(&model.params, &recipe.training).unwrap());
             for (step, expected) in expected.iter().enumerate() {
-                let loss = learner.accumulate(&model, &batch, None).unwrap();
+                let loss = gradients.add(&batch.inputs, &batch.targets, 16, None).unwrap();
                 assert!(
                     (loss - expected).abs() < 1e-4,
                     "{backbone} {act} {ops:?}, step {step}: {loss}, PyTorch {expected}"
                 );
-                let clip = clip_scale(learner.norm().unwrap(), 1.0);
-                learner.update(&model.params, clip, 3e-3, step).unwrap();
+                let clip = clip_scale(gradients.norm().unwrap(), 1.0);
+                optimizer.update(&model.params, &mut gradients, clip, 3e-3, step).unwrap();
             }
         }
     }
@@ -134,7 +133,7 @@ fn batch(rows: usize, context: usize, vocab: u64) -> Batch {
 }
 
 /// A small model of two layers by either implementation, with one value of one parameter replaced.
-fn with_value(ops: Ops, backbone: Backbone, name: &str, value: f32) -> Gpt {
+fn with_value(ops: Ops, backbone: Backbone, name: &str, value: f32) -> Model {
     let act = Some("relu".parse().unwrap());
     let shape =
         Settings { dim: Some(16), heads: Some(2), layers: Some(2), context: Some(8), ..Settings::default() };
@@ -148,7 +147,7 @@ fn with_value(ops: Ops, backbone: Backbone, name: &str, value: f32) -> Gpt {
         Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
     })
     .unwrap();
-    Gpt::new(config, params, &Device::Cpu, ops).unwrap()
+    Model::new(config, params, ops).unwrap()
 }
 
 #[test]
@@ -177,36 +176,27 @@ fn the_first_layer_with_a_value_that_is_not_finite_is_named() {
     for ops in [Ops::Plain, Ops::Fused] {
         for (backbone, name, value, expected) in &cases {
             let model = with_value(ops, *backbone, name, *value);
-            let learner = learner(&model, &recipe().training).unwrap();
-            let found = first_bad(&model, &ids, None, &*learner).unwrap();
+            let found = first_bad(&model, &ids, None, &model.gradients()).unwrap();
             assert_eq!(found.as_deref(), Some(*expected), "{name} = {value}, {ops:?}");
         }
         let sound = with_value(ops, Backbone::Llama, "", 0.0);
-        let learner = learner(&sound, &recipe().training).unwrap();
-        assert_eq!(first_bad(&sound, &ids, None, &*learner).unwrap(), None);
+        assert_eq!(first_bad(&sound, &ids, None, &sound.gradients()).unwrap(), None);
     }
 }
 
 /// Gradients come from the loss backward: the last parameter with a bad one had it first.
 #[test]
 fn a_bad_gradient_is_named_where_the_forward_pass_is_sound() {
-    let model = with_value(Ops::Plain, Backbone::Llama, "", 0.0);
-    let specs = &model.params.specs;
-    let is_bad = |name: &str| {
-        ["model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"].contains(&name)
-    };
-    let value = |name: &str| if is_bad(name) { f32::INFINITY } else { 1.0 };
-    let mut composed = Composed::new(&model.params, &recipe().training).unwrap();
-    let tensor =
-        |spec: &ParamSpec| Tensor::full(value(&spec.name), spec.shape.as_slice(), &Device::Cpu).unwrap();
-    composed.add(specs.iter().map(tensor).collect()).unwrap();
-    let mut fused = Fused::new(&model.params, &recipe().training).unwrap();
-    for (sum, spec) in fused.sums().iter_mut().zip(specs) {
-        sum.fill(value(&spec.name));
-    }
-    for learner in [&composed as &dyn Learner, &fused] {
-        assert!(!learner.norm().unwrap().is_finite());
-        let found = first_bad(&model, &[1; 8], None, learner).unwrap();
+    let bad = ["model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"];
+    for ops in [Ops::Plain, Ops::Fused] {
+        let model = with_value(ops, Backbone::Llama, "", 0.0);
+        let mut gradients = model.gradients();
+        set(&mut gradients, model.params.specs(), |spec| {
+            let value = if bad.contains(&spec.name.as_str()) { f32::INFINITY } else { 1.0 };
+            vec![value; spec.elements()]
+        });
+        assert!(!gradients.norm().unwrap().is_finite());
+        let found = first_bad(&model, &[1; 8], None, &gradients).unwrap();
         assert_eq!(found.as_deref(), Some("in the gradient of model.layers.1.mlp.up_proj.weight"));
     }
 }

@@ -53,7 +53,7 @@ fn checkpoints_of_transformers_give_its_logits() {
         let ids = tokenizer.encode(expected["text"].as_str().unwrap()).unwrap();
         for ops in [Ops::Plain, Ops::Fused] {
             let model = load_model(&fixture(name), &Device::Cpu, ops).unwrap();
-            let logits = model.read(&ids, &mut model.memory(), Exact::All).unwrap();
+            let logits = model.decoder().read(&ids, Exact::All).unwrap();
             let theirs = expected["logits"].as_array().unwrap();
             assert_eq!(logits.len(), theirs.len());
             for (ours, theirs) in logits.iter().zip(theirs) {

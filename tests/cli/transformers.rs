@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use tinygpt::activation::Activation;
 use tinygpt::checkpoint::{Checkpoint, load_model, load_tokenizer, load_trainer, loads_in, save};
-use tinygpt::model::{Exact, Gpt, Params};
+use tinygpt::model::{Exact, Model, Params};
 use tinygpt::settings::{Backbone, ModelConfig, Ops, Recipe, Settings};
 
 #[test]
@@ -109,12 +109,12 @@ fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
             let recipe = Recipe::new(settings.over(&Settings::preset("default").unwrap())).unwrap();
             let config: ModelConfig = recipe.model(tokenizer.vocab_size()).unwrap();
             let params = Params::init(&config, 1, &Device::Cpu).unwrap();
-            let model = Gpt::new(config, params, &Device::Cpu, Ops::Fused).unwrap();
+            let model = Model::new(config, params, Ops::Fused).unwrap();
             let checkpoint = Checkpoint {
                 model: &model,
                 tokenizer: &tokenizer,
                 trainer: &trainer,
-                moments: BTreeMap::new(),
+                optimizer: BTreeMap::new(),
             };
             save(&folder.path().join(&name), &checkpoint).unwrap();
             // What comes back from the files.
@@ -122,7 +122,7 @@ fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
             let last = ids.len() - 1;
             let losses = model.losses(&ids[..last], &ids[1..], last).unwrap();
             let loss = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last as f64;
-            let logits = model.read(&ids, &mut model.memory(), Exact::All).unwrap();
+            let logits = model.decoder().read(&ids, Exact::All).unwrap();
             json!({ "checkpoint": name, "ids": ids, "logits": logits, "loss": loss })
         })
         .collect();

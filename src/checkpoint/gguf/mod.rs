@@ -15,6 +15,7 @@ pub use read::{read_config, read_model, read_tokenizer};
 pub use write::{Quantization, export_gguf};
 
 use crate::activation::{Activation, Function};
+use crate::model::{ParamSpec, Part, Role};
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
 use std::path::Path;
@@ -37,41 +38,28 @@ pub fn is_gguf(path: &Path) -> bool {
     path.is_file() && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
 }
 
-/// Parts of a parameter's name in transformers and in GGUF.
-const NAMES: [(&str, &str); 21] = [
-    ("model.embed_tokens", "token_embd"),
-    ("model.norm", "output_norm"),
-    ("input_layernorm", "attn_norm"),
-    ("self_attn.q_proj", "attn_q"),
-    ("self_attn.k_proj", "attn_k"),
-    ("self_attn.v_proj", "attn_v"),
-    ("self_attn.o_proj", "attn_output"),
-    ("post_attention_layernorm", "ffn_norm"),
-    ("mlp.gate_proj", "ffn_gate"),
-    ("mlp.up_proj", "ffn_up"),
-    ("mlp.down_proj", "ffn_down"),
-    ("transformer.wte", "token_embd"),
-    ("transformer.wpe", "position_embd"),
-    ("transformer.ln_f", "output_norm"),
-    ("ln_1", "attn_norm"),
-    ("ln_2", "ffn_norm"),
-    ("attn.c_attn", "attn_qkv"),
-    ("attn.c_proj", "attn_output"),
-    ("mlp.c_fc", "ffn_up"),
-    ("mlp.c_proj", "ffn_down"),
-    ("lm_head", "output"),
-];
-
-/// The name in GGUF of the parameter `name`.
-fn gguf_name(name: &str) -> String {
-    let (module, kind) = name.rsplit_once('.').unwrap_or((name, "weight"));
-    let of = |part: &str| {
-        NAMES.iter().find(|(ours, _)| *ours == part).map_or(module, |(_, theirs)| theirs).to_string()
+/// The name in GGUF of a parameter.
+fn gguf_name(spec: &ParamSpec) -> String {
+    let name = match spec.role {
+        Role::TokenEmbedding => "token_embd",
+        Role::PositionEmbedding => "position_embd",
+        Role::AttentionNorm => "attn_norm",
+        Role::Query => "attn_q",
+        Role::Key => "attn_k",
+        Role::Value => "attn_v",
+        Role::QueryKeyValue => "attn_qkv",
+        Role::AttentionOutput => "attn_output",
+        Role::FfnNorm => "ffn_norm",
+        Role::FfnGate => "ffn_gate",
+        Role::FfnUp => "ffn_up",
+        Role::FfnDown => "ffn_down",
+        Role::FinalNorm => "output_norm",
+        Role::Head => "output",
     };
-    let in_layer = ["model.layers.", "transformer.h."].iter().find_map(|layers| module.strip_prefix(layers));
-    match in_layer.and_then(|rest| rest.split_once('.')) {
-        Some((layer, part)) => format!("blk.{layer}.{}.{kind}", of(part)),
-        None => format!("{}.{kind}", of(module)),
+    let kind = if spec.is_bias { "bias" } else { "weight" };
+    match spec.layer {
+        Some(layer) => format!("blk.{layer}.{name}.{kind}"),
+        None => format!("{name}.{kind}"),
     }
 }
 
@@ -84,12 +72,16 @@ enum Layout {
 }
 
 impl Layout {
-    fn of(config: &ModelConfig, name: &str) -> Layout {
-        let ends = |part: &str| name.ends_with(&format!("{part}.weight"));
-        match config.backbone {
-            Backbone::Llama if ends("q_proj") => Layout::Interleaved(config.heads),
-            Backbone::Llama if ends("k_proj") => Layout::Interleaved(config.kv_heads),
-            Backbone::Gpt2 if ends("c_attn") || ends("c_proj") || ends("c_fc") => Layout::Transposed,
+    fn of(config: &ModelConfig, spec: &ParamSpec) -> Layout {
+        match (spec.role, config.backbone) {
+            (Role::Query, _) => Layout::Interleaved(config.heads),
+            (Role::Key, _) => Layout::Interleaved(config.kv_heads),
+            // GPT-2's linear maps are stored as (in, out), its embeddings are not.
+            (role, Backbone::Gpt2)
+                if spec.is_matrix() && matches!(role.part(), Part::Attention | Part::Ffn) =>
+            {
+                Layout::Transposed
+            }
             _ => Layout::Same,
         }
     }

@@ -4,7 +4,7 @@ use super::metadata::Metadata;
 use super::tokenizer;
 use super::{GRAPHS, Layout, gguf_name};
 use crate::data::Tokenizer;
-use crate::model::{Gpt, ParamSpec, Params, param_specs};
+use crate::model::{Model, ParamMap, ParamSpec, Params};
 use crate::settings::{Backbone, ModelConfig, Ops};
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -26,13 +26,13 @@ pub fn read_tokenizer(path: &Path) -> Result<Tokenizer> {
 }
 
 /// Reads the model of a file.
-pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
+pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Model> {
     open(path, |content, file| {
         let config = config(content)?;
         let mut left: HashSet<&str> = content.tensor_infos.keys().map(String::as_str).collect();
         let mut tensors = HashMap::new();
-        for spec in param_specs(&config) {
-            left.remove(gguf_name(&spec.name).as_str());
+        for spec in ParamMap::new(&config).specs {
+            left.remove(gguf_name(&spec).as_str());
             let tensor = parameter(content, file, &config, &spec)?.to_device(device)?;
             tensors.insert(spec.name, tensor);
         }
@@ -40,7 +40,7 @@ pub fn read_model(path: &Path, device: &Device, ops: Ops) -> Result<Gpt> {
             bail_input!("it holds the tensor {extra}, for which this program has no use");
         }
         let params = Params::fill(&config, |spec| Ok(tensors[&spec.name].clone()))?;
-        Ok(Gpt::new(config, params, device, ops)?)
+        Ok(Model::new(config, params, ops)?)
     })
 }
 
@@ -51,7 +51,7 @@ pub(super) fn parameter(
     config: &ModelConfig,
     spec: &ParamSpec,
 ) -> Result<Tensor> {
-    let (name, layout) = (gguf_name(&spec.name), Layout::of(config, &spec.name));
+    let (name, layout) = (gguf_name(spec), Layout::of(config, spec));
     let Some(info) = content.tensor_infos.get(&name) else {
         bail_input!("it lacks the tensor {name}");
     };

@@ -5,7 +5,7 @@ use super::read::{config, metadata, parameter};
 use super::tokenizer;
 use crate::bail_input;
 use crate::data::Tokenizer;
-use crate::model::Gpt;
+use crate::model::Model;
 use crate::settings::{Backbone, ModelConfig};
 use anyhow::Result;
 use candle_core::quantized::GgmlDType;
@@ -17,7 +17,7 @@ use std::io::{BufReader, Seek};
 ///
 /// # Errors
 /// Says what comes back otherwise.
-pub fn verify(file: &mut File, keys: &[(&str, &Value)], model: &Gpt, tokenizer: &Tokenizer) -> Result<()> {
+pub fn verify(file: &mut File, keys: &[(&str, &Value)], model: &Model, tokenizer: &Tokenizer) -> Result<()> {
     let mut file = BufReader::new(file);
     file.rewind()?;
     let content = Content::read(&mut file)?;
@@ -28,8 +28,8 @@ pub fn verify(file: &mut File, keys: &[(&str, &Value)], model: &Gpt, tokenizer: 
         }
     }
     verify_config(&model.config, config(&content)?)?;
-    for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
-        let format = content.tensor_infos[&gguf_name(&spec.name)].ggml_dtype;
+    for (spec, var) in model.params.iter() {
+        let format = content.tensor_infos[&gguf_name(spec)].ggml_dtype;
         let back = parameter(&content, &mut file, &model.config, spec)?.flatten_all()?.to_vec1::<f32>()?;
         let values = var.flatten_all()?.to_vec1::<f32>()?;
         let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
@@ -117,7 +117,7 @@ mod tests {
     use crate::settings::{Ops, TokenizerKind};
     use candle_core::Device;
 
-    fn model(seed: u64, norm_eps: f64) -> Gpt {
+    fn model(seed: u64, norm_eps: f64) -> Model {
         let config = ModelConfig {
             backbone: Backbone::Llama,
             act: "swiglu".parse().unwrap(),
@@ -134,7 +134,7 @@ mod tests {
             rope_theta: 10_000.0,
         };
         let params = Params::init(&config, seed, &Device::Cpu).unwrap();
-        Gpt::new(config, params, &Device::Cpu, Ops::Plain).unwrap()
+        Model::new(config, params, Ops::Plain).unwrap()
     }
 
     fn tokenizer(text: &str) -> Tokenizer {
@@ -148,7 +148,7 @@ mod tests {
         let (cat, dog) = (tokenizer("the cat"), tokenizer("the dog"));
         for quantization in [Quantization::F32, Quantization::F16, Quantization::Q8_0] {
             export_gguf(&path, "example", &model(1, 1e-5), &cat, quantization).unwrap();
-            let with = |keys: &[(&str, &Value)], model: &Gpt, tokenizer: &Tokenizer| {
+            let with = |keys: &[(&str, &Value)], model: &Model, tokenizer: &Tokenizer| {
                 let error = verify(&mut File::open(&path).unwrap(), keys, model, tokenizer).err();
                 error.map_or(String::new(), |error| error.to_string())
             };

@@ -7,7 +7,7 @@ use super::{GRAPHS, Layout, gguf_name, llama_cpp_graph};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::files::write_whole;
-use crate::model::Gpt;
+use crate::model::Model;
 use anyhow::Result;
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -57,7 +57,7 @@ impl Quantization {
 pub fn export_gguf(
     path: &Path,
     name: &str,
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
     quantization: Quantization,
 ) -> Result<()> {
@@ -81,9 +81,9 @@ pub fn export_gguf(
     metadata.extend(describe_tokenizer(tokenizer, config.vocab_size)?);
 
     let mut tensors = Vec::new();
-    for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
-        let tensor = Layout::of(config, &spec.name).apply(var.as_tensor())?;
-        let name = gguf_name(&spec.name);
+    for (spec, var) in model.params.iter() {
+        let tensor = Layout::of(config, spec).apply(var.as_tensor())?;
+        let name = gguf_name(spec);
         let quantized = QTensor::quantize(&tensor, quantization.of(&name, tensor.dims()))?;
         tensors.push((name, quantized));
     }
@@ -99,8 +99,8 @@ pub fn export_gguf(
     })
 }
 
-fn refuse_values_that_are_not_finite(model: &Gpt) -> Result<()> {
-    for (spec, var) in model.params.specs.iter().zip(&model.params.vars) {
+fn refuse_values_that_are_not_finite(model: &Model) -> Result<()> {
+    for (spec, var) in model.params.iter() {
         let values = var.flatten_all()?.to_vec1::<f32>()?;
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             bail_input!(

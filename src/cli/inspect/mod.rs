@@ -11,7 +11,7 @@ use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::{Batches, Corpus, Dataset, Tokenizer, check_ids};
 use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
 use crate::memory;
-use crate::model::{Gpt, training_bytes};
+use crate::model::{Model, training_bytes};
 use crate::report::{Findings, Language};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{
@@ -262,7 +262,7 @@ fn trained(args: &InspectArgs) -> Result<()> {
     Ok(())
 }
 
-fn look(args: &InspectArgs, model: &Gpt, tokenizer: &Tokenizer, prompt: &str) -> Result<Lens> {
+fn look(args: &InspectArgs, model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<Lens> {
     let ids = tokenizer.encode_prompt(prompt)?;
     check_ids(&ids, model.config.vocab_size)?;
     lens(model, tokenizer, &ids, args.top.unwrap_or(TOP))
@@ -272,7 +272,7 @@ fn look(args: &InspectArgs, model: &Gpt, tokenizer: &Tokenizer, prompt: &str) ->
 fn survey(
     args: &InspectArgs,
     checkpoint: &Path,
-    model: &Gpt,
+    model: &Model,
     tokenizer: &Tokenizer,
 ) -> Result<(String, Inspection)> {
     let text = TestText::read(args.data.as_deref(), args.encoding, checkpoint, tokenizer)?;

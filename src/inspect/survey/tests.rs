@@ -36,16 +36,16 @@ fn config(backbone: Backbone, act: &str, tokenizer: &Tokenizer) -> ModelConfig {
 }
 
 /// A model whose initial values, row by row as they are stored, `change` may rewrite.
-fn model(config: &ModelConfig, change: impl Fn(&ParamSpec, &mut Vec<f32>)) -> Gpt {
+fn model(config: &ModelConfig, change: impl Fn(&ParamSpec, &mut Vec<f32>)) -> Model {
     let params = Params::fill(config, |spec| {
         let mut values = spec.initial_values(3);
         change(spec, &mut values);
         Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
     });
-    Gpt::new(config.clone(), params.unwrap(), &Device::Cpu, Ops::Plain).unwrap()
+    Model::new(config.clone(), params.unwrap(), Ops::Plain).unwrap()
 }
 
-fn survey(model: &Gpt, tokenizer: &Tokenizer, most: usize) -> Inspection {
+fn survey(model: &Model, tokenizer: &Tokenizer, most: usize) -> Inspection {
     inspect(model, tokenizer, &tokenizer.encode(&text()).unwrap(), (most, 4), &mut |_, _| {}).unwrap()
 }
 
@@ -226,10 +226,10 @@ fn the_gradients_norm_is_that_of_finite_differences() {
                 }
                 Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
             });
-            let model = Gpt::new(config.clone(), params.unwrap(), &Device::Cpu, Ops::Plain).unwrap();
+            let model = Model::new(config.clone(), params.unwrap(), Ops::Plain).unwrap();
             let windows = tokens[..60].chunks(24).zip(tokens[1..].chunks(24));
             let sum = windows.map(|(ids, targets)| {
-                let losses = model.token_losses(&shapes(ids), &shapes(targets), &mut Pass::default());
+                let losses = model.gpt.token_losses(&shapes(ids), &shapes(targets), &mut Pass::default());
                 losses.unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap()
             });
             sum.sum::<f64>() / 60.0

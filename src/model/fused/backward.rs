@@ -4,19 +4,20 @@
 //! attention by heads, beside the gradients of the weights that are known by then; the queries, keys
 //! and values by rows. Their weights' gradients are left to the next layer's first phase.
 
-use super::forward::Context;
-use super::layout::Linear;
-use super::weight_gradients::{Gradients, Product};
+use super::forward::FusedPass;
+use super::tiles::Tile;
+use super::weight_gradients::{Product, Sums};
 use super::workspace::{Gradient, Kept};
-use crate::kernels::matmul::{Into, Matrix};
+use crate::kernels::matmul::{Accumulate, Matrix};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::{activate, add, attention, norm};
+use crate::model::param_map::LinearParams;
 use rayon::prelude::*;
 
-/// The rows of one task of the first phase.
-struct FfnTile<'a> {
-    first: usize,
-    middle: &'a [f32],
+/// One task of the first phase.
+struct FfnTask<'a> {
+    tile: Tile,
+    after_attention: &'a [f32],
     gate: &'a [f32],
     up: &'a [f32],
     dx: &'a [f32],
@@ -25,132 +26,126 @@ struct FfnTile<'a> {
     d_gate: &'a mut [f32],
     d_up: &'a mut [f32],
     normed: &'a mut [f32],
-    d_middle: &'a mut [f32],
+    d_after_attention: &'a mut [f32],
     d_attention: &'a mut [f32],
     mixed_rows: &'a mut [f32],
     d_mixed: &'a mut [f32],
     d_norm: &'a mut [f32],
 }
 
-/// The rows of one task of the third phase.
-struct QkvTile<'a> {
-    first: usize,
+/// One task of the third phase.
+struct QkvTask<'a> {
+    tile: Tile,
     x: &'a [f32],
-    d_middle: &'a [f32],
+    d_after_attention: &'a [f32],
     normed: &'a mut [f32],
     d_qkv: &'a mut [f32],
     dx: &'a mut [f32],
     d_norm: &'a mut [f32],
 }
 
-/// Chunks of `rows` rows of a buffer, for ever: empty ones once it is used up.
-fn tiles<'a>(buffer: &'a mut [f32], rows: usize, width: usize) -> impl FnMut() -> &'a mut [f32] {
-    let mut chunks = buffer.chunks_mut((rows * width).max(1));
-    move || chunks.next().unwrap_or_default()
-}
-
-impl Context<'_> {
+impl FusedPass<'_> {
     /// From the gradient of the last residual stream in `to.dx` to that of the first, in the same
     /// place, adding the blocks' gradients up in `sums`.
-    pub fn backward(&self, kept: &Kept, to: &mut Gradient, sums: &mut Gradients) {
+    pub fn backward(&self, kept: &Kept, to: &mut Gradient, sums: &mut Sums) {
         let layers = self.config.layers;
         for layer in (0..layers).rev() {
             self.ffn_phase(layer, kept, to, sums, layer + 1 < layers);
-            sums.add_norm(self.layout.blocks[layer].ffn_norm, &to.d_norm);
+            sums.add_norm(self.map.blocks[layer].ffn_norm, &to.d_norm);
             self.attention_phase(layer, kept, to, sums);
             self.qkv_phase(layer, kept, to);
-            sums.add_norm(self.layout.blocks[layer].attention_norm, &to.d_norm);
+            sums.add_norm(self.map.blocks[layer].attention_norm, &to.d_norm);
         }
         sums.add_products(&self.qkv_products(0, &to.attention_normed, &to.d_qkv));
     }
 
-    /// dx -> d_middle, d_mixed and all that the weights' gradients are made of. Beside it, where
+    /// dx -> d_after_attention, d_mixed and all that the weights' gradients are made of. Beside it, where
     /// there is one above, the gradients of that layer's query, key and value projections.
-    fn ffn_phase(&self, layer: usize, kept: &Kept, to: &mut Gradient, sums: &mut Gradients, above: bool) {
-        let config = self.config;
-        let (rows, dim, ffn_dim) = (self.shape.tile_rows(), config.dim, config.ffn_dim);
-        let gate_width = if config.act.gated { ffn_dim } else { 0 };
-        let mut d_ffn = tiles(&mut to.d_ffn, rows, dim);
-        let mut hidden = tiles(&mut to.hidden, rows, ffn_dim);
-        let mut d_gate = tiles(&mut to.d_gate, rows, gate_width);
-        let mut d_up = tiles(&mut to.d_up, rows, ffn_dim);
-        let mut normed = tiles(&mut to.ffn_normed, rows, dim);
-        let mut d_middle = tiles(&mut to.d_middle, rows, dim);
-        let mut d_attention = tiles(&mut to.d_attention, rows, dim);
-        let mut mixed_rows = tiles(&mut to.mixed_rows, rows, dim);
-        let mut d_mixed = tiles(&mut to.d_mixed, rows, dim);
-        let mut d_norm = tiles(&mut to.d_norm, 2, dim);
-        let mut gate = kept.gate[layer].chunks((rows * gate_width).max(1));
-        let inputs = kept.middle[layer].chunks(rows * dim).zip(kept.up[layer].chunks(rows * ffn_dim));
-        let mut tasks = Vec::new();
-        for (i, ((middle, up), dx)) in inputs.zip(to.dx.chunks(rows * dim)).enumerate() {
-            tasks.push(FfnTile {
-                first: i * rows,
-                middle,
-                gate: gate.next().unwrap_or_default(),
-                up,
-                dx,
-                d_ffn: d_ffn(),
-                hidden: hidden(),
-                d_gate: d_gate(),
-                d_up: d_up(),
-                normed: normed(),
-                d_middle: d_middle(),
-                d_attention: d_attention(),
-                mixed_rows: mixed_rows(),
-                d_mixed: d_mixed(),
-                d_norm: d_norm(),
-            });
-        }
+    fn ffn_phase(&self, layer: usize, kept: &Kept, to: &mut Gradient, sums: &mut Sums, above: bool) {
+        let (dim, ffn_dim, gate_dim) = (self.config.dim, self.config.ffn_dim, self.config.gate_dim());
+        let tiling = self.shape.tiling();
+        let masked = if self.dropout.is_some() { dim } else { 0 };
+        let after_attention = tiling.read(&kept.after_attention[layer], dim);
+        let gate = tiling.read(&kept.gate[layer], gate_dim);
+        let up = tiling.read(&kept.up[layer], ffn_dim);
+        let dx = tiling.read(&to.dx, dim);
+        let mut d_ffn = tiling.write(&mut to.d_ffn, masked);
+        let mut hidden = tiling.write(&mut to.hidden, ffn_dim);
+        let mut d_gate = tiling.write(&mut to.d_gate, gate_dim);
+        let mut d_up = tiling.write(&mut to.d_up, ffn_dim);
+        let mut normed = tiling.write(&mut to.ffn_normed, dim);
+        let mut d_after_attention = tiling.write(&mut to.d_after_attention, dim);
+        let mut d_attention = tiling.write(&mut to.d_attention, masked);
+        let mut mixed_rows = tiling.write(&mut to.mixed_rows, dim);
+        let mut d_mixed = tiling.write(&mut to.d_mixed, dim);
+        let mut d_norm = tiling.write_tiles(&mut to.d_norm, 2 * dim);
+        let task = |tile: Tile| FfnTask {
+            tile,
+            after_attention: after_attention.of(tile),
+            gate: gate.of(tile),
+            up: up.of(tile),
+            dx: dx.of(tile),
+            d_ffn: d_ffn.next(tile),
+            hidden: hidden.next(tile),
+            d_gate: d_gate.next(tile),
+            d_up: d_up.next(tile),
+            normed: normed.next(tile),
+            d_after_attention: d_after_attention.next(tile),
+            d_attention: d_attention.next(tile),
+            mixed_rows: mixed_rows.next(tile),
+            d_mixed: d_mixed.next(tile),
+            d_norm: d_norm.next(),
+        };
+        let tasks: Vec<FfnTask> = tiling.tiles().map(task).collect();
         let mixed = &kept.mixed[layer];
         let products = match above {
             true => self.qkv_products(layer + 1, &to.attention_normed, &to.d_qkv),
             false => Vec::new(),
         };
         rayon::join(
-            || tasks.into_par_iter().for_each(|tile| self.ffn_tile(layer, mixed, tile)),
+            || tasks.into_par_iter().for_each(|task| self.ffn_task(layer, mixed, task)),
             || sums.add_products(&products),
         );
     }
 
-    fn ffn_tile(&self, layer: usize, mixed: &[f32], tile: FfnTile) {
-        let FfnTile { first, middle, gate, up, dx, normed, d_middle, .. } = tile;
-        let (config, weights, block) = (self.config, self.weights, &self.layout.blocks[layer]);
-        let rows = middle.len() / config.dim;
+    fn ffn_task(&self, layer: usize, mixed: &[f32], task: FfnTask) {
+        let FfnTask { tile: Tile { first, rows }, after_attention, gate, up, dx, .. } = task;
+        let FfnTask { normed, d_after_attention, .. } = task;
+        let (config, weights, block) = (self.config, self.weights, &self.map.blocks[layer]);
         let dropping = self.dropout.is_some();
         let masked = |to: &mut [f32], from: &[f32], site: &str| {
             to.copy_from_slice(from);
             self.drop(to, first, layer, site);
         };
         if dropping {
-            masked(tile.d_ffn, dx, "ffn");
+            masked(task.d_ffn, dx, "ffn");
         }
-        let d_output = if dropping { &*tile.d_ffn } else { dx };
+        let d_output = if dropping { &*task.d_ffn } else { dx };
         let d_output = Matrix::new(d_output, rows, config.dim);
-        block.down.backward(weights, d_output, tile.hidden, Into::Replace);
-        let mut d_normed = Scratch::new(middle.len());
+        block.down.backward(weights, d_output, task.hidden, Accumulate::Overwrite);
+        let mut d_normed = Scratch::new(after_attention.len());
         let d_rows = |values| Matrix::new(values, rows, config.ffn_dim);
         match &block.gate {
             Some(linear) => {
-                activate::backward(config.act, gate, up, tile.hidden, tile.d_gate, tile.d_up);
-                block.up.backward(weights, d_rows(tile.d_up), &mut d_normed, Into::Replace);
-                linear.backward(weights, d_rows(tile.d_gate), &mut d_normed, Into::Add);
+                activate::backward(config.act, gate, up, task.hidden, task.d_gate, task.d_up);
+                block.up.backward(weights, d_rows(task.d_up), &mut d_normed, Accumulate::Overwrite);
+                linear.backward(weights, d_rows(task.d_gate), &mut d_normed, Accumulate::Add);
             }
             None => {
-                activate::backward(config.act, up, &[], tile.hidden, tile.d_up, &mut []);
-                block.up.backward(weights, d_rows(tile.d_up), &mut d_normed, Into::Replace);
+                activate::backward(config.act, up, &[], task.hidden, task.d_up, &mut []);
+                block.up.backward(weights, d_rows(task.d_up), &mut d_normed, Accumulate::Overwrite);
             }
         }
         let ffn_norm = block.ffn_norm.of(weights, config.norm_eps);
-        norm::forward(ffn_norm, middle, normed);
-        self.norm_backward(ffn_norm, middle, &d_normed, dx, d_middle, tile.d_norm);
+        norm::forward(ffn_norm, after_attention, normed);
+        self.norm_backward(ffn_norm, after_attention, &d_normed, dx, d_after_attention, task.d_norm);
         if dropping {
-            masked(tile.d_attention, d_middle, "attention");
+            masked(task.d_attention, d_after_attention, "attention");
         }
-        let d_attention = if dropping { &*tile.d_attention } else { &*d_middle };
+        let d_attention = if dropping { &*task.d_attention } else { &*d_after_attention };
         let d_attention = Matrix::new(d_attention, rows, config.dim);
-        block.attention_output.backward(weights, d_attention, tile.d_mixed, Into::Replace);
-        self.gather_heads(mixed, first, tile.mixed_rows);
+        block.attention_output.backward(weights, d_attention, task.d_mixed, Accumulate::Overwrite);
+        self.gather_heads(mixed, first, task.mixed_rows);
     }
 
     /// A norm's backward pass over a tile, whose sums for weight and bias go to `d_norm` (2 C).
@@ -170,8 +165,8 @@ impl Context<'_> {
     }
 
     /// d_mixed -> d_qkv_heads, and beside it the gradients of the FFN's and attention's output weights.
-    fn attention_phase(&self, layer: usize, kept: &Kept, to: &mut Gradient, sums: &mut Gradients) {
-        let (shape, block, rows) = (self.attention_shape(), &self.layout.blocks[layer], self.shape.rows());
+    fn attention_phase(&self, layer: usize, kept: &Kept, to: &mut Gradient, sums: &mut Sums) {
+        let (shape, block, rows) = (self.attention_shape(), &self.map.blocks[layer], self.shape.rows());
         let (kv_heads, head_size) = (shape.kv_heads, shape.tokens * shape.head_dim);
         let (qkv, mixed, log_sums) = (&kept.qkv[layer], &kept.mixed[layer], &kept.log_sums[layer]);
         let d_mixed = &to.d_mixed;
@@ -191,8 +186,9 @@ impl Context<'_> {
         };
         let dropping = self.dropout.is_some();
         let d_output = if dropping { &to.d_ffn } else { &to.dx };
-        let d_attention = if dropping { &to.d_attention } else { &to.d_middle };
-        let product = |linear: Linear, x, dy| Product::new(linear, x, Matrix::new(dy, rows, linear.outputs));
+        let d_attention = if dropping { &to.d_attention } else { &to.d_after_attention };
+        let product =
+            |linear: LinearParams, x, dy| Product::new(linear, x, Matrix::new(dy, rows, linear.outputs));
         let mut products = vec![
             product(block.down, &to.hidden, d_output),
             product(block.up, &to.ffn_normed, &to.d_up),
@@ -210,7 +206,7 @@ impl Context<'_> {
     fn qkv_products<'a>(&self, layer: usize, normed: &'a [f32], d_qkv: &'a [f32]) -> Vec<Product<'a>> {
         let (mut column, width) = (0, self.attention_shape().width());
         let mut products = Vec::new();
-        for linear in &self.layout.blocks[layer].qkv {
+        for linear in &self.map.blocks[layer].qkv {
             let dy = Matrix::strided(&d_qkv[column..], self.shape.rows(), linear.outputs, width);
             products.push(Product::new(*linear, normed, dy));
             column += linear.outputs;
@@ -218,39 +214,44 @@ impl Context<'_> {
         products
     }
 
-    /// d_qkv_heads -> d_qkv and, with d_middle, dx before the block.
+    /// d_qkv_heads -> d_qkv and, with d_after_attention, dx before the block.
     fn qkv_phase(&self, layer: usize, kept: &Kept, to: &mut Gradient) {
-        let (rows, dim) = (self.shape.tile_rows(), self.config.dim);
-        let mut normed = tiles(&mut to.attention_normed, rows, dim);
-        let mut d_qkv = tiles(&mut to.d_qkv, rows, self.attention_shape().width());
-        let mut dx = tiles(&mut to.dx, rows, dim);
-        let mut d_norm = tiles(&mut to.d_norm, 2, dim);
-        let mut tasks = Vec::new();
-        let inputs = kept.x[layer].chunks(rows * dim).zip(to.d_middle.chunks(rows * dim));
-        for (i, (x, d_middle)) in inputs.enumerate() {
-            let first = i * rows;
-            let (normed, d_qkv, dx, d_norm) = (normed(), d_qkv(), dx(), d_norm());
-            tasks.push(QkvTile { first, x, d_middle, normed, d_qkv, dx, d_norm });
-        }
+        let (tiling, dim) = (self.shape.tiling(), self.config.dim);
+        let x = tiling.read(&kept.x[layer], dim);
+        let d_after_attention = tiling.read(&to.d_after_attention, dim);
+        let mut normed = tiling.write(&mut to.attention_normed, dim);
+        let mut d_qkv = tiling.write(&mut to.d_qkv, self.attention_shape().width());
+        let mut dx = tiling.write(&mut to.dx, dim);
+        let mut d_norm = tiling.write_tiles(&mut to.d_norm, 2 * dim);
+        let task = |tile: Tile| QkvTask {
+            tile,
+            x: x.of(tile),
+            d_after_attention: d_after_attention.of(tile),
+            normed: normed.next(tile),
+            d_qkv: d_qkv.next(tile),
+            dx: dx.next(tile),
+            d_norm: d_norm.next(),
+        };
+        let tasks: Vec<QkvTask> = tiling.tiles().map(task).collect();
         let heads = &to.d_qkv_heads;
-        tasks.into_par_iter().for_each(|tile| self.qkv_tile(layer, heads, tile));
+        tasks.into_par_iter().for_each(|task| self.qkv_task(layer, heads, task));
     }
 
-    fn qkv_tile(&self, layer: usize, heads: &[f32], tile: QkvTile) {
-        let QkvTile { first, x, d_middle, normed, d_qkv, dx, d_norm } = tile;
-        let (block, width) = (&self.layout.blocks[layer], self.attention_shape().width());
+    fn qkv_task(&self, layer: usize, heads: &[f32], task: QkvTask) {
+        let QkvTask { tile: Tile { first, rows }, x, d_after_attention, normed, d_qkv, dx, d_norm } = task;
+        let (block, width) = (&self.map.blocks[layer], self.attention_shape().width());
         self.gather_qkv(heads, first, d_qkv);
         let mut d_normed = Scratch::new(x.len());
         let mut column = 0;
         for linear in &block.qkv {
-            let dy = Matrix::strided(&d_qkv[column..], d_qkv.len() / width, linear.outputs, width);
-            let into = if column == 0 { Into::Replace } else { Into::Add };
-            linear.backward(self.weights, dy, &mut d_normed, into);
+            let dy = Matrix::strided(&d_qkv[column..], rows, linear.outputs, width);
+            let accumulate = if column == 0 { Accumulate::Overwrite } else { Accumulate::Add };
+            linear.backward(self.weights, dy, &mut d_normed, accumulate);
             column += linear.outputs;
         }
         let attention_norm = block.attention_norm.of(self.weights, self.config.norm_eps);
         norm::forward(attention_norm, x, normed);
-        self.norm_backward(attention_norm, x, &d_normed, d_middle, dx, d_norm);
+        self.norm_backward(attention_norm, x, &d_normed, d_after_attention, dx, d_norm);
     }
 
     /// Rows (N, (H + 2 K) D), the first being row `first`, of what the heads' backward passes wrote:
@@ -274,12 +275,12 @@ impl Context<'_> {
     }
 
     /// Adds the gradient of the first residual stream to those of the embeddings.
-    pub fn embed_backward(&self, ids: &[u32], to: &mut Gradient, sums: &mut Gradients) {
+    pub fn embed_backward(&self, ids: &[u32], to: &mut Gradient, sums: &mut Sums) {
         self.drop(&mut to.dx, 0, 0, "embedding");
         let dim = self.config.dim;
         for (row, (dx, id)) in to.dx.chunks_exact(dim).zip(ids).enumerate() {
-            add(&mut sums.values(self.layout.embedding)[*id as usize * dim..][..dim], dx);
-            if let Some(positions) = self.layout.positions {
+            add(&mut sums.values(self.map.embedding)[*id as usize * dim..][..dim], dx);
+            if let Some(positions) = self.map.positions {
                 add(&mut sums.values(positions)[row % self.shape.tokens * dim..][..dim], dx);
             }
         }

@@ -1,17 +1,17 @@
 //! Reading tokens to predict the next one: a prompt at once, then one token at a time.
 
-use super::forward::Context;
-use super::layout::{Linear, Norm};
+use super::forward::FusedPass;
 use super::workspace::Kept;
 use crate::kernels::coarse::{BLOCK, Coarse};
 use crate::kernels::matvec::Map;
-use crate::kernels::rope::Turn;
+use crate::kernels::rope::Rotation;
 use crate::kernels::scratch::Scratch;
 use crate::kernels::{activate, add, matvec, norm};
+use crate::model::param_map::{LinearParams, NormParams};
 use crate::settings::ModelConfig;
 use rayon::prelude::*;
 
-/// Keys, turned to their positions, and values of the tokens read so far: (L, K, context, D) each.
+/// Keys, rotated to their positions, and values of the tokens read so far: (L, K, context, D) each.
 pub struct Cache {
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -42,9 +42,14 @@ impl Cache {
     pub fn len(&self) -> usize {
         self.len
     }
+
+    /// Forgets them. The head stays: it belongs to the model.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
 }
 
-impl Context<'_> {
+impl FusedPass<'_> {
     /// Reads a prompt into an empty cache; returns the logits (V) after its last token.
     pub fn prefill(&self, ids: &[u32], kept: &mut Kept, cache: &mut Cache, exact: Exact) -> Vec<f32> {
         self.forward(ids, kept);
@@ -56,7 +61,7 @@ impl Context<'_> {
                 for (token, row) in rows.chunks_exact(shape.width()).enumerate() {
                     let key = &mut cache.keys[start + token * d..][..d];
                     key.copy_from_slice(&row[(shape.heads + kv) * d..][..d]);
-                    self.turn(key, token);
+                    self.rotate(key, token);
                     let value = &mut cache.values[start + token * d..][..d];
                     value.copy_from_slice(&row[(shape.heads + shape.kv_heads + kv) * d..][..d]);
                 }
@@ -70,12 +75,11 @@ impl Context<'_> {
     /// Reads the token after those in the cache; returns the logits (V) after it.
     pub fn read(&self, id: u32, cache: &mut Cache, exact: Exact) -> Vec<f32> {
         let (config, position) = (self.config, cache.len);
-        let mut x =
-            self.weights.get(self.layout.embedding)[id as usize * config.dim..][..config.dim].to_vec();
-        if let Some(positions) = self.layout.positions {
+        let mut x = self.weights.get(self.map.embedding)[id as usize * config.dim..][..config.dim].to_vec();
+        if let Some(positions) = self.map.positions {
             add(&mut x, &self.weights.get(positions)[position * config.dim..][..config.dim]);
         }
-        for (layer, block) in self.layout.blocks.iter().enumerate() {
+        for (layer, block) in self.map.blocks.iter().enumerate() {
             let normed = self.normed(block.attention_norm, &x);
             let mut qkv = Scratch::new(self.attention_shape().width());
             let mut rest = &mut *qkv;
@@ -109,21 +113,21 @@ impl Context<'_> {
         self.next_logits(&x, cache, exact)
     }
 
-    /// Turns a query or a key to its position, where positions are turned.
-    fn turn(&self, row: &mut [f32], position: usize) {
+    /// Rotates a query or a key to its position, on a backbone that rotates.
+    fn rotate(&self, row: &mut [f32], position: usize) {
         if let Some(angles) = self.angles {
-            angles.turn(row, position, Turn::Forward);
+            angles.rotate(row, position, Rotation::Forward);
         }
     }
 
-    fn normed(&self, norm: Norm, x: &[f32]) -> Scratch {
+    fn normed(&self, norm: NormParams, x: &[f32]) -> Scratch {
         let mut out = Scratch::new(x.len());
         norm::forward(norm.of(self.weights, self.config.norm_eps), x, &mut out);
         out
     }
 
     /// y = x W + b, for several maps of the same x.
-    fn apply(&self, mut maps: Vec<(&Linear, &mut [f32])>, x: &[f32]) {
+    fn apply(&self, mut maps: Vec<(&LinearParams, &mut [f32])>, x: &[f32]) {
         let products = maps.iter_mut().map(|(linear, y)| Map {
             weights: self.weights.get(linear.weight),
             outputs_first: linear.outputs_first,
@@ -138,15 +142,15 @@ impl Context<'_> {
     }
 
     /// sum += x W + b
-    fn add_map(&self, linear: &Linear, x: &[f32], sum: &mut [f32]) {
+    fn add_map(&self, linear: &LinearParams, x: &[f32], sum: &mut [f32]) {
         let mut y = Scratch::new(linear.outputs);
         self.apply(vec![(linear, &mut y)], x);
         add(sum, &y);
     }
 
     fn next_logits(&self, x: &[f32], cache: &mut Cache, exact: Exact) -> Vec<f32> {
-        let (head, weights) = (&self.layout.head, self.weights.get(self.layout.head.weight));
-        let normed = self.normed(self.layout.norm, x);
+        let (head, weights) = (&self.map.head, self.weights.get(self.map.head.weight));
+        let normed = self.normed(self.map.norm, x);
         let mut logits = vec![0.0; self.config.vocab_size];
         cache.answers += 1;
         match exact {
@@ -166,11 +170,11 @@ impl Context<'_> {
         let shape = self.attention_shape();
         let (d, position) = (shape.head_dim, cache.len);
         let head_size = self.config.context * d;
-        let (turned, values) = qkv.split_at_mut((shape.heads + shape.kv_heads) * d);
-        for row in turned.chunks_exact_mut(d) {
-            self.turn(row, position);
+        let (rotated, values) = qkv.split_at_mut((shape.heads + shape.kv_heads) * d);
+        for row in rotated.chunks_exact_mut(d) {
+            self.rotate(row, position);
         }
-        let (queries, keys) = turned.split_at(shape.heads * d);
+        let (queries, keys) = rotated.split_at(shape.heads * d);
         for kv in 0..shape.kv_heads {
             let at = (layer * shape.kv_heads + kv) * head_size + position * d;
             cache.keys[at..at + d].copy_from_slice(&keys[kv * d..][..d]);

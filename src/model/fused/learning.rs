@@ -4,9 +4,9 @@
 //! The halves share nothing that is written. So one core takes one of them through the whole pass, and finds
 //! in its own cache what it wrote a phase before; with more cores each half has its phases' tasks.
 
-use super::forward::Context;
-use super::weight_gradients::Gradients;
-use super::workspace::{self, Gradient, Kept, Shape};
+use super::forward::FusedPass;
+use super::weight_gradients::Sums;
+use super::workspace::{Gradient, Kept, PassShape};
 use super::{TOKENS_TOGETHER, head};
 use crate::kernels::add;
 use crate::settings::ModelConfig;
@@ -59,17 +59,17 @@ fn sequences_of_group(tokens: usize) -> usize {
 /// Values that the buffers hold, the second half's sums of gradients aside.
 pub fn values(config: &ModelConfig, batch_size: usize) -> usize {
     let sequences = batch_size.min(sequences_of_group(config.context));
-    let half = Shape { sequences: sequences.div_ceil(2), tokens: config.context, first_row: 0 };
-    let width = workspace::kept_width(config) * config.layers + workspace::gradient_width(config);
+    let half = PassShape { sequences: sequences.div_ceil(2), tokens: config.context, first_row: 0 };
+    let width = Kept::width(config, config.layers) + Gradient::width(config);
     let logits = head::slab_rows(config, half) * config.vocab_size;
     sequences * config.context * width + sequences.min(2) * logits
 }
 
 impl Learning {
-    /// Adds the gradients of the examples' mean loss to `sums`. `context` is that of a half, given its shape.
+    /// Adds the gradients of the examples' mean loss to `sums`. `pass` makes that of a half, given its shape.
     pub fn add_gradients<'a>(
         &mut self,
-        context: impl Fn(Shape) -> Context<'a> + Sync,
+        pass: impl Fn(PassShape) -> FusedPass<'a> + Sync,
         examples: Examples,
         tokens: usize,
         sums: &mut [Vec<f32>],
@@ -88,7 +88,7 @@ impl Learning {
             let learn = |half: &mut Half, examples: Examples, sums: &mut [Vec<f32>]| {
                 let (sequences, first_row) = (examples.ids.len() / tokens, examples.first_row);
                 if sequences > 0 {
-                    half.learn(context(Shape { sequences, tokens, first_row }), examples, scale, sums);
+                    half.learn(pass(PassShape { sequences, tokens, first_row }), examples, scale, sums);
                 }
             };
             rayon::join(|| learn(one, first, sums), || learn(two, second, second_sums));
@@ -105,15 +105,15 @@ impl Learning {
 }
 
 impl Half {
-    fn learn(&mut self, context: Context, examples: Examples, scale: f32, sums: &mut [Vec<f32>]) {
+    fn learn(&mut self, pass: FusedPass, examples: Examples, scale: f32, sums: &mut [Vec<f32>]) {
         let Half { kept, gradient } = self;
         let Examples { ids, targets, losses, .. } = examples;
-        let (config, sums) = (context.config, &mut Gradients::new(sums));
-        kept.resize(config, context.shape.rows(), config.layers);
-        gradient.resize(config, context.shape, context.dropout.is_some());
-        context.forward(ids, kept);
-        context.losses_and_gradients(&kept.x[config.layers], targets, scale, losses, gradient, sums);
-        context.backward(kept, gradient, sums);
-        context.embed_backward(ids, gradient, sums);
+        let (config, sums) = (pass.config, &mut Sums::new(sums));
+        kept.resize(config, pass.shape.rows(), config.layers);
+        gradient.resize(config, pass.shape, pass.dropout.is_some());
+        pass.forward(ids, kept);
+        pass.losses_and_gradients(&kept.x[config.layers], targets, scale, losses, gradient, sums);
+        pass.backward(kept, gradient, sums);
+        pass.embed_backward(ids, gradient, sums);
     }
 }

@@ -1,8 +1,8 @@
 //! Gradients of the parameters: products over all rows of a pass, cut into blocks of the result.
 
-use super::layout::{Linear, Norm};
-use crate::kernels::matmul::{Into, Matrix, MatrixMut, matmul};
+use crate::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 use crate::kernels::{add, add_columns};
+use crate::model::param_map::{LinearParams, NormParams};
 use rayon::prelude::*;
 
 /// Tasks that the products of one call are cut into, about, and the least elements of a weight's
@@ -11,20 +11,20 @@ const TASKS: usize = 8;
 const LEAST: usize = 32 * 1024;
 
 /// The sums of the gradients, one slice per parameter.
-pub struct Gradients<'a> {
+pub struct Sums<'a> {
     values: &'a mut [Vec<f32>],
 }
 
 /// A linear map's inputs (N, in) and the gradients of its outputs (N, out).
 #[derive(Clone, Copy)]
 pub struct Product<'a> {
-    linear: Linear,
+    linear: LinearParams,
     x: Matrix<'a>,
     dy: Matrix<'a>,
 }
 
 impl<'a> Product<'a> {
-    pub fn new(linear: Linear, x: &'a [f32], dy: Matrix<'a>) -> Product<'a> {
+    pub fn new(linear: LinearParams, x: &'a [f32], dy: Matrix<'a>) -> Product<'a> {
         Product { linear, x: Matrix::new(x, dy.rows(), linear.inputs), dy }
     }
 }
@@ -41,16 +41,16 @@ impl Task<'_> {
         match self {
             Task::Weight { a, b, out } => {
                 let out = MatrixMut::new(out, a.columns(), b.columns());
-                matmul(a.t(), b, out, Into::Add);
+                matmul(a.t(), b, out, Accumulate::Add);
             }
             Task::Bias { b, out } => add_columns(b, out),
         }
     }
 }
 
-impl<'a> Gradients<'a> {
-    pub fn new(values: &'a mut [Vec<f32>]) -> Gradients<'a> {
-        Gradients { values }
+impl<'a> Sums<'a> {
+    pub fn new(values: &'a mut [Vec<f32>]) -> Sums<'a> {
+        Sums { values }
     }
 
     /// The sums for one parameter.
@@ -82,7 +82,7 @@ impl<'a> Gradients<'a> {
     }
 
     /// Adds what the tiles' norms summed, (tiles, 2 C), to the norm's weight and bias.
-    pub fn add_norm(&mut self, norm: Norm, tiles: &[f32]) {
+    pub fn add_norm(&mut self, norm: NormParams, tiles: &[f32]) {
         let dim = self.values[norm.weight].len();
         for tile in tiles.chunks_exact(2 * dim) {
             add(&mut self.values[norm.weight], &tile[..dim]);

@@ -1,49 +1,32 @@
 //! Buffers that a pass writes to, kept for the next one.
 
+use super::tiles::Tiling;
 use crate::settings::ModelConfig;
 
 /// Sequences of one length, a number of them at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct PassShape {
     pub sequences: usize,
     pub tokens: usize,
     /// The batch's row that this pass's first row is.
     pub first_row: usize,
 }
 
-impl Shape {
+impl PassShape {
     pub fn rows(&self) -> usize {
         self.sequences * self.tokens
     }
 
-    /// Rows of one task: enough for matrix products to be fast, few enough that there are tasks for
-    /// many threads and that a task's values stay in its core's cache.
-    pub fn tile_rows(&self) -> usize {
-        self.rows().div_ceil(2).next_multiple_of(16).min(192)
-    }
-
-    pub fn tiles(&self) -> usize {
-        self.rows().div_ceil(self.tile_rows())
+    /// Tiles of one task each: enough rows for matrix products to be fast, few enough that there are tasks
+    /// for many threads and that a task's values stay in its core's cache.
+    pub fn tiling(&self) -> Tiling {
+        Tiling { rows: self.rows(), tile_rows: self.rows().div_ceil(2).next_multiple_of(16).min(192) }
     }
 }
 
-/// Queries, keys and values of a row.
+/// Values of a row of queries, keys and values.
 fn qkv_width(config: &ModelConfig) -> usize {
     (config.heads + 2 * config.kv_heads) * config.head_dim()
-}
-
-fn gate_width(config: &ModelConfig) -> usize {
-    if config.act.gated { config.ffn_dim } else { 0 }
-}
-
-/// Values of a row in [`Kept`], for each layer.
-pub fn kept_width(config: &ModelConfig) -> usize {
-    3 * config.dim + qkv_width(config) + config.heads + config.ffn_dim + gate_width(config)
-}
-
-/// Values of a row in [`Gradient`].
-pub fn gradient_width(config: &ModelConfig) -> usize {
-    6 * config.dim + 2 * qkv_width(config) + 2 * config.ffn_dim + gate_width(config)
 }
 
 /// What the forward pass leaves behind: for every layer where a backward pass follows, otherwise for
@@ -52,38 +35,50 @@ pub fn gradient_width(config: &ModelConfig) -> usize {
 pub struct Kept {
     /// The residual stream before each block and after the last: (N, C).
     pub x: Vec<Vec<f32>>,
-    /// Queries, keys and values before their positions: (N, (H + 2 K) D).
+    /// Queries, keys and values before their rotation: (N, (H + 2 K) D).
     pub qkv: Vec<Vec<f32>>,
     /// Attention's mixed values: (B, H, T, D).
     pub mixed: Vec<Vec<f32>>,
     /// Attention's log-sum-exps: (B, H, T).
     pub log_sums: Vec<Vec<f32>>,
     /// The residual stream between attention and FFN: (N, C).
-    pub middle: Vec<Vec<f32>>,
+    pub after_attention: Vec<Vec<f32>>,
     /// What the gate's function reads: (N, F), empty without a gate.
     pub gate: Vec<Vec<f32>>,
     /// (N, F)
     pub up: Vec<Vec<f32>>,
 }
 
+/// A kind of buffer: values per row, and how many there are for so many layers.
+type Size = (usize, usize);
+
 impl Kept {
+    /// The size of each buffer, in the order of the fields.
+    fn sizes(config: &ModelConfig, layers: usize) -> [Size; 7] {
+        [
+            (config.dim, layers + 1),
+            (qkv_width(config), layers),
+            (config.dim, layers),
+            (config.heads, layers),
+            (config.dim, layers),
+            (config.gate_dim(), layers),
+            (config.ffn_dim, layers),
+        ]
+    }
+
     /// Makes room for `rows` rows of `layers` layers.
     pub fn resize(&mut self, config: &ModelConfig, rows: usize, layers: usize) {
-        let (width, gate) = (qkv_width(config), gate_width(config));
-        resize(&mut self.x, layers + 1, rows * config.dim);
-        resize(&mut self.qkv, layers, rows * width);
-        resize(&mut self.mixed, layers, rows * config.dim);
-        resize(&mut self.log_sums, layers, rows * config.heads);
-        resize(&mut self.middle, layers, rows * config.dim);
-        resize(&mut self.gate, layers, rows * gate);
-        resize(&mut self.up, layers, rows * config.ffn_dim);
+        let Kept { x, qkv, mixed, log_sums, after_attention, gate, up } = self;
+        let fields = [x, qkv, mixed, log_sums, after_attention, gate, up];
+        for (buffers, (width, count)) in fields.into_iter().zip(Kept::sizes(config, layers)) {
+            buffers.resize_with(count, Vec::new);
+            buffers.iter_mut().for_each(|buffer| buffer.resize(rows * width, 0.0));
+        }
     }
-}
 
-fn resize(buffers: &mut Vec<Vec<f32>>, count: usize, len: usize) {
-    buffers.resize_with(count, Vec::new);
-    for buffer in buffers {
-        buffer.resize(len, 0.0);
+    /// Values per row that [`Kept::resize`] makes room for.
+    pub fn width(config: &ModelConfig, layers: usize) -> usize {
+        Kept::sizes(config, layers).iter().map(|(width, count)| width * count).sum()
     }
 }
 
@@ -93,19 +88,19 @@ pub struct Gradient {
     /// Of the residual stream after the block, then before it: (N, C).
     pub dx: Vec<f32>,
     /// Of the residual stream between attention and FFN: (N, C).
-    pub d_middle: Vec<f32>,
-    /// `dx` and `d_middle` as dropout lets them through to the FFN and to attention: (N, C), empty
+    pub d_after_attention: Vec<f32>,
+    /// `dx` and `d_after_attention` as dropout lets them through to the FFN and to attention: (N, C), empty
     /// without dropout.
     pub d_ffn: Vec<f32>,
     pub d_attention: Vec<f32>,
-    /// What the down projection reads, made again: (N, F).
+    /// What the down projection reads, computed again: (N, F).
     pub hidden: Vec<f32>,
     pub d_gate: Vec<f32>,
     pub d_up: Vec<f32>,
     /// What the up projection and what the query, key and value projections read: (N, C).
     pub ffn_normed: Vec<f32>,
     pub attention_normed: Vec<f32>,
-    /// Attention's mixed values, made rows again, and their gradient: (N, H D).
+    /// Attention's mixed values by rows, and their gradient: (N, H D).
     pub mixed_rows: Vec<f32>,
     pub d_mixed: Vec<f32>,
     /// Of queries, keys and values: by head as attention leaves them, and by rows.
@@ -118,28 +113,40 @@ pub struct Gradient {
 }
 
 impl Gradient {
-    pub fn resize(&mut self, config: &ModelConfig, shape: Shape, dropout: bool) {
-        let rows = shape.rows();
-        let (width, gate) = (qkv_width(config), gate_width(config));
-        let (dim, ffn_dim) = (config.dim, config.ffn_dim);
+    /// Values per row of each buffer, in the order of the fields up to `d_qkv`.
+    fn widths(config: &ModelConfig, dropout: bool) -> [usize; 13] {
+        let (dim, ffn_dim, gate_dim, qkv) =
+            (config.dim, config.ffn_dim, config.gate_dim(), qkv_width(config));
         let masked = if dropout { dim } else { 0 };
-        for (buffer, width) in [
-            (&mut self.dx, dim),
-            (&mut self.d_middle, dim),
-            (&mut self.d_ffn, masked),
-            (&mut self.d_attention, masked),
-            (&mut self.hidden, ffn_dim),
-            (&mut self.d_gate, gate),
-            (&mut self.d_up, ffn_dim),
-            (&mut self.ffn_normed, dim),
-            (&mut self.attention_normed, dim),
-            (&mut self.mixed_rows, dim),
-            (&mut self.d_mixed, dim),
-            (&mut self.d_qkv_heads, width),
-            (&mut self.d_qkv, width),
-        ] {
-            buffer.resize(rows * width, 0.0);
+        [dim, dim, masked, masked, ffn_dim, gate_dim, ffn_dim, dim, dim, dim, dim, qkv, qkv]
+    }
+
+    pub fn resize(&mut self, config: &ModelConfig, shape: PassShape, dropout: bool) {
+        let Gradient { dx, d_after_attention, d_ffn, d_attention, hidden, d_gate, d_up, .. } = self;
+        let Gradient { ffn_normed, attention_normed, mixed_rows, d_mixed, d_qkv_heads, d_qkv, .. } = self;
+        let fields = [
+            dx,
+            d_after_attention,
+            d_ffn,
+            d_attention,
+            hidden,
+            d_gate,
+            d_up,
+            ffn_normed,
+            attention_normed,
+            mixed_rows,
+            d_mixed,
+            d_qkv_heads,
+            d_qkv,
+        ];
+        for (buffer, width) in fields.into_iter().zip(Gradient::widths(config, dropout)) {
+            buffer.resize(shape.rows() * width, 0.0);
         }
-        self.d_norm.resize(shape.tiles() * 2 * dim, 0.0);
+        self.d_norm.resize(shape.tiling().count() * 2 * config.dim, 0.0);
+    }
+
+    /// Values per row that [`Gradient::resize`] makes room for, the few for norms aside.
+    pub fn width(config: &ModelConfig) -> usize {
+        Gradient::widths(config, false).iter().sum()
     }
 }
