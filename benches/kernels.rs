@@ -97,12 +97,12 @@ mod vector_products {
 /// One sequence and one head.
 mod attention {
     use super::*;
-    use tinygpt::kernels::attention::{self, Shape};
+    use tinygpt::kernels::attention::{self, AttentionShape};
 
     const SHAPES: [(usize, usize); 3] = [(64, 32), (256, 64), (1024, 64)];
 
-    fn shape(tokens: usize, head_dim: usize) -> Shape {
-        Shape { tokens, heads: 1, kv_heads: 1, head_dim }
+    fn shape(tokens: usize, head_dim: usize) -> AttentionShape {
+        AttentionShape { tokens, heads: 1, kv_heads: 1, head_dim }
     }
 
     #[divan::bench(args = SHAPES)]

@@ -5,7 +5,7 @@ use super::*;
 use candle_core::Device;
 use std::fs;
 use tinygpt::checkpoint::{load_model, load_tokenizer};
-use tinygpt::model::{Exact, Gpt};
+use tinygpt::model::{Exact, Model};
 use tinygpt::settings::Ops;
 
 /// Those of tests/checkpoints/tokenizers, made by scripts/make_tokenizers.py.
@@ -85,8 +85,8 @@ fn tokenizers_of_others_make_transformers_tokens_with_its_special_ones() {
 }
 
 /// The ids that may follow others, the likeliest first.
-fn order(model: &Gpt, ids: &[u32]) -> Vec<u32> {
-    let logits = model.read(ids, &mut model.memory(), Exact::All).unwrap();
+fn order(model: &Model, ids: &[u32]) -> Vec<u32> {
+    let logits = model.decoder().read(ids, Exact::All).unwrap();
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
     order
