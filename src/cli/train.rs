@@ -191,7 +191,7 @@ fn available_memory() -> Option<f64> {
 }
 
 /// How the text was read, where that is not plain.
-fn show_notes(dataset: &Dataset) {
+pub fn show_notes(dataset: &Dataset) {
     for note in &dataset.notes {
         note!("{}: {note}", dataset.name);
     }

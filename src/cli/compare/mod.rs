@@ -209,6 +209,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
+    super::train::show_notes(&dataset);
     design.arms = match_arms(
         &args.acts()?,
         design.baseline,
