@@ -205,7 +205,7 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
 }
 
 /// How the text was read, where that is not plain.
-fn show_notes(dataset: &Dataset) {
+pub fn show_notes(dataset: &Dataset) {
     for note in &dataset.notes {
         note!("{}: {note}", dataset.name);
     }

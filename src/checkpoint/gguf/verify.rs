@@ -27,7 +27,7 @@ pub fn verify(file: &mut File, keys: &[(&str, &Value)], model: &Model, tokenizer
             bail_input!("the file's {key} reads back differently, so nothing was exported");
         }
     }
-    verify_config(&model.config, config(&content)?)?;
+    verify_config(&model.config, &config(&content)?)?;
     for (spec, var) in model.params.iter() {
         let format = content.tensor_infos[&gguf_name(spec)].ggml_dtype;
         let back = parameter(&content, &mut file, &model.config, spec)?.flatten_all()?.to_vec1::<f32>()?;
@@ -62,7 +62,7 @@ fn rounding(format: GgmlDType, value: f32, largest: f32) -> f32 {
     }
 }
 
-fn verify_config(config: &ModelConfig, back: ModelConfig) -> Result<()> {
+fn verify_config(config: &ModelConfig, back: &ModelConfig) -> Result<()> {
     let single = |value: f64| f64::from(value as f32);
     let written = ModelConfig {
         // The file doesn't say how weights began, and GPT-2 doesn't rotate.
@@ -74,7 +74,7 @@ fn verify_config(config: &ModelConfig, back: ModelConfig) -> Result<()> {
         norm_eps: single(config.norm_eps),
         ..config.clone()
     };
-    if written != back {
+    if written != *back {
         bail_input!(
             "the model's shape reads back differently, so nothing was exported: {back:?}, not {written:?}"
         );

@@ -217,6 +217,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
+    super::train::show_notes(&dataset);
     memory::check(args.jobs as f64 * train::Plan::new(&recipe, &dataset)?.memory)?;
     design.arms = match_arms(
         &args.acts,
