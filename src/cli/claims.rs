@@ -1,19 +1,24 @@
 //! `tinygpt claims`
 
+use super::ending::{if_interrupted, resume_with};
 use super::progress::Progress;
 use super::report::write_charts;
-use super::text::{arguments_without, command_line, command_of};
+use super::text::{arguments_without, command_line, command_of, duration};
+use super::time_left::TimeLeft;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::signals;
 use crate::settings::{Length, Recipe, Settings};
+use crate::terminal::paragraph;
 use crate::train::Watcher;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -83,25 +88,16 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         bail_input!("--steps is 1; the claims need at least 2");
     }
     super::set_threads(recipe.threads)?;
-    signals::listen()?;
     check_place(&args.out)?;
     if matches!((recipe.training.length, Settings::preset("default")?.steps), (Length::Steps(own), Some(usual)) if own < usual)
     {
         note!("warning: models that train for fewer steps than usual know little, and so do the verdicts");
     }
-    let models = args.out.join("models");
-    let follow = |name: &str| Box::new(Progress::labelled(name)) as Box<dyn Watcher>;
-    let mut lab = Lab::new(&models, recipe.clone(), args.deep, &follow);
-    let mut claims = Vec::new();
-    for (i, entry) in entries.iter().enumerate() {
-        signals::check("between two claims")?;
-        note!("[{}/{}] {}", i + 1, entries.len(), entry.name);
-        let claim = (entry.measure)(&mut lab)?;
-        if !args.json {
-            show(&claim, args.lang)?;
-        }
-        claims.push(claim);
-    }
+    signals::listen();
+    let claims = walk(args, &entries, recipe.clone()).map_err(|error| {
+        let saved = "Finished models are saved, and so is the one in progress.";
+        if_interrupted(error, || resume_with(saved, &command_line()))
+    })?;
     let written = write(args, &recipe, &claims)?;
     if let Some(folder) = &args.plot {
         write_charts(folder, &claims_charts(&claims))?;
@@ -113,6 +109,71 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         note!("with every number and figure: {}", written.display());
     }
     Ok(())
+}
+
+/// Measures the claims, and prints each as soon as it is judged.
+fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Claim>> {
+    let models = args.out.join("models");
+    let mut clock = Clock::new(entries);
+    let countdown = Cell::new(clock.begin(0));
+    let follow = |name: &str| {
+        let countdown = countdown.get();
+        let label = format!("[{}/{}] {name}", countdown.stage + 1, entries.len());
+        Box::new(Progress::labelled(&label).of_several(move |_| countdown.seconds())) as Box<dyn Watcher>
+    };
+    let mut lab = Lab::new(&models, recipe, args.deep, &follow);
+    let mut claims = Vec::new();
+    for (i, entry) in entries.iter().enumerate() {
+        signals::check("between two claims")?;
+        countdown.set(clock.begin(i));
+        let left = duration(countdown.get().seconds());
+        note!("[{}/{}] {}: about {left} left in all", i + 1, entries.len(), entry.name);
+        let claim = (entry.measure)(&mut lab)?;
+        if !args.json {
+            show(&claim, args.lang)?;
+        }
+        claims.push(claim);
+    }
+    Ok(claims)
+}
+
+/// How long the stages of a walk take: as they usually do, at the pace of those that are done.
+struct Clock {
+    /// Usual seconds of each stage.
+    stages: Vec<f64>,
+    time_left: TimeLeft,
+}
+
+/// The time left, as it was when a stage began.
+#[derive(Clone, Copy)]
+struct Countdown {
+    stage: usize,
+    began: Instant,
+    left: f64,
+    /// What is left once the stage is done.
+    behind: f64,
+}
+
+impl Clock {
+    fn new(entries: &[&Entry]) -> Clock {
+        let stages: Vec<f64> = entries.iter().map(|entry| entry.seconds).collect();
+        let all: f64 = stages.iter().sum();
+        Clock { time_left: TimeLeft::new(0.0, all, all / stages.len() as f64), stages }
+    }
+
+    /// The countdown of a stage that begins now, those before it being done.
+    fn begin(&mut self, stage: usize) -> Countdown {
+        let done: f64 = self.stages[..stage].iter().sum();
+        let left = self.time_left.seconds(done);
+        let share = self.stages[stage] / self.stages[stage..].iter().sum::<f64>();
+        Countdown { stage, began: Instant::now(), left, behind: left * (1.0 - share) }
+    }
+}
+
+impl Countdown {
+    fn seconds(&self) -> f64 {
+        (self.left - self.began.elapsed().as_secs_f64()).max(self.behind)
+    }
 }
 
 /// Creates the directory; one that holds other things is refused.
@@ -152,7 +213,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
 /// The verdict, what is claimed, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
     let text = |said: &crate::claims::Said| language.pick(said.en.clone(), said.ja.clone());
-    say!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
-    say!("    {}\n", text(&claim.answer))?;
+    say!("{}", paragraph(&format!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))))?;
+    say!("{}\n", paragraph(&format!("    {}", text(&claim.answer))))?;
     Ok(())
 }

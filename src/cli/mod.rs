@@ -6,6 +6,7 @@ mod claims;
 mod compare;
 mod completions;
 mod data;
+mod ending;
 mod eval;
 mod export;
 mod generate;
@@ -14,10 +15,15 @@ mod origin;
 mod progress;
 mod report;
 mod runs;
+mod table;
 mod text;
+mod time_left;
 mod train;
 
+pub use ending::tell;
+
 use crate::bail_input;
+use crate::run::signals;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -68,6 +74,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> Result<()> {
+    signals::answer()?;
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Train(cli.train)) {
         Command::Train(args) => train::run(&args),

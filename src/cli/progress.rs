@@ -1,16 +1,22 @@
 //! Following a run on standard error: a bar on a terminal, plain lines elsewhere.
 
 use super::text::{duration, grouped, scaled};
-use crate::failure::escape_controls;
 use crate::model::ModelSize;
-use crate::output::bar;
 use crate::score::Score;
+use crate::terminal::{bar, line_columns};
 use crate::train::{Evaluation, Event, Plan, StepReport, Watcher};
 use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
+use unicode_width::UnicodeWidthStr;
 
 /// Without a terminal, a line at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Columns of a run's bar.
+const BAR: usize = 12;
+
+/// Seconds that several runs still take, given the share of this run that is done.
+type TotalLeft = Box<dyn Fn(f64) -> f64>;
 
 /// Prints the events of a run.
 pub struct Progress {
@@ -19,6 +25,7 @@ pub struct Progress {
     label: String,
     last_line: Option<Instant>,
     show_plan: bool,
+    total_left: Option<TotalLeft>,
 }
 
 impl Progress {
@@ -33,43 +40,65 @@ impl Progress {
     }
 
     fn with_label(label: String, show_plan: bool) -> Progress {
-        Progress { bar: ProgressBar::hidden(), label, last_line: None, show_plan }
+        Progress { bar: ProgressBar::hidden(), label, last_line: None, show_plan, total_left: None }
+    }
+
+    /// Tells the time left of all runs, too.
+    pub fn of_several(mut self, total_left: impl Fn(f64) -> f64 + 'static) -> Progress {
+        self.total_left = Some(Box::new(total_left));
+        self
     }
 
     fn line(&self, text: &str) {
-        let text = escape_controls(&format!("{}{text}", self.label));
-        if self.bar.is_hidden() { note!("{text}") } else { self.bar.println(text) }
+        note!("{}{text}", self.label);
     }
 
     fn planned(&mut self, plan: &Plan) {
         if self.show_plan {
             show_plan(plan);
         }
-        self.bar = bar(plan.steps, "{prefix}{bar:24} {pos}/{len} {msg}").with_prefix(self.label.clone());
+        let template = format!("{{prefix}}{{bar:{BAR}}} {{pos}}/{{len}} {{msg}}");
+        self.bar = bar(plan.steps, &template).with_prefix(self.label.clone());
         self.bar.set_position(plan.first_step as u64);
     }
 
     fn stepped(&mut self, report: &StepReport) {
-        let next = if report.step == report.steps {
-            "scoring".to_string()
-        } else {
-            format!("{} left", duration(report.seconds_left))
-        };
-        let message = format!(
-            "loss {:.4}  {} tokens/s  {next}",
-            report.loss,
-            grouped(report.tokens_per_second as usize)
-        );
+        let position = format!("{}/{}", report.step, report.steps);
         if !self.bar.is_hidden() {
+            let used = self.label.width() + BAR + position.len() + 2;
             self.bar.set_position(report.step as u64);
-            self.bar.set_message(message);
+            self.bar.set_message(
+                self.message(report, line_columns().map(|columns| columns.saturating_sub(used))),
+            );
             return;
         }
         let now = Instant::now();
         if self.last_line.is_none_or(|last| now - last >= LINE_EVERY) || report.step == report.steps {
-            self.line(&format!("step {}/{}  {message}", report.step, report.steps));
+            self.line(&format!("step {position}  {}", self.message(report, None)));
             self.last_line = Some(now);
         }
+    }
+
+    /// The state of a run in `room` columns, or in as many as it needs.
+    fn message(&self, report: &StepReport, room: Option<usize>) -> String {
+        let loss = format!("loss {:.4}", report.loss);
+        let speed = format!("  {} tokens/s", grouped(report.tokens_per_second as usize));
+        let left = match report.step == report.steps {
+            true => "  scoring".to_string(),
+            false => format!("  {} left", duration(report.seconds_left)),
+        };
+        let total = self.total_left.as_ref().map_or(String::new(), |total| {
+            format!(", {} in all", duration(total(report.step as f64 / report.steps as f64)))
+        });
+        // The least important first: what fits is never cut.
+        let choices = [
+            format!("{loss}{speed}{left}{total}"),
+            format!("{loss}{left}{total}"),
+            format!("{loss}{left}"),
+            loss,
+        ];
+        let fits = |text: &&String| room.is_none_or(|room| text.width() <= room);
+        choices.iter().find(fits).cloned().unwrap_or_default()
     }
 
     fn evaluated(&self, evaluation: &Evaluation) {
@@ -116,7 +145,7 @@ impl Counted {
     /// `done` of `all` parts are done.
     pub fn tell(&mut self, done: usize, all: usize) {
         if self.bar.length() != Some(all as u64) {
-            self.bar = bar(all, "{prefix} {bar:24} {percent} %  {eta} left").with_prefix(self.what);
+            self.bar = bar(all, "{prefix} {bar:12} {percent}%  {eta} left").with_prefix(self.what);
         }
         self.bar.set_position(done as u64);
         if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY {
@@ -196,7 +225,7 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             grouped(config.vocab_size),
         ),
         format!(
-            "params  {} in all: embedding {} ({:.0} %), attention {} ({:.0} %), FFN {} ({:.0} %)",
+            "params  {} in all: embedding {} ({:.0}%), attention {} ({:.0}%), FFN {} ({:.0}%)",
             grouped(size.total),
             grouped(size.embedding),
             share(size.embedding),
@@ -206,10 +235,10 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             share(size.ffn),
         ),
         format!(
-            "FFN     {excess:+.1} % against an ungated FFN of 4 x width; initial output {:.4} (root mean square)",
+            "FFN     {excess:+.1}% parameters against an ungated FFN of 4 x width; initial output {:.4} (root mean square)",
             plan.ffn_output_rms
         ),
-        format!("data    {}: {} epochs of its training part", plan.data, format_args!("{:.2}", plan.epochs)),
+        format!("data    {}: {:.2} epochs of its training part", plan.data, plan.epochs),
         format!(
             "work    {} steps of {} tokens, {}FLOP per token",
             grouped(plan.steps - plan.first_step),

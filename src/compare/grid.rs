@@ -81,27 +81,38 @@ impl Grid {
     pub fn open(path: &Path, recipe: &Recipe, comparison: Comparison, force: bool) -> Result<Grid> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| input_error!("cannot create {shown}: {error}"))?;
+        let _lock = wait_for_lock(path)?;
+        Grid::check(path, &comparison, force)?;
+        if read(path).is_some_and(|saved| !is_same(&saved, &comparison)) {
+            clear(path)?;
+        }
+        write(path, &comparison)?;
+        let results = Results::open(path)?;
+        Ok(Grid { path: path.to_path_buf(), comparison, recipe: recipe.clone(), results })
+    }
+
+    /// Refuses what [`Grid::open`] refuses, and changes nothing.
+    pub fn check(path: &Path, comparison: &Comparison, force: bool) -> Result<()> {
+        let shown = path.display();
         // A process that is just beginning one here has its lock in it, and what it is writing.
         let of_beginning = |entry: fs::DirEntry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             name == LOCK || name.starts_with(SAVING)
         };
-        let is_new = path.read_dir().is_ok_and(|entries| entries.flatten().all(of_beginning));
-        if !is_new && !path.join(COMPARISON).exists() {
-            bail_input!("{shown} is not empty and holds no comparison; name another --out");
-        }
-        let _lock = wait_for_lock(path)?;
+        let is_new =
+            !path.exists() || path.read_dir().is_ok_and(|entries| entries.flatten().all(of_beginning));
         match read(path) {
-            Some(Ok(saved)) if saved.identity() == comparison.identity() => {}
-            Some(_) if !force => bail_input!(
+            None if !is_new => {
+                bail_input!("{shown} is not empty and holds no comparison; name another --out")
+            }
+            Some(saved) if !is_same(&saved, comparison) && !force => bail_input!(
                 "{shown} holds a comparison with other settings or another text: name another --out, or replace it by --force"
             ),
-            Some(_) => clear(path)?,
-            None => {}
+            Some(saved) if !is_same(&saved, comparison) => {
+                own_runs(path)?.iter().try_for_each(|run| run.clone().locked().map(drop))
+            }
+            _ => Ok(()),
         }
-        write(path, &comparison)?;
-        let results = Results::open(path)?;
-        Ok(Grid { path: path.to_path_buf(), comparison, recipe: recipe.clone(), results })
     }
 
     pub fn comparison(&self) -> &Comparison {
@@ -203,16 +214,23 @@ fn wait_for_lock(path: &Path) -> Result<fs::File> {
     }
 }
 
+fn is_same(saved: &Result<Comparison>, comparison: &Comparison) -> bool {
+    saved.as_ref().is_ok_and(|saved| saved.identity() == comparison.identity())
+}
+
 /// Removes the results and runs of a comparison that is replaced, and nothing else.
 fn clear(path: &Path) -> Result<()> {
     Results::remove(path)?;
-    for entry in fs::read_dir(path)?.flatten() {
+    own_runs(path)?.iter().try_for_each(|run| RunDir::create(run.path(), true).map(drop))
+}
+
+/// The runs in the directory of a comparison.
+fn own_runs(path: &Path) -> Result<Vec<RunDir>> {
+    let is_own = |entry: &fs::DirEntry| {
         // A link is not ours.
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let holds_run = entry.path().join(LAST).symlink_metadata().is_ok();
-        if is_directory && holds_run && entry.file_name().to_str().is_some_and(Run::is_name) {
-            RunDir::create(&entry.path(), true)?;
-        }
-    }
-    Ok(())
+        is_directory && holds_run && entry.file_name().to_str().is_some_and(Run::is_name)
+    };
+    Ok(fs::read_dir(path)?.flatten().filter(is_own).map(|entry| RunDir::at(&entry.path())).collect())
 }

@@ -24,4 +24,4 @@ pub use grid::{Attempt, Comparison, Grid, load};
 pub use matching::match_arms;
 pub use plan::{Fit, Plan, Timing, fit, time, with_steps};
 pub use results::Results;
-pub use statistics::{Summary, Tested, holm, summarize};
+pub use statistics::{LEAST_SEEDS, Summary, Tested, holm, summarize};

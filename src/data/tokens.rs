@@ -57,7 +57,7 @@ impl Tokens {
         if !path.is_file() {
             let length = part.text().len();
             note!("encoding {} MB of text, once", length / 1_000_000);
-            let bar = bar(length, "{bar:24} {percent} %  {eta} left");
+            let bar = bar(length, "{bar:24} {percent}%  {eta} left");
             write_whole(&path, |file| {
                 let mut out = BufWriter::new(file);
                 tokenizer.encode_documents(part, |bytes, ids| {

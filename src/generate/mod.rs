@@ -7,6 +7,7 @@ pub use sampler::{Sampler, Sampling};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::model::{Exact, Gpt, Memory};
+use crate::run::signals;
 use anyhow::Result;
 
 /// A text made from a prompt.
@@ -58,6 +59,9 @@ impl<'a> Reader<'a> {
 
 /// Generates from a prompt, which must have at least one token. `show` gets the text piece by
 /// piece, in whole characters; text that may become a stop string is held back.
+///
+/// # Errors
+/// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
 pub fn generate(
     model: &Gpt,
     tokenizer: &Tokenizer,
@@ -79,6 +83,7 @@ pub fn generate(
     let mut tokens = 0;
     let mut stopped = false;
     while tokens < limits.max_tokens && !stopped {
+        signals::check("while generating")?;
         let logits = reader.next_logits(sampler.exact())?;
         let id = sampler.choose(&logits, &reader.history)?;
         if Some(id) == end {

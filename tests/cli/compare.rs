@@ -96,8 +96,9 @@ fn the_table_is_markdown() {
         "{table}"
     );
     assert!(
-        table.ends_with("Too few seeds to tell: 1, of at least 3. relu is ahead so far.\n")
-            || table.ends_with("Too few seeds to tell: 1, of at least 3. gelu is ahead so far.\n"),
+        table.ends_with("Verdicts need at least 3 seeds; there is 1. relu has the lowest loss so far.\n")
+            || table
+                .ends_with("Verdicts need at least 3 seeds; there is 1. gelu has the lowest loss so far.\n"),
         "{table}"
     );
 }
@@ -150,8 +151,11 @@ fn a_plan_comes_first_and_a_dry_run_stops_there() {
     let plan = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && output.stdout.is_empty(), "{plan}");
     assert!(plan.contains("2 activations x 4 seeds = 8 runs of 12 steps"), "{plan}");
-    assert!(plan.contains("milliseconds a step: relu") && plan.contains("% of the loss and more"), "{plan}");
-    assert!(plan.contains("root mean square: relu 0."), "{plan}");
+    assert!(
+        plan.contains("milliseconds per step: relu") && plan.contains("% of the loss with a chance of"),
+        "{plan}"
+    );
+    assert!(plan.contains("root mean square of the FFN outputs: relu 0."), "{plan}");
     assert!(!exists(&folder, "cmp"));
 
     let mut long = tinygpt(&folder);
@@ -284,13 +288,13 @@ fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
     let mut first = tinygpt(&folder);
     succeed(first.arg("compare").args(small_but(&flags)).args(["--only", "1"]));
     assert_eq!(succeed(tinygpt(&folder).args(["report", "cmp"])), "cmp/report.html\n");
-    assert!(page(&folder).contains("Too few seeds to tell") || page(&folder).contains("alone"));
+    assert!(page(&folder).contains("Only relu has finished runs"));
     assert!(page(&folder).contains("1 of 4"), "a sweep that is still running says so");
 
     let mut all = tinygpt(&folder);
     succeed(all.arg("compare").args(small_but(&flags)).args(["--plot", "plots"]));
     let whole = page(&folder);
-    assert!(whole.contains("Too few seeds to tell: 2") && !whole.contains("<b>&.txt"));
+    assert!(whole.contains("Verdicts need at least 3 seeds; there are 2.") && !whole.contains("<b>&.txt"));
     assert!(whole.contains("&lt;b&gt;&amp;.txt") && whole.contains("tinygpt compare --"));
     for name in ["loss-by-tokens.svg", "final-loss.png", "differences.svg", "table.csv", "table.md"] {
         assert!(exists(&folder, &format!("plots/{name}")), "{name}");

@@ -23,6 +23,7 @@ mod report;
 mod resume;
 mod saving;
 mod sources;
+mod stopping;
 mod tales;
 mod tensorboard;
 mod terminal;
@@ -30,6 +31,7 @@ mod tokenizers;
 mod train;
 mod transformers;
 mod untrusted;
+mod widths;
 
 use assert_cmd::Command;
 use serde_json::Value;

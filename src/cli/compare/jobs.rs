@@ -1,15 +1,16 @@
 //! Training side by side: worker processes on the same directory, which share the runs by their locks.
 
-use crate::cli::text::arguments_without;
-use crate::failure::Failure;
+use super::work::Work;
+use crate::cli::text::{arguments_without, duration};
+use crate::compare::Results;
 use crate::run::signals;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Starts `jobs` workers and waits for them.
-pub fn run(jobs: usize) -> Result<()> {
+/// Starts `jobs` workers and waits for them, telling what they finish.
+pub fn run(jobs: usize, results: &mut Results, work: &Work) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
     let mut arguments =
         arguments_without(&[("--jobs", 1), ("--threads", 1), ("--json", 0), ("--force", 0), ("--plot", 1)]);
@@ -28,23 +29,28 @@ pub fn run(jobs: usize) -> Result<()> {
             }
         });
     }
+    let mut told = work.finished(results);
     loop {
         let mut running = 0;
         for worker in &mut workers.0 {
             // What one leaves undone is done by this process, which then says what was wrong.
             running += usize::from(worker.try_wait()?.is_none());
         }
-        if signals::asked() {
-            return Err(Failure::Interrupted("stopped; finished runs are kept".to_string()).into());
-        }
+        signals::check("while workers were training")?;
         if running == 0 {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));
+        results.refresh()?;
+        let finished = work.finished(results);
+        if let Some(seconds) = work.seconds_left(results).filter(|_| finished > told) {
+            note!("{finished} of {} runs are finished, about {} left", work.runs.len(), duration(seconds));
+            told = finished;
+        }
     }
 }
 
-/// Workers, which end with this process.
+/// Workers, which end with this process: they are asked to stop, and save what they have.
 struct Workers(Vec<Child>);
 
 impl Drop for Workers {

@@ -2,14 +2,17 @@
 
 mod jobs;
 mod show;
+mod work;
 
-use super::progress::Progress;
+use super::ending::{if_interrupted, resume_with};
 use super::report;
-use super::text::command_line;
+use super::table::Wide;
+use super::text::{arguments_without, command_line, command_of, shown};
+use super::train::check_memory;
 use crate::activation::Activation;
 use crate::compare::{
-    Attempt, Comparison, Design, Grid, Matching, Plan, Results, Run, Timing, evaluate, fit, load, match_arms,
-    time, with_steps,
+    Comparison, Design, Grid, Matching, Plan, Results, Timing, evaluate, fit, load, match_arms, time,
+    with_steps,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
@@ -19,8 +22,9 @@ use crate::{bail_input, input_error};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use work::Work;
 
 #[derive(Args)]
 #[command(mut_arg("act", |arg| arg.hide(true)))]
@@ -41,7 +45,7 @@ pub struct CompareArgs {
     /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = finite_number, conflicts_with = "lr")]
     lrs: Vec<f64>,
-    /// Least difference of loss worth a verdict of better: a share, or per cent
+    /// Smallest difference of the loss that counts: a share or a percentage
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
     matters: f64,
     /// What FFNs of different kinds have in common
@@ -64,7 +68,7 @@ pub struct CompareArgs {
     /// Replace a comparison that is in the way
     #[arg(long, help_heading = "Run")]
     force: bool,
-    /// Time a few steps, print what would run and what it would be able to see, then stop
+    /// Time a few steps, print what would run and which differences it could detect, then stop
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
     /// Train side by side in N processes, the threads divided among them
@@ -79,6 +83,8 @@ pub struct CompareArgs {
     /// Train what nobody else is training, then stop: what --jobs starts
     #[arg(long, hide = true)]
     worker: bool,
+    #[command(flatten, next_help_heading = "Run")]
+    wide: Wide,
     /// Write the report's charts as SVG and PNG, and the table as CSV and Markdown, to a directory
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     plot: Option<PathBuf>,
@@ -200,15 +206,21 @@ fn seeds(recipe: &Recipe, count: u64) -> Vec<u64> {
 
 pub fn run(args: &CompareArgs) -> Result<()> {
     signals::await_requests()?;
+    if args.worker {
+        signals::only_listen();
+    }
     args.check()?;
     let recipe = Recipe::new(args.settings.over(&Settings::preset(&args.model)?))?;
-    let mut design = args.design(&recipe)?;
+    let design = args.design(&recipe)?;
     if args.plan {
         return show::commands(&design);
     }
+    let only = args.only()?;
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
+    let (recipe, mut design, is_chosen) = go_on(args, recipe, design)?;
+    refuse_early(args, &recipe, &design, &dataset, only.filter(|_| is_chosen))?;
     design.arms = match_arms(
         &args.acts()?,
         design.baseline,
@@ -217,71 +229,103 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         &dataset,
         &device,
     )?;
-    let (recipe, design, timing) = prepare(args, recipe, design, &dataset, &device)?;
-    let comparison = Comparison {
+    let (recipe, design, timing) = match args.budget.filter(|_| !is_chosen) {
+        Some(budget) => choose(budget, recipe, design, &dataset, &device)?,
+        None => (recipe, design, None),
+    };
+    let runs = design.runs();
+    check_only(only, runs.len())?;
+    let comparison = comparison(&recipe, design, &dataset);
+    let plan = match args.worker || only.is_some() {
+        true => None,
+        false => announce(args, &comparison, timing, &recipe, &dataset, &device)?,
+    };
+    if args.dry_run {
+        return Ok(());
+    }
+    if !args.worker {
+        signals::listen();
+    }
+    let mut grid = Grid::open(&args.out, &recipe, comparison, args.force)?;
+    let work = Work::new(&runs, plan.as_ref(), &grid, (&dataset, &device));
+    let done = match only {
+        Some(only) => work.train_one(&mut grid, only),
+        None => args.train_all(&mut grid, &work),
+    };
+    done.map_err(|error| if_interrupted(error, || args.saved(&grid, &work)))?;
+    if args.worker || only.is_some() { Ok(()) } else { finish(args, &grid) }
+}
+
+fn comparison(recipe: &Recipe, design: Design, dataset: &Dataset) -> Comparison {
+    Comparison {
         design,
         settings: recipe.settings().clone(),
         text: dataset.fingerprint(),
         command: command_line(),
-    };
-    let only = args.only()?;
-    if !args.worker && only.is_none() {
-        announce(args, &comparison, timing, &recipe, &dataset, &device)?;
     }
-    if args.dry_run {
-        return Ok(());
-    }
-    let runs = comparison.design.runs();
-    if let Some(only) = only.filter(|only| !(1..=runs.len()).contains(only)) {
-        bail_input!("--only is {only}; it must be between 1 and {}", runs.len());
-    }
-    signals::listen()?;
-    let mut grid = Grid::open(&args.out, &recipe, comparison, args.force)?;
-    if let Some(only) = only {
-        let (run, label) = (&runs[only - 1], format!("[{only}/{}]", runs.len()));
-        return match train(&mut grid, run, &label, &dataset, &device)? {
-            Attempt::Done => Ok(()),
-            Attempt::Busy => {
-                Err(Failure::Busy(format!("another process is training {}", run.label())).into())
-            }
-        };
-    }
-    if args.jobs > 1 {
-        jobs::run(args.jobs)?;
-    }
-    train_all(&mut grid, &runs, !args.worker, &dataset, &device)?;
-    if args.worker {
-        return Ok(());
-    }
-    finish(args, &grid)
 }
 
-/// The recipe and the design with what a budget allows, and the timing that told it.
-fn prepare(
+/// The recipe and the design with the steps and seeds of a comparison that was begun with a budget, and
+/// whether both are final: without one, a budget chooses them later.
+fn go_on(args: &CompareArgs, recipe: Recipe, design: Design) -> Result<(Recipe, Design, bool)> {
+    match load(&args.out).ok().filter(|_| args.budget.is_some() && !args.force) {
+        Some(Comparison { settings: Settings { steps: Some(steps), .. }, design: begun, .. }) => {
+            note!("--budget: resuming a comparison of {} seeds and {steps} steps", begun.seeds.len());
+            Ok((with_steps(&recipe, steps)?, Design { seeds: begun.seeds, ..design }, true))
+        }
+        _ => Ok((recipe, design, args.budget.is_none())),
+    }
+}
+
+/// Refuses everything that can be refused before matching and timing, which take a while.
+fn refuse_early(
     args: &CompareArgs,
+    recipe: &Recipe,
+    design: &Design,
+    dataset: &Dataset,
+    only: Option<usize>,
+) -> Result<()> {
+    check_only(only, design.runs().len())?;
+    Grid::check(&args.out, &comparison(recipe, design.clone(), dataset), args.force)?;
+    for (flag, folder) in [("--out", Some(&args.out)), ("--plot", args.plot.as_ref())] {
+        folder.map_or(Ok(()), |folder| check_writable(flag, folder))?;
+    }
+    for run in design.runs() {
+        check_memory(&recipe.with(&run.settings())?, dataset)?;
+    }
+    Ok(())
+}
+
+fn check_only(only: Option<usize>, runs: usize) -> Result<()> {
+    match only {
+        Some(only) if !(1..=runs).contains(&only) => {
+            bail_input!("--only is {only}; it must be between 1 and {runs}")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a directory that files can't be written into, existing or not.
+fn check_writable(flag: &str, folder: &Path) -> Result<()> {
+    let existing = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
+    tempfile::tempfile_in(existing)
+        .map(drop)
+        .map_err(|error| input_error!("{flag} {}: files can't be written there: {error}", folder.display()))
+}
+
+/// Lets a budget choose steps and seeds.
+fn choose(
+    budget: Duration,
     recipe: Recipe,
     design: Design,
     dataset: &Dataset,
     device: &Device,
 ) -> Result<(Recipe, Design, Option<Timing>)> {
-    let Some(budget) = args.budget else { return Ok((recipe, design, None)) };
-    // One that was begun keeps what was chosen for it then.
-    let (steps, seeds, timing) = match load(&args.out).ok().filter(|_| !args.force) {
-        Some(Comparison { settings: Settings { steps: Some(steps), .. }, design, .. }) => {
-            note!(
-                "--budget: this comparison has begun, and keeps its {} seeds of {steps} steps",
-                design.seeds.len()
-            );
-            (steps, design.seeds, None)
-        }
-        _ => {
-            let timing = time(&design, &recipe, dataset, device)?;
-            let fit = fit(budget, &design, &timing, &recipe)?;
-            (fit.steps, seeds(&recipe, fit.seeds), Some(timing))
-        }
-    };
-    // What a step takes does not depend on how many there are.
-    Ok((with_steps(&recipe, steps)?, Design { seeds, ..design }, timing))
+    let timing = time(&design, &recipe, dataset, device)?;
+    let fit = fit(budget, &design, &timing, &recipe)?;
+    let seeds = seeds(&recipe, fit.seeds);
+    // What a step takes doesn't depend on how many there are.
+    Ok((with_steps(&recipe, fit.steps)?, Design { seeds, ..design }, Some(timing)))
 }
 
 /// Prints the plan, unless nothing is left to do.
@@ -292,11 +336,11 @@ fn announce(
     recipe: &Recipe,
     dataset: &Dataset,
     device: &Device,
-) -> Result<()> {
+) -> Result<Option<Plan>> {
     let design = &comparison.design;
     let results = Results::open(&args.out)?;
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {
-        return Ok(());
+        return Ok(None);
     }
     let before = evaluate(&args.out, comparison, &results);
     let timing = timing.map_or_else(|| time(design, recipe, dataset, device), Ok)?;
@@ -304,47 +348,37 @@ fn announce(
     show::plan(&plan, design);
     if plan.epochs() > MANY_EPOCHS {
         note!(
-            "warning: {:.1} passes over the training text: models will begin to know it by heart; give more text or fewer --steps",
+            "warning: {:.1} passes over the training text: models begin to memorize it; use more text or fewer --steps",
             plan.epochs()
         );
     }
-    Ok(())
+    Ok(Some(plan))
 }
 
-/// Trains every run that is not done. Those that other processes are training are waited for, and taken
-/// over if their process dies.
-fn train_all(grid: &mut Grid, runs: &[Run], waits: bool, dataset: &Dataset, device: &Device) -> Result<()> {
-    let mut told = false;
-    loop {
-        let mut busy = 0;
-        for (i, run) in runs.iter().enumerate() {
-            if grid.results.find(run).is_none() {
-                let label = format!("[{}/{}]", i + 1, runs.len());
-                if train(grid, run, &label, dataset, device)? == Attempt::Busy {
-                    busy += 1;
-                }
-            }
+impl CompareArgs {
+    fn train_all(&self, grid: &mut Grid, work: &Work) -> Result<()> {
+        if self.jobs > 1 {
+            jobs::run(self.jobs, &mut grid.results, work)?;
         }
-        if busy == 0 || !waits {
-            return Ok(());
-        }
-        if !told {
-            note!("waiting for {busy} runs of other processes");
-            told = true;
-        }
-        signals::check("while waiting")?;
-        std::thread::sleep(Duration::from_millis(300));
-        grid.results.refresh()?;
+        work.train_all(grid, !self.worker)
     }
-}
 
-fn train(grid: &mut Grid, run: &Run, label: &str, dataset: &Dataset, device: &Device) -> Result<Attempt> {
-    let mut progress = Progress::labelled(&format!("{label} {}", run.label()));
-    grid.train(run, dataset, device, &mut progress).inspect_err(|error| {
-        if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) {
-            note!("the same command goes on where this one stopped");
+    /// What an interruption leaves of the comparison.
+    fn saved(&self, grid: &Grid, work: &Work) -> String {
+        if self.worker {
+            return String::new();
         }
-    })
+        let mut command = arguments_without(&[("--force", 0), ("--out", 1)]);
+        command.extend(["--out".to_string(), shown(&self.out)]);
+        resume_with(
+            &format!(
+                "{} of {} runs are finished; the run in progress is saved.",
+                work.finished(&grid.results),
+                work.runs.len()
+            ),
+            &command_of(command),
+        )
+    }
 }
 
 /// Evaluates what is done: the table or JSON, and the report.
@@ -357,8 +391,8 @@ fn finish(args: &CompareArgs, grid: &Grid) -> Result<()> {
     if args.json {
         show::json(&analysis, &grid.results)?;
     } else {
-        show::tables(&analysis)?;
-        note!("the report: {}", report.display());
+        show::tables(&analysis, &args.wide)?;
+        note!("report  {}", report.display());
     }
     let diverged: Vec<String> =
         grid.results.diverged().map(|(run, why)| format!("{}: {why}", run.label())).collect();

@@ -5,6 +5,7 @@ mod show;
 
 use super::compare::named_acts;
 use super::progress::Counted;
+use super::table::Wide;
 use super::text::shown;
 use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer, load_trainer};
@@ -140,6 +141,8 @@ pub struct InspectArgs {
     /// Write the charts as SVG and PNG to a directory
     #[arg(long, value_name = "DIR", help_heading = "Pages and pictures")]
     plot: Option<PathBuf>,
+    #[command(flatten)]
+    wide: Wide,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -173,7 +176,7 @@ fn shapes(args: &InspectArgs, model: &str) -> Result<()> {
     if args.json {
         return say_json(&json!({ "model": model, "vocabulary": whose }), &found);
     }
-    show::shapes(model, &whose, &found)
+    show::shapes(model, &whose, &found, &args.wide)
 }
 
 /// How many tokens a model of this recipe knows, and by which tokenizer.
@@ -237,10 +240,10 @@ fn trained(args: &InspectArgs) -> Result<()> {
     }
     say!("checkpoint     {}", shown(&checkpoint))?;
     if let (Some(name), Some(survey)) = (&name, &survey) {
-        show::trained(name, survey)?;
+        show::trained(name, survey, &args.wide)?;
     }
     if let Some(lens) = &lens {
-        show::prompt(lens)?;
+        show::prompt(lens, &args.wide)?;
     }
     Ok(())
 }
@@ -356,7 +359,7 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     if args.json {
         return say_json(&json!({ "data": dataset.name }), &found);
     }
-    show::fresh(&dataset.name, &found)
+    show::fresh(&dataset.name, &found, &args.wide)
 }
 
 /// Prints what was found behind what it was found in, as one object.
