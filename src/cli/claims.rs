@@ -4,7 +4,7 @@ use super::ending::{if_interrupted, resume_with};
 use super::progress::Progress;
 use super::report::write_charts;
 use super::text::{arguments_without, command_line, command_of, duration};
-use super::time_left::TimeLeft;
+use super::time_left::Stages;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
@@ -18,7 +18,7 @@ use clap::Args;
 use serde_json::json;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::rc::Rc;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -114,18 +114,22 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
 /// Measures the claims, and prints each as soon as it is judged.
 fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Claim>> {
     let models = args.out.join("models");
-    let mut clock = Clock::new(entries);
-    let countdown = Cell::new(clock.begin(0));
+    let mut stages = Stages::new(usual_seconds(entries, &recipe)?);
+    let (countdown, has_trained) = (Cell::new(stages.begin(0)), Rc::new(Cell::new(false)));
     let follow = |name: &str| {
-        let countdown = countdown.get();
+        let (countdown, has_trained) = (countdown.get(), Rc::clone(&has_trained));
         let label = format!("[{}/{}] {name}", countdown.stage + 1, entries.len());
-        Box::new(Progress::labelled(&label).of_several(move |_| countdown.seconds())) as Box<dyn Watcher>
+        let total_left = move |_| {
+            has_trained.set(true);
+            countdown.seconds()
+        };
+        Box::new(Progress::labelled(&label).of_several(total_left)) as Box<dyn Watcher>
     };
     let mut lab = Lab::new(&models, recipe, args.deep, &follow);
     let mut claims = Vec::new();
     for (i, entry) in entries.iter().enumerate() {
         signals::check("between two claims")?;
-        countdown.set(clock.begin(i));
+        countdown.set(stages.begin(i));
         let left = duration(countdown.get().seconds());
         note!("[{}/{}] {}: about {left} left in all", i + 1, entries.len(), entry.name);
         let claim = (entry.measure)(&mut lab)?;
@@ -133,47 +137,20 @@ fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Cla
             show(&claim, args.lang)?;
         }
         claims.push(claim);
+        if entry.training > 0.0 && !has_trained.take() {
+            stages.measure_from(i + 1);
+        }
     }
     Ok(claims)
 }
 
-/// How long the stages of a walk take: as they usually do, at the pace of those that are done.
-struct Clock {
-    /// Usual seconds of each stage.
-    stages: Vec<f64>,
-    time_left: TimeLeft,
-}
-
-/// The time left, as it was when a stage began.
-#[derive(Clone, Copy)]
-struct Countdown {
-    stage: usize,
-    began: Instant,
-    left: f64,
-    /// What is left once the stage is done.
-    behind: f64,
-}
-
-impl Clock {
-    fn new(entries: &[&Entry]) -> Clock {
-        let stages: Vec<f64> = entries.iter().map(|entry| entry.seconds).collect();
-        let all: f64 = stages.iter().sum();
-        Clock { time_left: TimeLeft::new(0.0, all, all / stages.len() as f64), stages }
-    }
-
-    /// The countdown of a stage that begins now, those before it being done.
-    fn begin(&mut self, stage: usize) -> Countdown {
-        let done: f64 = self.stages[..stage].iter().sum();
-        let left = self.time_left.seconds(done);
-        let share = self.stages[stage] / self.stages[stage..].iter().sum::<f64>();
-        Countdown { stage, began: Instant::now(), left, behind: left * (1.0 - share) }
-    }
-}
-
-impl Countdown {
-    fn seconds(&self) -> f64 {
-        (self.left - self.began.elapsed().as_secs_f64()).max(self.behind)
-    }
+/// Seconds that each claim usually takes, with so many steps.
+fn usual_seconds(entries: &[&Entry], recipe: &Recipe) -> Result<Vec<f64>> {
+    let share = match (recipe.training.length, Settings::preset("default")?.steps) {
+        (Length::Steps(own), Some(usual)) => own as f64 / usual as f64,
+        _ => 1.0,
+    };
+    Ok(entries.iter().map(|entry| share * entry.training + entry.rest).collect())
 }
 
 /// Creates the directory; one that holds other things is refused.

@@ -210,10 +210,10 @@ mod tests {
         assert_eq!(
             table.markdown(&table.fit(60)),
             "\
-| run                  | loss | text             |    age |
-|----------------------|-----:|------------------|-------:|
-| runs/compa…anh-seed3 | 1.25 | 日本語           |    3 s |
-| a                    | 10.5 | a long text tha… | 12 min |"
+| run                   | loss | text             |    age |
+|-----------------------|-----:|------------------|-------:|
+| runs/compa…tanh-seed3 | 1.25 | 日本語           |    3 s |
+| a                     | 10.5 | a long text tha… | 12 min |"
         );
     }
 
@@ -234,6 +234,6 @@ mod tests {
     fn the_end_of_a_context_is_what_counts() {
         let mut table = Table::new([tail("context")]);
         table.add_row(["once upon a time there was"]);
-        assert!(table.markdown(&table.fit(20)).ends_with("| …me there was |"));
+        assert!(table.markdown(&table.fit(20)).ends_with("| … time there was |"));
     }
 }

@@ -55,6 +55,12 @@ fn models_are_trained_once_and_can_be_looked_at_afterwards() {
     };
     let (first, training) = walk();
     assert!(training.contains("gelu  step 2/2"), "{training}");
+    // Which of all it is, which model, and what is left of all.
+    assert!(
+        training.contains("[3/3] path: about ") && training.contains("[3/3] swiglu  step 1/2"),
+        "{training}"
+    );
+    assert!(training.lines().any(|line| line.contains(" left, ") && line.ends_with(" in all")), "{training}");
     let (second, training) = walk();
     assert_eq!(first, second);
     assert!(!training.contains("step 2/2"), "{training}");

@@ -349,3 +349,66 @@ fn a_comparison_does_not_begin_in_the_directory_of_a_run() {
     assert_eq!(read(&folder, "run/metrics.jsonl"), before);
     assert!(exists(&folder, "run/best") && !exists(&folder, "run/compare.json"));
 }
+
+#[test]
+fn what_cannot_run_is_refused_before_anything_is_timed() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    compare(&folder, &["--acts", "relu", "--seeds", "1"]);
+    for (flags, says) in [
+        (["--out", "run"].as_slice(), "run is not empty and holds no comparison"),
+        (&["--out", "cmp", "--beta2", "0.9"], "cmp holds a comparison with other settings"),
+        (&["--out", "new", "--plot", "text.txt"], "--plot text.txt: files can't be written there"),
+        (&["--out", "text.txt"], "text.txt"),
+        (&["--out", "new", "--only", "9"], "--only is 9; it must be between 1 and 4"),
+    ] {
+        let arms = ["--acts", "relu,gelu", "--seeds", "2"];
+        let refused =
+            tinygpt(&folder).arg("compare").args(small_but(&[&arms, flags].concat())).output().unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        // A plan, which is timed, would stand above it.
+        assert!(told.starts_with("error: ") && told.lines().count() == 1 && told.contains(says), "{told}");
+        assert!(!exists(&folder, "new"), "{flags:?}");
+    }
+    // A budget is too small only once steps are timed.
+    let untimed: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--steps").flatten().copied().collect();
+    let budget = ["--budget", "1ms", "--out", "run"];
+    let error = fail(tinygpt(&folder).arg("compare").args(untimed).args(budget), 2);
+    assert!(error.contains("holds no comparison"), "{error}");
+}
+
+#[test]
+fn lines_say_how_long_all_runs_still_take() {
+    let folder = folder();
+    let told = |flags: &[&str]| {
+        let arms = ["--acts", "relu,gelu", "--seeds", "1"];
+        let output =
+            tinygpt(&folder).arg("compare").args(small_but(&[&arms, flags].concat())).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let alone = told(&["--out", "alone"]);
+    let first = alone.lines().find(|line| line.starts_with("[1/2] relu seed 1  step 1/12")).unwrap();
+    assert!(first.contains(" left, ") && first.ends_with(" in all"), "{first}");
+    let workers = told(&["--out", "workers", "--jobs", "2"]);
+    assert!(workers.contains("2 of 2 runs are finished, about 0 s left"), "{workers}");
+}
+
+#[test]
+fn rates_are_shown_without_the_dust_of_arithmetic() {
+    let folder = folder();
+    let kept: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--lr").flatten().copied().collect();
+    let grid = ["--acts", "relu,gelu", "--seeds", "1", "--lrs", "0.0006000000000000001,3e-3", "--out", "cmp"];
+    let output = tinygpt(&folder).arg("compare").args(kept).args(grid).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("[1/4] relu lr 6e-4 seed 1") && told.contains("| lr 6e-4 | lr 3e-3 |"), "{told}");
+    assert!(!told.contains("0.0006"), "{told}");
+    // Directories keep the names that earlier versions gave them.
+    assert!(exists(&folder, "cmp/relu-lr0.003-seed1/last"));
+    // The lowest rate is a tenth of the highest unless it is said.
+    train(&folder, &["--lr", "6e-3", "--out", "run"]);
+    let resumed = tinygpt(&folder).args(["train", "--resume", "run", "--steps", "14"]).output().unwrap();
+    let told = String::from_utf8(resumed.stderr).unwrap();
+    assert!(told.contains("falls to 6e-4 at step 14"), "{told}");
+}

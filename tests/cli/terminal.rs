@@ -5,8 +5,8 @@ use super::*;
 /// What a command writes on a terminal that util-linux's `script` plays; none where that is not here.
 pub fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Option<String> {
     let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-    let mut terminal = Command::from_std(terminal(folder, &flags)?);
-    Some(succeed(terminal.env(variable.0, variable.1)))
+    let output = terminal(folder, &flags)?.env(variable.0, variable.1).output().unwrap();
+    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 /// A terminal of 80 columns, or of `TINYGPT_TEST_COLUMNS`, with a command in it that it exits like.

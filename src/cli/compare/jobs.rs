@@ -36,17 +36,17 @@ pub fn run(jobs: usize, results: &mut Results, work: &Work) -> Result<()> {
             // What one leaves undone is done by this process, which then says what was wrong.
             running += usize::from(worker.try_wait()?.is_none());
         }
-        signals::check("while workers were training")?;
-        if running == 0 {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(100));
         results.refresh()?;
         let finished = work.finished(results);
         if let Some(seconds) = work.seconds_left(results).filter(|_| finished > told) {
             note!("{finished} of {} runs are finished, about {} left", work.runs.len(), duration(seconds));
             told = finished;
         }
+        signals::check("while workers were training")?;
+        if running == 0 {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

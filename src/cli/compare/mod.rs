@@ -219,22 +219,8 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
-    let (recipe, mut design, is_chosen) = go_on(args, recipe, design)?;
-    refuse_early(args, &recipe, &design, &dataset, only.filter(|_| is_chosen))?;
-    design.arms = match_arms(
-        &args.acts()?,
-        design.baseline,
-        (design.matching, design.match_init),
-        &recipe,
-        &dataset,
-        &device,
-    )?;
-    let (recipe, design, timing) = match args.budget.filter(|_| !is_chosen) {
-        Some(budget) => choose(budget, recipe, design, &dataset, &device)?,
-        None => (recipe, design, None),
-    };
+    let (recipe, design, timing) = settle(args, recipe, design, only, (&dataset, &device))?;
     let runs = design.runs();
-    check_only(only, runs.len())?;
     let comparison = comparison(&recipe, design, &dataset);
     let plan = match args.worker || only.is_some() {
         true => None,
@@ -265,27 +251,47 @@ fn comparison(recipe: &Recipe, design: Design, dataset: &Dataset) -> Comparison 
     }
 }
 
+/// The recipe and the design with everything that matching and a budget decide, and the timing that the
+/// budget took. What can be refused is refused before, since both take a while.
+fn settle(
+    args: &CompareArgs,
+    recipe: Recipe,
+    design: Design,
+    only: Option<usize>,
+    (dataset, device): (&Dataset, &Device),
+) -> Result<(Recipe, Design, Option<Timing>)> {
+    let (recipe, mut design, is_final) = go_on(args, recipe, design)?;
+    refuse(args, &recipe, &design, dataset)?;
+    if is_final {
+        check_only(only, &design)?;
+    }
+    let matched = (design.matching, design.match_init);
+    design.arms = match_arms(&args.acts()?, design.baseline, matched, &recipe, dataset, device)?;
+    let Some(budget) = args.budget.filter(|_| !is_final) else { return Ok((recipe, design, None)) };
+    let timing = time(&design, &recipe, dataset, device)?;
+    let fit = fit(budget, &design, &timing, &recipe)?;
+    design.seeds = seeds(&recipe, fit.seeds);
+    check_only(only, &design)?;
+    // What a step takes doesn't depend on how many there are.
+    Ok((with_steps(&recipe, fit.steps)?, design, Some(timing)))
+}
+
 /// The recipe and the design with the steps and seeds of a comparison that was begun with a budget, and
 /// whether both are final: without one, a budget chooses them later.
 fn go_on(args: &CompareArgs, recipe: Recipe, design: Design) -> Result<(Recipe, Design, bool)> {
     match load(&args.out).ok().filter(|_| args.budget.is_some() && !args.force) {
         Some(Comparison { settings: Settings { steps: Some(steps), .. }, design: begun, .. }) => {
-            note!("--budget: resuming a comparison of {} seeds and {steps} steps", begun.seeds.len());
+            if !args.worker {
+                note!("--budget: resuming a comparison of {} seeds and {steps} steps", begun.seeds.len());
+            }
             Ok((with_steps(&recipe, steps)?, Design { seeds: begun.seeds, ..design }, true))
         }
         _ => Ok((recipe, design, args.budget.is_none())),
     }
 }
 
-/// Refuses everything that can be refused before matching and timing, which take a while.
-fn refuse_early(
-    args: &CompareArgs,
-    recipe: &Recipe,
-    design: &Design,
-    dataset: &Dataset,
-    only: Option<usize>,
-) -> Result<()> {
-    check_only(only, design.runs().len())?;
+/// Refuses directories that can't be written, or hold something else, and runs that don't fit the memory.
+fn refuse(args: &CompareArgs, recipe: &Recipe, design: &Design, dataset: &Dataset) -> Result<()> {
     Grid::check(&args.out, &comparison(recipe, design.clone(), dataset), args.force)?;
     for (flag, folder) in [("--out", Some(&args.out)), ("--plot", args.plot.as_ref())] {
         folder.map_or(Ok(()), |folder| check_writable(flag, folder))?;
@@ -296,7 +302,8 @@ fn refuse_early(
     Ok(())
 }
 
-fn check_only(only: Option<usize>, runs: usize) -> Result<()> {
+fn check_only(only: Option<usize>, design: &Design) -> Result<()> {
+    let runs = design.runs().len();
     match only {
         Some(only) if !(1..=runs).contains(&only) => {
             bail_input!("--only is {only}; it must be between 1 and {runs}")
@@ -311,21 +318,6 @@ fn check_writable(flag: &str, folder: &Path) -> Result<()> {
     tempfile::tempfile_in(existing)
         .map(drop)
         .map_err(|error| input_error!("{flag} {}: files can't be written there: {error}", folder.display()))
-}
-
-/// Lets a budget choose steps and seeds.
-fn choose(
-    budget: Duration,
-    recipe: Recipe,
-    design: Design,
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<(Recipe, Design, Option<Timing>)> {
-    let timing = time(&design, &recipe, dataset, device)?;
-    let fit = fit(budget, &design, &timing, &recipe)?;
-    let seeds = seeds(&recipe, fit.seeds);
-    // What a step takes doesn't depend on how many there are.
-    Ok((with_steps(&recipe, fit.steps)?, Design { seeds, ..design }, Some(timing)))
 }
 
 /// Prints the plan, unless nothing is left to do.
