@@ -3,8 +3,8 @@
 use crate::failure::escape_controls;
 use indicatif::{ProgressBar, ProgressStyle, WeakProgressBar};
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns where nothing says how many there are.
@@ -36,7 +36,7 @@ pub fn bar(length: usize, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(length as u64).with_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
     if !bar.is_hidden() {
         BAR_WAS_DRAWN.store(true, Ordering::Relaxed);
-        *BAR.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(bar.downgrade());
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
     }
     bar
 }
@@ -56,7 +56,7 @@ pub fn note(text: &str) {
 
 /// Writes to standard error as it is, above the bar.
 pub fn write_above_the_bar(text: &str) {
-    let bar = BAR.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let write = || drop(stderr().write_all(text.as_bytes()));
     match bar.and_then(|bar| bar.upgrade()) {
         Some(bar) => bar.suspend(write),
