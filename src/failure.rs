@@ -11,16 +11,19 @@ pub enum Failure {
     Busy(String),
     /// The loss stopped being a number.
     Diverged(String),
-    /// A signal asked to stop; what was done is saved.
+    /// A signal asked to stop. The message, of any number of lines, says what is saved and how to resume.
     Interrupted(String),
 }
+
+/// Exit code of an interrupted process, as shells have it: 128 and the number of SIGINT.
+pub const INTERRUPTED: u8 = 130;
 
 impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Input(_) | Failure::Busy(_) => 2,
             Failure::Diverged(_) => 3,
-            Failure::Interrupted(_) => 130,
+            Failure::Interrupted(_) => INTERRUPTED,
         }
     }
 }

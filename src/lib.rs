@@ -4,6 +4,7 @@
 //! Modules are listed bottom-up: each uses only those above it.
 
 pub mod failure;
+mod terminal;
 #[macro_use]
 mod output;
 #[macro_use]

@@ -1,6 +1,5 @@
 //! The program: runs the command line and turns errors into one line and an exit code.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -9,8 +8,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough of it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell if this fails.
-            let _ = writeln!(std::io::stderr(), "error: {}", tinygpt::failure::one_line(&error));
+            tinygpt::cli::tell(&error);
             ExitCode::from(tinygpt::failure::exit_code(&error))
         }
     }

@@ -1,12 +1,6 @@
 //! Printing for people who may have stopped reading.
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-/// A bar on standard error; where that is no terminal it is hidden.
-pub fn bar(length: usize, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).expect("a valid template");
-    ProgressBar::new(length as u64).with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
-}
+pub use crate::terminal::bar;
 
 /// `println!` that passes on what goes wrong, such as a closed pipe, instead of panicking.
 macro_rules! say {
@@ -16,13 +10,9 @@ macro_rules! say {
     }};
 }
 
-/// `eprintln!` that never fails, since nobody is left to tell, and whose names and texts of others cannot
-/// drive the terminal.
+/// `eprintln!` by way of [`note`](crate::terminal::note).
 macro_rules! note {
-    ($($arg:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), "{}", $crate::failure::escape_controls(&format!($($arg)*)));
-    }};
+    ($($arg:tt)*) => { $crate::terminal::note(&format!($($arg)*)) };
 }
 
 /// 10,795,776
@@ -52,6 +42,22 @@ pub fn scaled(x: f64) -> String {
         2
     };
     format!("{value:.decimals$} {prefix}")
+}
+
+/// 6e-4, 0.01, 1: a setting in at most six significant digits, without what arithmetic left behind them,
+/// as in 0.0006000000000000001.
+pub fn setting(x: f64) -> String {
+    let rounded: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+    if rounded == 0.0 || (0.01..1e6).contains(&rounded.abs()) {
+        rounded.to_string()
+    } else {
+        format!("{rounded:e}")
+    }
+}
+
+/// Decimals of percentages that are shown together: one, or two where one would make zero of any.
+pub fn percent_decimals(percentages: &[f64]) -> usize {
+    if percentages.iter().any(|percentage| percentage.abs() < 0.05) { 2 } else { 1 }
 }
 
 /// 45 s, 2 min 05 s, 3 h 20 min
@@ -87,6 +93,18 @@ mod tests {
         assert_eq!([0, 999, 1000, 10_795_776].map(grouped), ["0", "999", "1,000", "10,795,776"]);
         assert_eq!([950.0, 14_200_000.0, 2.3e9].map(scaled), ["950 ", "14.2 M", "2.30 G"]);
         assert_eq!([45.2, 125.0, 12_000.0].map(duration), ["45 s", "2 min 05 s", "3 h 20 min"]);
+    }
+
+    #[test]
+    fn settings_are_shown_without_the_dust_of_arithmetic() {
+        let rates = [6e-3 / 10.0, 1e-3, 0.05, 0.1 + 0.2, 100.0 * 0.007, 0.0, 10.0, 1.2345e-5];
+        assert_eq!(rates.map(setting), ["6e-4", "1e-3", "0.05", "0.3", "0.7", "0", "10", "1.2345e-5"]);
+    }
+
+    #[test]
+    fn percentages_that_one_decimal_would_make_zero_of_get_two() {
+        assert_eq!(percent_decimals(&[1.9, 1.2, 2.5]), 1);
+        assert_eq!(percent_decimals(&[-0.3, -0.56, -0.04]), 2);
     }
 
     #[test]

@@ -100,10 +100,10 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: ffn_note("Geva et al. 2021; Allen-Zhu & Li 2024"),
         method: Said::new(
             format!(
-                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if recall (of at least 50 %) falls below half without FFNs and not without attention, and if taking out FFNs one by one loses more recall for each nat that it costs other tokens than taking out attentions does, in layer 0 and above it."
+                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if recall (of at least 50%) falls below half without FFNs and not without attention, and if taking out FFNs one by one loses more recall for each nat that it costs other tokens than taking out attentions does, in layer 0 and above it."
             ),
             format!(
-                "事実が既知の組み込みのお話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。事実はお話での初出だけを数える。正答率(50 %以上のとき)がFFNなしで半分未満になりattentionなしではならず、1つずつ外したときに他のトークンの損失1ナットあたりに失う正答率が、層0でもその上でもattentionよりFFNで大きければ成り立つ。"
+                "事実が既知の組み込みのお話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。事実はお話での初出だけを数える。正答率(50%以上のとき)がFFNなしで半分未満になりattentionなしではならず、1つずつ外したときに他のトークンの損失1ナットあたりに失う正答率が、層0でもその上でもattentionよりFFNで大きければ成り立つ。"
             ),
         ),
         verdict,

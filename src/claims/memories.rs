@@ -38,10 +38,10 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         verdict,
         answer: Said::new(
             format!(
-                "With ReLU {share} of the units of layer {layer} (of the upper half the most) promote what follows their trigger, by chance {chance} would; with SwiGLU {gated_share} of layer {gated_layer}, by chance {gated_chance}. Geva et al. saw up to 3.5 % in the upper layers of a model with about 270,000 tokens, by chance 0.0004 %, with triggers from its training text; here they are from the validation text."
+                "With ReLU {share} of the units of layer {layer} (of the upper half the most) promote what follows their trigger, by chance {chance} would; with SwiGLU {gated_share} of layer {gated_layer}, by chance {gated_chance}. Geva et al. saw up to 3.5% in the upper layers of a model with about 270,000 tokens, by chance 0.0004%, with triggers from its training text; here they are from the validation text."
             ),
             format!(
-                "ReLUでは層{layer}のユニットの{share}が次のトークンを押し上げ、偶然なら{chance}。SwiGLUでは層{gated_layer}で{gated_share}、偶然なら{gated_chance}。Gevaらは約27万トークンのモデルの上位層で最大3.5 %(偶然なら0.0004 %)を、学習テキストの文脈で観察した。ここでは検証テキストを使う。"
+                "ReLUでは層{layer}のユニットの{share}が次のトークンを押し上げ、偶然なら{chance}。SwiGLUでは層{gated_layer}で{gated_share}、偶然なら{gated_chance}。Gevaらは約27万トークンのモデルの上位層で最大3.5%(偶然なら0.0004%)を、学習テキストの文脈で観察した。ここでは検証テキストを使う。"
             ),
         ),
         tables: vec![

@@ -4,11 +4,7 @@ use crate::inspect::Inspection;
 
 pub fn percent(share: f64) -> String {
     let percent = 100.0 * share;
-    if percent.abs() < 0.995 && percent != 0.0 {
-        format!("{percent:.2} %")
-    } else {
-        format!("{percent:.1} %")
-    }
+    if percent.abs() < 0.995 && percent != 0.0 { format!("{percent:.2}%") } else { format!("{percent:.1}%") }
 }
 
 /// With as many decimals as asked for, and a true minus.
@@ -52,7 +48,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_keep_their_size() {
-        assert_eq!([0.0, 0.0034, 0.25, 1.0].map(percent), ["0.0 %", "0.34 %", "25.0 %", "100.0 %"]);
+        assert_eq!([0.0, 0.0034, 0.25, 1.0].map(percent), ["0.0%", "0.34%", "25.0%", "100.0%"]);
         assert_eq!([1.234, 0.03456, 123.4, 5.4e-8].map(ratio), ["1.2", "0.035", "123", "5e-8"]);
         assert_eq!(fixed(-0.0004, 2), "0.00");
         assert_eq!(fixed(-1.5, 2), "\u{2212}1.50");

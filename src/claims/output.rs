@@ -44,21 +44,21 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: sigmoid_note(""),
         method: Said::new(
             format!(
-                "The same model trained for {steps} steps twice: with softmax and cross-entropy, and with a sigmoid per token and binary cross-entropy, which starts at 1/V for every token. The sum of all probabilities at {} tokens; perplexity after dividing by it. Held if sigmoid's sum is more than 1 % off 1 at more than 1 % of the tokens, and softmax's is not.",
+                "The same model trained for {steps} steps twice: with softmax and cross-entropy, and with a sigmoid per token and binary cross-entropy, which starts at 1/V for every token. The sum of all probabilities at {} tokens; perplexity after dividing by it. Held if sigmoid's sum is more than 1% off 1 at more than 1% of the tokens, and softmax's is not.",
                 softmax.tokens
             ),
             format!(
-                "同じモデルを{steps}ステップ、softmaxと交差エントロピー、およびトークンごとのシグモイドと二値交差エントロピー(初期確率は1/V)で学習。{}トークンでの確率の総和と、総和で割った後のパープレキシティ。シグモイドの総和が1から1 %を超えてずれるトークンが1 %を超え、softmaxではそうならないとき成り立つ。",
+                "同じモデルを{steps}ステップ、softmaxと交差エントロピー、およびトークンごとのシグモイドと二値交差エントロピー(初期確率は1/V)で学習。{}トークンでの確率の総和と、総和で割った後のパープレキシティ。シグモイドの総和が1から1%を超えてずれるトークンが1%を超え、softmaxではそうならないとき成り立つ。",
                 softmax.tokens
             ),
         ),
         verdict,
         answer: Said::new(
             format!(
-                "The sigmoids' sum is {mean} in the mean, but off by more than 1 % at {off} of the tokens: {low} to {high} between 5 and 95 % of them. Divided by it, perplexity is {own}; with softmax it is {other}."
+                "The sigmoids' sum is {mean} in the mean, but off by more than 1% at {off} of the tokens: {low} to {high} between 5 and 95% of them. Divided by it, perplexity is {own}; with softmax it is {other}."
             ),
             format!(
-                "シグモイドの総和は平均{mean}だが、{off}のトークンで1 %を超えてずれ、5〜95 %の範囲で{low}〜{high}。総和で割ったパープレキシティは{own}、softmaxでは{other}。"
+                "シグモイドの総和は平均{mean}だが、{off}のトークンで1%を超えてずれ、5〜95%の範囲で{low}〜{high}。総和で割ったパープレキシティは{own}、softmaxでは{other}。"
             ),
         ),
         tables: vec![Table {
@@ -67,8 +67,8 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             head: vec![
                 Said::new("output", "出力"),
                 Said::new("mean sum", "総和の平均"),
-                Said::new("5 \u{2026} 95 % of the tokens", "5〜95 %の範囲"),
-                Said::new("off by more than 1 %", "1 %を超えるずれ"),
+                Said::new("5 \u{2026} 95% of the tokens", "5〜95%の範囲"),
+                Said::new("off by more than 1%", "1%を超えるずれ"),
                 Said::new("loss, divided by the sum", "総和で割った損失"),
                 Said::new("perplexity", "パープレキシティ"),
             ],

@@ -57,8 +57,8 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         ),
         source: sigmoid_note("Hendrycks & Gimpel 2016"),
         method: Said::new(
-            "Share of the hidden units' values at which |f'| is below 1 % of its maximum, in trained models, where their own pre-activations lie. Sigmoid saturates if that is 1 % or more of all; a function avoids full saturation for negative inputs if it is less than half of those.",
-            "学習済みモデル自身の活性化前の値のうち、|f'|が最大値の1 %を下回るものの割合。全体の1 %以上ならシグモイドは飽和するとし、負の入力の半分未満ならその関数は負の側の完全な飽和を避けるとする。",
+            "Share of the hidden units' values at which |f'| is below 1% of its maximum, in trained models, where their own pre-activations lie. Sigmoid saturates if that is 1% or more of all; a function avoids full saturation for negative inputs if it is less than half of those.",
+            "学習済みモデル自身の活性化前の値のうち、|f'|が最大値の1%を下回るものの割合。全体の1%以上ならシグモイドは飽和するとし、負の入力の半分未満ならその関数は負の側の完全な飽和を避けるとする。",
         ),
         verdict,
         answer: Said::new(

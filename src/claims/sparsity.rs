@@ -44,10 +44,10 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         source: ffn_note("Glorot et al. 2011; Lu et al. 2019"),
         method: Said::new(
             format!(
-                "Share of the hidden outputs that are exactly 0 over {tokens} tokens, and units that are 0 at every one of them, in trained models. Sparse: a tenth and more with ReLU, less with the others. Units die if 1 % of them and more are dead that were not before training."
+                "Share of the hidden outputs that are exactly 0 over {tokens} tokens, and units that are 0 at every one of them, in trained models. Sparse: a tenth and more with ReLU, less with the others. Units die if 1% of them and more are dead that were not before training."
             ),
             format!(
-                "学習済みモデルで{tokens}トークンにわたり、ちょうど0になる隠れ出力の割合と、すべてのトークンで0のユニット数。ReLUで1割以上、他でそれ未満なら疎。学習前には死んでいなかったユニットの1 %以上が常に0になれば死ぬとする。"
+                "学習済みモデルで{tokens}トークンにわたり、ちょうど0になる隠れ出力の割合と、すべてのトークンで0のユニット数。ReLUで1割以上、他でそれ未満なら疎。学習前には死んでいなかったユニットの1%以上が常に0になれば死ぬとする。"
             ),
         ),
         verdict,

@@ -60,10 +60,10 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         verdict,
         answer: Said::new(
             format!(
-                "Through one token all of sigmoid's gradients of a unit share a sign ({token} %), and so do ReLU's ({relu_token} %); in a batch of many tokens {batch} % do, with tanh {other} %. The cosine of two gradients in a row is {turn} with sigmoid and {tanh_turn} with tanh: {way}."
+                "Through one token all of sigmoid's gradients of a unit share a sign ({token}%), and so do ReLU's ({relu_token}%); in a batch of many tokens {batch}% do, with tanh {other}%. The cosine of two gradients in a row is {turn} with sigmoid and {tanh_turn} with tanh: {way}."
             ),
             format!(
-                "1トークンだけの損失では、シグモイドのユニットの勾配はすべて同じ符号になる({token} %)。ReLUも同じ({relu_token} %)。多数のトークンからなるバッチでは{batch} %で、tanhは{other} %。連続する勾配のコサインはシグモイドで{turn}、tanhで{tanh_turn}。{way_ja}"
+                "1トークンだけの損失では、シグモイドのユニットの勾配はすべて同じ符号になる({token}%)。ReLUも同じ({relu_token}%)。多数のトークンからなるバッチでは{batch}%で、tanhは{other}%。連続する勾配のコサインはシグモイドで{turn}、tanhで{tanh_turn}。{way_ja}"
             ),
         ),
         tables: vec![Table {

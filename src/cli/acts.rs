@@ -1,7 +1,8 @@
 //! `tinygpt acts`
 
 use super::outputs::{Inputs, check_file};
-use super::text::{grouped, table};
+use super::table::{Table, Wide, label, number, text};
+use super::text::grouped;
 use crate::activation::{Activation, Function};
 use crate::checkpoint::{llama_cpp_graph, loads_in};
 use crate::files::replace;
@@ -24,6 +25,8 @@ pub struct ActsArgs {
     /// Replace a file in the way that tinygpt didn't write
     #[arg(long, requires = "plot")]
     force: bool,
+    #[command(flatten)]
+    wide: Wide,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -40,28 +43,30 @@ pub fn run(args: &ActsArgs) -> Result<()> {
         say!("{}", json!({ "dim": args.dim, "activations": acts }))?;
         return Ok(());
     }
-    let ffn = format!("FFN parameters at d = {}", args.dim);
-    let mut table = table(&["name", &ffn, "derivative", "transformers", "llama.cpp", "formula"]);
-    if let Some(column) = table.column_mut(5) {
-        column.set_cell_alignment(comfy_table::CellAlignment::Left);
-    }
+    let mut table = Table::new([
+        label("name"),
+        text("formula").at_least(50),
+        number("derivative"),
+        number("FFN parameters"),
+        text("transformers"),
+        text("llama.cpp"),
+    ]);
     for act in Activation::named() {
         let (low, high) = act.derivative_range();
         table.add_row([
             act.name(),
-            grouped(ffn_params(act, args.dim)),
+            act.formula(),
             format!("{low:.2} .. {high:.2}").replace("-0.00", "0.00"),
+            grouped(ffn_params(act, args.dim)),
             loads_in(Backbone::Llama, act).map_or("-", short_class).to_string(),
             any_graph(act).unwrap_or("-").to_string(),
-            act.formula(),
         ]);
     }
-    say!("{table}")?;
-    say!("Gated: f(Vx) * (Wx); `glu:NAME` gates any function. The derivative is f's, on [-20, 20].")?;
-    say!(
-        "transformers: the class a checkpoint of the llama backbone loads in; gpt2's loads in GPT2LMHeadModel"
-    )?;
-    say!("wherever ungated and known there. llama.cpp: the graph that computes the same.")?;
+    table.print(&args.wide)?;
+    say!("\nGated: f(Vx) * (Wx); `glu:NAME` gates any function. Derivative: range of f' on")?;
+    say!("[-20, 20]. FFN parameters: at width {}. transformers: the class that loads a", args.dim)?;
+    say!("checkpoint of the llama backbone; GPT2LMHeadModel loads those of gpt2 if ungated")?;
+    say!("and known there. llama.cpp: the graph that computes the same.")?;
     Ok(())
 }
 

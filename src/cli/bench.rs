@@ -110,7 +110,7 @@ fn show(found: &serde_json::Map<String, Value>) -> Result<()> {
         say!("training       {} tokens/s", whole(speed))?;
     }
     if let (Some(mfu), Some(peak)) = (number("mfu"), number("gemm_gflops")) {
-        say!("               {:.0} % of this machine's {peak:.0} GFLOP/s in matrix products", 100.0 * mfu)?;
+        say!("               {:.0}% of this machine's {peak:.0} GFLOP/s in matrix products", 100.0 * mfu)?;
     }
     if let Some(memory) = number("peak_rss_mb") {
         say!("memory         {memory:.0} MB at most")?;

@@ -1,9 +1,11 @@
 //! `tinygpt claims`
 
+use super::ending::{if_interrupted, resume_with};
 use super::outputs::{Inputs, check_folder, write_files};
 use super::progress::Progress;
 use super::report::chart_files;
-use super::text::{arguments_without, command_line, command_of};
+use super::text::{arguments_without, command_line, command_of, duration};
+use super::time_left::Stages;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::files::replace;
 use crate::input_error;
@@ -12,13 +14,16 @@ use crate::owned::{Kind, Owned, Role, entries, lock};
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::{RunDir, signals};
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
+use crate::terminal::paragraph;
 use crate::train::Watcher;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -99,26 +104,17 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     let entries = args.entries()?;
     let recipe = args.recipe()?;
     super::set_threads(recipe.threads)?;
-    signals::listen()?;
     args.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
     let _lock = take_place(args)?;
     if matches!((recipe.training.length, Settings::preset("default")?.steps), (Length::Steps(own), Some(usual)) if own < usual)
     {
         note!("warning: models that train for fewer steps than usual know little, and so do the verdicts");
     }
-    let models = args.out.join(MODELS);
-    let follow = |name: &str| Box::new(Progress::labelled(name)) as Box<dyn Watcher>;
-    let mut lab = Lab::new(&models, recipe.clone(), args.deep, &follow);
-    let mut claims = Vec::new();
-    for (i, entry) in entries.iter().enumerate() {
-        signals::check("between two claims")?;
-        note!("[{}/{}] {}", i + 1, entries.len(), entry.name);
-        let claim = (entry.measure)(&mut lab)?;
-        if !args.json {
-            show(&claim, args.lang)?;
-        }
-        claims.push(claim);
-    }
+    signals::listen();
+    let claims = walk(args, &entries, recipe.clone()).map_err(|error| {
+        let saved = "Finished models are saved, and so is the one in progress.";
+        if_interrupted(error, || resume_with(saved, &command_line()))
+    })?;
     let written = write(args, &recipe, &claims)?;
     if let Some(folder) = &args.plot {
         let charts = chart_files(&claims_charts(&claims))?;
@@ -131,6 +127,48 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         note!("with every number and figure: {}", written.display());
     }
     Ok(())
+}
+
+/// Measures the claims, and prints each as soon as it is judged.
+fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Claim>> {
+    let models = args.out.join(MODELS);
+    let mut stages = Stages::new(usual_seconds(entries, &recipe)?);
+    let (countdown, has_trained) = (Cell::new(stages.begin(0)), Rc::new(Cell::new(false)));
+    let follow = |name: &str| {
+        let (countdown, has_trained) = (countdown.get(), Rc::clone(&has_trained));
+        let label = format!("[{}/{}] {name}", countdown.stage + 1, entries.len());
+        let total_left = move |_| {
+            has_trained.set(true);
+            countdown.seconds()
+        };
+        Box::new(Progress::labelled(&label).of_several(total_left)) as Box<dyn Watcher>
+    };
+    let mut lab = Lab::new(&models, recipe, args.deep, &follow);
+    let mut claims = Vec::new();
+    for (i, entry) in entries.iter().enumerate() {
+        signals::check("between two claims")?;
+        countdown.set(stages.begin(i));
+        let left = duration(countdown.get().seconds());
+        note!("[{}/{}] {}: about {left} left in all", i + 1, entries.len(), entry.name);
+        let claim = (entry.measure)(&mut lab)?;
+        if !args.json {
+            show(&claim, args.lang)?;
+        }
+        claims.push(claim);
+        if entry.training > 0.0 && !has_trained.take() {
+            stages.measure_from(i + 1);
+        }
+    }
+    Ok(claims)
+}
+
+/// Seconds that each claim usually takes, with so many steps.
+fn usual_seconds(entries: &[&Entry], recipe: &Recipe) -> Result<Vec<f64>> {
+    let share = match (recipe.training.length, Settings::preset("default")?.steps) {
+        (Length::Steps(own), Some(usual)) => own as f64 / usual as f64,
+        _ => 1.0,
+    };
+    Ok(entries.iter().map(|entry| share * entry.training + entry.rest).collect())
 }
 
 /// Where the models are.
@@ -186,7 +224,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
 /// The verdict, what is claimed, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
     let text = |said: &crate::claims::Said| language.pick(said.en.clone(), said.ja.clone());
-    say!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
-    say!("    {}\n", text(&claim.answer))?;
+    say!("{}", paragraph(&format!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))))?;
+    say!("{}\n", paragraph(&format!("    {}", text(&claim.answer))))?;
     Ok(())
 }

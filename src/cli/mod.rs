@@ -9,6 +9,7 @@ mod command;
 mod compare;
 mod completions;
 mod data;
+mod ending;
 mod eval;
 mod export;
 mod generate;
@@ -20,12 +21,17 @@ mod progress;
 mod report;
 mod runs;
 mod settings_lines;
+mod table;
 mod text;
+mod time_left;
 mod train;
 mod usage;
 mod words;
 
+pub use ending::tell;
+
 use crate::bail_input;
+use crate::run::signals;
 use anyhow::{Context, Result};
 use clap::{FromArgMatches, Parser, Subcommand};
 
@@ -77,6 +83,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> Result<()> {
+    signals::answer()?;
     let mut command = command::command()?;
     command.build();
     let words = words::attach_values(&command, std::env::args_os().collect());

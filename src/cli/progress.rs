@@ -2,16 +2,22 @@
 
 use super::settings_lines::settings_lines;
 use super::text::{duration, grouped, scaled};
-use crate::failure::escape_controls;
 use crate::model::ModelSize;
-use crate::output::bar;
 use crate::score::Score;
+use crate::terminal::{bar, line_columns};
 use crate::train::{Estimate, Evaluation, Event, Plan, StepReport, Watcher};
 use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
+use unicode_width::UnicodeWidthStr;
 
 /// Without a terminal, a line at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Columns of a run's bar.
+const BAR: usize = 12;
+
+/// Seconds that several runs still take, given the share of this run that is done.
+type TotalLeft = Box<dyn Fn(f64) -> f64>;
 
 /// Prints the events of a run.
 pub struct Progress {
@@ -21,6 +27,7 @@ pub struct Progress {
     last_line: Option<Instant>,
     /// When the scoring that is going on began, or last wrote a line.
     scoring: Option<Instant>,
+    total_left: Option<TotalLeft>,
 }
 
 impl Progress {
@@ -35,41 +42,41 @@ impl Progress {
     }
 
     fn with_label(label: String) -> Progress {
-        Progress { bar: ProgressBar::hidden(), label, last_line: None, scoring: None }
+        Progress { bar: ProgressBar::hidden(), label, last_line: None, scoring: None, total_left: None }
+    }
+
+    /// Tells the time left of all runs, too.
+    pub fn of_several(mut self, total_left: impl Fn(f64) -> f64 + 'static) -> Progress {
+        self.total_left = Some(Box::new(total_left));
+        self
     }
 
     fn line(&self, text: &str) {
-        let text = escape_controls(&format!("{}{text}", self.label));
-        if self.bar.is_hidden() { note!("{text}") } else { self.bar.println(text) }
+        note!("{}{text}", self.label);
     }
 
     fn begun(&mut self, first_step: usize, steps: usize, estimate: &Estimate) {
         if self.label.is_empty() {
             show_estimate(estimate);
         }
-        self.bar = bar(steps, "{prefix}{bar:24} {pos}/{len} {msg}").with_prefix(self.label.clone());
+        let template = format!("{{prefix}}{{bar:{BAR}}} {{pos}}/{{len}} {{msg}}");
+        self.bar = bar(steps, &template).with_prefix(self.label.clone());
         self.bar.set_position(first_step as u64);
     }
 
     fn stepped(&mut self, report: &StepReport) {
-        let next = if report.step == report.steps {
-            "scoring".to_string()
-        } else {
-            format!("{} left", duration(report.seconds_left))
-        };
-        let message = format!(
-            "loss {:.4}  {} tokens/s  {next}",
-            report.loss,
-            grouped(report.tokens_per_second as usize)
-        );
+        let position = format!("{}/{}", report.step, report.steps);
         if !self.bar.is_hidden() {
+            let used = self.label.width() + BAR + position.len() + 2;
             self.bar.set_position(report.step as u64);
-            self.bar.set_message(message);
+            self.bar.set_message(
+                self.message(report, line_columns().map(|columns| columns.saturating_sub(used))),
+            );
             return;
         }
         let now = Instant::now();
         if self.last_line.is_none_or(|last| now - last >= LINE_EVERY) || report.step == report.steps {
-            self.line(&format!("step {}/{}  {message}", report.step, report.steps));
+            self.line(&format!("step {position}  {}", self.message(report, None)));
             self.last_line = Some(now);
         }
     }
@@ -80,8 +87,30 @@ impl Progress {
             return;
         }
         *last = Instant::now();
-        let message = format!("scoring, {} % of the validation text", 100 * done / all.max(1));
+        let message = format!("scoring, {}% of the validation text", 100 * done / all.max(1));
         if self.bar.is_hidden() { self.line(&message) } else { self.bar.set_message(message) }
+    }
+
+    /// The state of a run in `room` columns, or in as many as it needs.
+    fn message(&self, report: &StepReport, room: Option<usize>) -> String {
+        let loss = format!("loss {:.4}", report.loss);
+        let speed = format!("  {} tokens/s", grouped(report.tokens_per_second as usize));
+        let left = match report.step == report.steps {
+            true => "  scoring".to_string(),
+            false => format!("  {} left", duration(report.seconds_left)),
+        };
+        let total = self.total_left.as_ref().map_or(String::new(), |total| {
+            format!(", {} in all", duration(total(report.step as f64 / report.steps as f64)))
+        });
+        // The least important first: what fits is never cut.
+        let choices = [
+            format!("{loss}{speed}{left}{total}"),
+            format!("{loss}{left}{total}"),
+            format!("{loss}{left}"),
+            loss,
+        ];
+        let fits = |text: &&String| room.is_none_or(|room| text.width() <= room);
+        choices.iter().find(fits).cloned().unwrap_or_default()
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) {
@@ -129,7 +158,7 @@ impl Counted {
     /// `done` of `all` parts are done.
     pub fn tell(&mut self, done: usize, all: usize) {
         if self.bar.length() != Some(all as u64) {
-            self.bar = bar(all, "{prefix} {bar:24} {percent} %  {eta} left").with_prefix(self.what);
+            self.bar = bar(all, "{prefix} {bar:12} {percent}%  {eta} left").with_prefix(self.what);
         }
         self.bar.set_position(done as u64);
         if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY {
@@ -224,7 +253,7 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             grouped(config.vocab_size),
         ),
         format!(
-            "params  {} in all: embedding {} ({:.0} %), attention {} ({:.0} %), FFN {} ({:.0} %)",
+            "params  {} in all: embedding {} ({:.0}%), attention {} ({:.0}%), FFN {} ({:.0}%)",
             grouped(size.total),
             grouped(size.embedding),
             share(size.embedding),
@@ -233,8 +262,8 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
             grouped(size.ffn),
             share(size.ffn),
         ),
-        format!("FFN     {excess:+.1} % against an ungated FFN of 4 x width"),
-        format!("data    {}: {} epochs of its training part", plan.data, format_args!("{:.2}", plan.epochs)),
+        format!("FFN     {excess:+.1}% parameters against an ungated FFN of 4 x width"),
+        format!("data    {}: {:.2} epochs of its training part", plan.data, plan.epochs),
         format!(
             "work    {} steps of {} tokens, {}FLOP per token",
             grouped(plan.steps - plan.first_step),

@@ -1,6 +1,7 @@
 //! `tinygpt runs`
 
-use super::text::{duration, grouped, shown, table};
+use super::table::{Table, Wide, label, number, text};
+use super::text::{duration, grouped, shown};
 use crate::bail_input;
 use crate::checkpoint::load_trainer;
 use crate::failure::escape_controls;
@@ -17,6 +18,8 @@ pub struct RunsArgs {
     /// Where to look for runs
     #[arg(value_name = "DIR", default_value = "runs")]
     folder: PathBuf,
+    #[command(flatten)]
+    wide: Wide,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -36,23 +39,30 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         say!("no runs in {}", shown(&args.folder))?;
         return Ok(());
     }
-    let mut table = table(&["run", "act", "params", "step", "loss", "validation", "age"]);
+    let mut table = Table::new([
+        label("run").at_least(28),
+        text("act").at_least(10),
+        number("validation"),
+        number("step"),
+        number("age"),
+        number("loss"),
+        number("params"),
+    ]);
     for run in &found {
-        let text = |key: &str| escape_controls(run[key].as_str().unwrap_or("-"));
+        let word = |key: &str| escape_controls(run[key].as_str().unwrap_or("-"));
         let loss = |key: &str| run[key].as_f64().map_or("-".to_string(), |loss| format!("{loss:.4}"));
         let count = |key: &str| grouped(run[key].as_u64().unwrap_or_default() as usize);
         table.add_row([
-            text("run"),
-            text("act"),
-            count("params"),
-            format!("{} of {}", count("step"), count("steps")),
-            loss("train_loss"),
+            word("run"),
+            word("act"),
             loss("val_loss"),
+            format!("{} of {}", count("step"), count("steps")),
             duration(run["age"].as_f64().unwrap_or_default()),
+            loss("train_loss"),
+            count("params"),
         ]);
     }
-    say!("{table}")?;
-    Ok(())
+    table.print(&args.wide)
 }
 
 fn describe(saved: SystemTime, run: &RunDir) -> Result<Value> {

@@ -1,19 +1,21 @@
 //! `tinygpt train`, and `tinygpt` alone.
 
+use super::ending::{if_interrupted, resume_with};
 use super::origin::Origin;
 use super::outputs::Inputs;
 use super::own_text::Places;
 use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
 use super::settings_lines::plan_json;
-use super::text::{shell_word, shown};
+use super::text::{grouped, shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
-use crate::failure::{Failure, escape_controls};
+use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::inspect::answer;
 use crate::model::Model;
 use crate::run::{LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
+use crate::terminal::paragraph;
 use crate::train::{Estimate, Outcome, Plan, Session, settle_schedule};
 use crate::{bail_input, environment, input_error, memory};
 use anyhow::Result;
@@ -184,13 +186,13 @@ fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
 }
 
 fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
-    signals::listen()?;
+    signals::listen();
     session.samples = !args.json;
-    let outcome = session.train(&mut Progress::new()).inspect_err(|error| {
-        if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) && run.checkpoint(LAST).is_some() {
-            note!("go on with: tinygpt train --resume {}", shell_word(&run.path().display().to_string()));
-        }
-    })?;
+    train(args, &mut session, dataset, run).map_err(|error| if_interrupted(error, || saved(run)))
+}
+
+fn train(args: &TrainArgs, session: &mut Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
+    let outcome = session.train(&mut Progress::new())?;
     if args.json {
         say!("{}", serde_json::to_string(&outcome)?)?;
         return Ok(());
@@ -204,6 +206,21 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
     Ok(())
 }
 
+/// What an interruption leaves of a run.
+fn saved(run: &RunDir) -> String {
+    let path = shell_word(&shown(run.path()));
+    match run.checkpoint(LAST).and_then(|checkpoint| load_trainer(&checkpoint).ok()) {
+        Some(state) if state.step >= state.steps => {
+            format!("Interrupted. The finished run is saved in {path}.")
+        }
+        Some(state) => resume_with(
+            &format!("Step {} of {} is saved.", grouped(state.step), grouped(state.steps)),
+            &format!("tinygpt train --resume {path}"),
+        ),
+        None => "Interrupted before the first checkpoint: nothing was saved.".to_string(),
+    }
+}
+
 /// How the text was read, where that is not plain.
 pub fn show_notes(dataset: &Dataset) {
     for note in &dataset.notes {
@@ -212,7 +229,7 @@ pub fn show_notes(dataset: &Dataset) {
 }
 
 fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
-    say!(
+    let summary = format!(
         "{}: validation loss {:.4}, perplexity {:.3}{} after {} steps at {:.0} tokens/s",
         outcome.act,
         outcome.val_loss,
@@ -220,12 +237,13 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         bits_per_byte(outcome.bits_per_byte),
         outcome.steps,
         outcome.tokens_per_second
-    )?;
+    );
+    say!("{}", paragraph(&summary))?;
     let elsewhere = match loads_in(config.backbone, config.act) {
         Ok(_) => "its best/ and last/ load in transformers too".to_string(),
         Err(why) => format!("it loads here alone: {why}"),
     };
-    say!("saved {} ({elsewhere})", shown(run.path()))?;
+    say!("{}", paragraph(&format!("saved {} ({elsewhere})", shown(run.path()))))?;
     Ok(())
 }
 
@@ -235,7 +253,7 @@ fn sample(model: &Model, dataset: &Dataset) -> Result<()> {
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     say!("\na sample:")?;
     let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-    say!("{}", escape_controls(sample.text.trim_matches('\n')))?;
+    say!("{}", paragraph(&escape_controls(sample.text.trim_matches('\n'))))?;
     Ok(())
 }
 

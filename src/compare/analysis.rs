@@ -118,7 +118,7 @@ pub struct Pair {
     pub interval: Option<(f64, f64)>,
     /// Holm's adjusted p-value.
     pub p: Option<f64>,
-    /// The 95 % interval of the bootstrap over pieces of the validation text.
+    /// The 95% interval of the bootstrap over pieces of the validation text.
     pub text_interval: Option<(f64, f64)>,
     pub verdict: Verdict,
 }

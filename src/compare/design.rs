@@ -1,6 +1,7 @@
 //! Which runs a comparison has.
 
 use crate::activation::Activation;
+use crate::output::setting;
 use crate::settings::Settings;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -106,13 +107,14 @@ impl Run {
         (self.act, self.seed) == (other.act, other.seed) && self.lr == other.lr
     }
 
-    /// `gelu seed 2`, `gelu lr 0.001 seed 2`
+    /// `gelu seed 2`, `gelu lr 1e-3 seed 2`
     pub fn label(&self) -> String {
-        let lr = self.lr.map_or(String::new(), |lr| format!(" lr {lr}"));
+        let lr = self.lr.map_or(String::new(), |lr| format!(" lr {}", setting(lr)));
         format!("{}{lr} seed {}", self.act, self.seed)
     }
 
-    /// The name of its directory: `relu-seed1`, `relu-lr0.001-seed1`.
+    /// The name of its directory: `relu-seed1`, `relu-lr0.001-seed1`. With every digit of the rate, as
+    /// directories of earlier versions have it.
     pub fn name(&self) -> String {
         let lr = self.lr.map_or(String::new(), |lr| format!("-lr{lr}"));
         format!("{}{lr}-seed{}", self.act.name().replace(':', "-"), self.seed)

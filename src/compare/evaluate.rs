@@ -290,7 +290,7 @@ mod tests {
     }
 
     /// Differences of two arms have a standard deviation of sqrt(2) 0.01. Binomial noise of 1,000 comparisons
-    /// is 1.3 %.
+    /// is 1.3%.
     #[test]
     fn a_difference_of_the_promised_size_is_found_four_times_in_five() {
         for seeds in [4, 5, 8, 20] {
@@ -313,7 +313,11 @@ mod tests {
     fn nothing_is_claimed_below_three_seeds() {
         let analysis = simulate(&comparison(2), [0.0, 1.0, 2.0, -1.0], &mut random::stream(1, "two seeds"));
         assert!(analysis.pairs.iter().all(|pair| pair.verdict == Verdict::TooFewSeeds));
-        assert!(analysis.headline.starts_with("Too few seeds to tell: 2"), "{}", analysis.headline);
+        assert!(
+            analysis.headline.starts_with("Verdicts need at least 3 seeds; there are 2."),
+            "{}",
+            analysis.headline
+        );
     }
 
     #[test]
@@ -325,10 +329,10 @@ mod tests {
             "{clear}"
         );
         let even = simulate(&comparison(8), [0.0, 0.3, 0.2, 0.0], &mut rng).headline;
-        assert!(even.contains("cannot be told apart with 8 seeds") && even.contains("needed"), "{even}");
+        assert!(even.contains("are indistinguishable with 8 seeds") && even.contains("would need"), "{even}");
         let small = Comparison { design: Design { matters: 0.2, ..comparison(8).design }, ..comparison(8) };
         let small = simulate(&small, [0.0, 0.3, 0.2, -0.2], &mut rng).headline;
-        assert!(small.contains("less than the 20 % that matter"), "{small}");
+        assert!(small.contains("less than the 20% that matter"), "{small}");
         // The baseline wins.
         let relu = simulate(&comparison(8), [0.0, 0.3, 0.2, 0.5], &mut rng).headline;
         assert!(relu.starts_with("relu beats silu by"), "{relu}");

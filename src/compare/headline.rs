@@ -4,23 +4,30 @@ use super::analysis::{Analysis, Arm, Pair, Verdict};
 use super::evaluate::find;
 use super::statistics::LEAST_SEEDS;
 use crate::activation::Activation;
+use crate::output::{percent_decimals, setting};
 
-/// A final loss this far above the lowest on the way has turned up: a half per cent.
-const TURNED_UP: f64 = 0.005;
+/// A final loss this far above the lowest evaluation has risen: half a percent.
+const ROSE: f64 = 0.005;
 
 /// The outcome in a sentence or two.
 pub fn headline(analysis: &Analysis) -> String {
     let arms: Vec<&Arm> = analysis.arms.iter().filter(|arm| arm.loss.n > 0).collect();
     let (winner, runner_up) = match arms.as_slice() {
         [] => return "No run is finished yet.".to_string(),
-        [only] => return format!("{} alone: a final loss of {:.4}.", only.act, only.loss.mean),
+        [only] => {
+            return format!(
+                "Only {} has finished runs, with a final loss of {:.4}.",
+                only.act, only.loss.mean
+            );
+        }
         [winner, runner_up, ..] => (winner.act, runner_up.act),
     };
     let baseline = analysis.baseline;
     let seeds = arms.iter().map(|arm| arm.loss.n).min().unwrap_or(0);
     if seeds < LEAST_SEEDS {
+        let have = if seeds == 1 { "is 1" } else { "are 2" };
         return format!(
-            "Too few seeds to tell: {seeds}, of at least {LEAST_SEEDS}. {winner} is ahead so far."
+            "Verdicts need at least {LEAST_SEEDS} seeds; there {have}. {winner} has the lowest loss so far."
         );
     }
     let other = if winner == baseline { runner_up } else { baseline };
@@ -42,17 +49,18 @@ fn pair(analysis: &Analysis, a: Activation, b: Activation) -> Option<&Pair> {
     analysis.pairs.iter().rfind(is)
 }
 
-/// What a pair says of the winner against another arm.
+/// The winner against another arm, in words.
 fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activation) -> String {
-    let loss = find(analysis, other).map_or(f64::NAN, |arm| arm.loss.mean);
+    let loss = find(analysis, pair.against).map_or(f64::NAN, |arm| arm.loss.mean);
     let sign = if pair.act == winner { -100.0 } else { 100.0 };
-    // Per cent of the other's loss by which the winner's is lower.
+    // As in the table: percent of the baseline's loss.
     let gain = |difference: f64| sign * difference / loss;
-    let range = pair.interval.map_or(String::new(), |(low, high)| {
-        let (a, b) = (gain(low), gain(high));
-        format!(" ({:.1} to {:.1} %)", a.min(b), a.max(b))
+    let (low, high) = pair.interval.map_or((f64::NAN, f64::NAN), |(low, high)| (gain(low), gain(high)));
+    let decimals = percent_decimals(&[gain(pair.difference), low, high]);
+    let range = pair.interval.map_or(String::new(), |_| {
+        format!(" (95% CI [{:.decimals$}, {:.decimals$}])", low.min(high), low.max(high))
     });
-    let gained = format!("{:.1} %{range}", gain(pair.difference));
+    let gained = format!("{:.decimals$}%{range}", gain(pair.difference));
     let rates = match analysis.fixed_lr {
         None => "at this learning rate",
         Some(_) => "each at its best learning rate of the grid",
@@ -60,30 +68,30 @@ fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activat
     match pair.verdict {
         Verdict::Better | Verdict::Worse => {
             format!(
-                "{winner} beats {other} by {gained} of its loss, {rates}{}.",
+                "{winner} beats {other} by {gained} of its loss {rates}{}.",
                 speed(analysis, winner, other)
             )
         }
         Verdict::BetterButSmall | Verdict::WorseButSmall => format!(
-            "{winner} beats {other} by {gained} of its loss, {rates}: less than the {} % that matter.",
-            100.0 * analysis.matters
+            "{winner} beats {other} by {gained} of its loss {rates}, less than the {}% that matter.",
+            setting(100.0 * analysis.matters)
         ),
         Verdict::Indistinguishable { seeds_needed } => {
             let needed = match seeds_needed {
-                Some(seeds) => format!("about {seeds} seeds would be needed"),
-                None => "more than 1,000 seeds would be needed".to_string(),
+                Some(seeds) => format!("about {seeds}"),
+                None => "more than 1,000".to_string(),
             };
             format!(
-                "{winner} and {other} cannot be told apart with {} seeds, {rates}: {winner} is ahead by {gained}; {needed}.",
+                "{winner} and {other} are indistinguishable with {} seeds {rates}: {winner} is ahead by {gained}, and a verdict would need {needed} seeds.",
                 pair.n
             )
         }
-        Verdict::TooFewSeeds => format!("{winner} is ahead of {other}, with too few seeds to tell."),
-        Verdict::Diverged => format!("{winner} is ahead of {other}; runs of one of them diverged."),
+        Verdict::TooFewSeeds => format!("{winner} is ahead of {other}, with too few seeds for a verdict."),
+        Verdict::Diverged => format!("{winner} is ahead of {other}, but runs of one of them diverged."),
     }
 }
 
-/// `, at 4 % less speed`, where the runs of both arms differ in it without overlapping.
+/// ` and trains 4% slower`, if the speeds of the two arms' runs don't overlap.
 fn speed(analysis: &Analysis, winner: Activation, other: Activation) -> String {
     let (Some(winner), Some(other)) = (find(analysis, winner), find(analysis, other)) else {
         return String::new();
@@ -91,23 +99,23 @@ fn speed(analysis: &Analysis, winner: Activation, other: Activation) -> String {
     let (winner, other) = (winner.tokens_per_second, other.tokens_per_second);
     let change = 100.0 * (winner.median / other.median - 1.0);
     match change.abs() >= 0.5 {
-        true if winner.high < other.low => format!(", at {:.0} % less speed", -change),
-        true if winner.low > other.high => format!(", at {change:.0} % more speed"),
+        true if winner.high < other.low => format!(" and trains {:.0}% slower", -change),
+        true if winner.low > other.high => format!(" and trains {change:.0}% faster"),
         _ => String::new(),
     }
 }
 
-/// What makes the numbers less than they seem.
+/// Reasons to doubt the numbers.
 pub fn warnings(analysis: &Analysis) -> Vec<String> {
     let mut warnings = Vec::new();
     let names = |arms: Vec<&Arm>| arms.iter().map(|arm| arm.act.name()).collect::<Vec<_>>().join(", ");
     let arms = || analysis.arms.iter();
-    let turned_up = |arm: &&Arm| arm.loss.mean > arm.best_loss.mean * (1.0 + TURNED_UP);
-    let turned: Vec<&Arm> = arms().filter(turned_up).collect();
-    if !turned.is_empty() {
+    let rose = |arm: &&Arm| arm.loss.mean > arm.best_loss.mean * (1.0 + ROSE);
+    let risen: Vec<&Arm> = arms().filter(rose).collect();
+    if !risen.is_empty() {
         warnings.push(format!(
-            "the validation loss of {} turned up before the end: compare the best losses too, or train for fewer steps",
-            names(turned)
+            "the validation loss of {} rose before the end: compare the best losses too, or train for fewer steps",
+            names(risen)
         ));
     }
     let at_edge = |arm: &&Arm| {
@@ -117,7 +125,7 @@ pub fn warnings(analysis: &Analysis) -> Vec<String> {
     let edge: Vec<&Arm> = arms().filter(|arm| arm.loss.n > 0).filter(at_edge).collect();
     if !edge.is_empty() {
         warnings.push(format!(
-            "the best learning rate of {} lies at the edge of the grid: widen it",
+            "the best learning rate of {} is at the edge of the grid: add rates beyond it",
             names(edge)
         ));
     }

@@ -65,6 +65,15 @@ pub fn refuse_other(path: &Path, comparison: &Comparison) -> Result<()> {
     }
 }
 
+/// Refuses a directory that a comparison can't be written in, and changes nothing.
+pub fn check_place(path: &Path, comparison: &Comparison, force: bool) -> Result<()> {
+    if path.exists() && !path.is_dir() {
+        bail_input!("--out {} isn't a directory", path.display());
+    }
+    ROLE.check(path, force)?;
+    if force { Ok(()) } else { refuse_other(path, comparison) }
+}
+
 /// The manifest of a comparison's directory, and the directory's lock.
 pub fn own(path: &Path, force: bool) -> Result<(Owned, File)> {
     Owned::take(path, &ROLE, force, wait_for_lock)
@@ -84,7 +93,7 @@ fn numbered() -> impl Iterator<Item = PathBuf> {
 
 /// The directory for a comparison without a name: the first that holds it or is free.
 pub fn place(comparison: &Comparison) -> PathBuf {
-    let fits = |path: &PathBuf| ROLE.check(path, false).is_ok() && refuse_other(path, comparison).is_ok();
+    let fits = |path: &PathBuf| check_place(path, comparison, false).is_ok();
     numbered().find(fits).unwrap_or_default()
 }
 

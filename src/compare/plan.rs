@@ -1,7 +1,7 @@
-//! What a comparison will take and what it will be able to see, told before it runs.
+//! How long a comparison takes and which differences it can detect, told before it runs.
 
 use super::analysis::Analysis;
-use super::design::{Design, Run};
+use super::design::Design;
 use super::results::Results;
 use super::statistics::{LEAST_SEEDS, detectable_among};
 use crate::data::Dataset;
@@ -44,9 +44,12 @@ pub struct Timing {
 pub struct Plan {
     pub timing: Timing,
     pub steps: usize,
+    /// Seconds that each run takes, done or not, in the order of [`Design::runs`].
+    pub run_seconds: Vec<f64>,
     pub runs_left: usize,
+    /// Seconds that the runs left take.
     pub seconds: f64,
-    /// The least difference that will be found with a chance of 80 %, as a share of the loss.
+    /// The least difference that will be found with a chance of 80%, as a share of the loss.
     pub detectable: f64,
     /// The spread that this assumes, as a share of the loss, and whether it was measured here.
     pub assumed_std: f64,
@@ -79,12 +82,17 @@ pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device
 }
 
 impl Timing {
-    /// Seconds that a seed's runs take, with so many steps and an evaluation every so many.
-    fn seed_seconds(&self, design: &Design, steps: usize, eval_every: usize) -> f64 {
+    /// Seconds that a run of an arm takes, with so many steps and an evaluation every so many.
+    fn run_seconds(&self, arm: usize, steps: usize, eval_every: usize) -> f64 {
         let evaluations = if eval_every == 0 { 1 } else { steps.div_ceil(eval_every) };
-        let training: f64 = self.steps.iter().map(|step| step * steps as f64).sum();
-        let arms = self.steps.len() as f64;
-        (training + arms * evaluations as f64 * self.scoring) * design.rates.len().max(1) as f64
+        self.steps[arm] * steps as f64 + evaluations as f64 * self.scoring
+    }
+
+    /// Seconds that a seed's runs take.
+    fn seed_seconds(&self, design: &Design, steps: usize, eval_every: usize) -> f64 {
+        let arms = 0..self.steps.len();
+        let once: f64 = arms.map(|arm| self.run_seconds(arm, steps, eval_every)).sum();
+        once * design.rates.len().max(1) as f64
     }
 }
 
@@ -133,16 +141,25 @@ impl Plan {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) => (epochs / timing.epochs_per_step).ceil() as usize,
         };
-        let left = |run: &&Run| results.find(run).is_none();
         let runs = design.runs();
-        let runs_left = runs.iter().filter(left).count();
-        let all = timing.seed_seconds(design, steps, recipe.training.eval_every) * design.seeds.len() as f64;
+        // Activations innermost: see `Design::runs`.
+        let arm = |run: usize| run % design.arms.len();
+        let run_seconds: Vec<f64> = (0..runs.len())
+            .map(|run| timing.run_seconds(arm(run), steps, recipe.training.eval_every))
+            .collect();
+        let left: Vec<f64> = run_seconds
+            .iter()
+            .zip(&runs)
+            .filter(|(_, run)| results.find(run).is_none())
+            .map(|(seconds, _)| *seconds)
+            .collect();
         let measured = measured_std(before);
         let assumed_std = measured.unwrap_or(TYPICAL_STD);
         Plan {
             steps,
-            runs_left,
-            seconds: all * runs_left as f64 / runs.len() as f64,
+            run_seconds,
+            runs_left: left.len(),
+            seconds: left.iter().sum(),
             detectable: assumed_std * detectable_among(design.seeds.len(), design.pairs()),
             assumed_std,
             measured: measured.is_some(),

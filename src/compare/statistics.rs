@@ -53,7 +53,7 @@ impl Tested {
 }
 
 /// Two-sided t-tests of paired differences against 0, corrected for their number by the step-down procedure of Holm 1979: the chance
-/// to call any of the differences that are 0 different is at most 5 %.
+/// to call any of the differences that are 0 different is at most 5%.
 pub fn holm(families: &[Vec<f64>]) -> Vec<Tested> {
     let summaries: Vec<Summary> = families.iter().map(|differences| summarize(differences)).collect();
     let p_values: Vec<Option<f64>> = summaries.iter().map(p_value).collect();
@@ -82,7 +82,7 @@ struct Step {
     alpha: f64,
 }
 
-/// Holm's step-down procedure (Holm 1979): the k-th smallest of m p-values is held against 5 % / (m - k + 1),
+/// Holm's step-down procedure (Holm 1979): the k-th smallest of m p-values is held against 5% / (m - k + 1),
 /// and after the first that is not below, none is rejected any more.
 ///
 /// An interval of confidence 1 - alpha at each one's step, and at the failed step for those after it, excludes
@@ -130,7 +130,7 @@ fn students_t(n: usize) -> Option<StudentsT> {
     StudentsT::new(0.0, 1.0, n.checked_sub(1)? as f64).ok()
 }
 
-/// The least difference that n seeds find with a chance of 80 %, in standard deviations of a paired
+/// The least difference that n seeds find with a chance of 80%, in standard deviations of a paired
 /// difference, at error rate alpha: (t of 1 - alpha / 2 + t of 0.8) / sqrt(n), both with n - 1 degrees of
 /// freedom. Infinite below two seeds.
 pub fn detectable(n: usize, alpha: f64) -> f64 {
@@ -145,7 +145,7 @@ pub fn detectable_among(n: usize, pairs: usize) -> f64 {
     detectable(n, ALPHA / pairs.max(1) as f64)
 }
 
-/// Seeds with which a difference like this one would be found with a chance of 80 %, at most 1,000.
+/// Seeds with which a difference like this one would be found with a chance of 80%, at most 1,000.
 pub fn seeds_needed(tested: &Tested) -> Option<u64> {
     let effect = tested.summary.mean.abs() / tested.summary.std?;
     // The more seeds, the less is needed: halve the range until one is left.
@@ -157,7 +157,7 @@ pub fn seeds_needed(tested: &Tested) -> Option<u64> {
     (low <= MOST_SEEDS).then_some(low)
 }
 
-/// Where the difference of two arms' mean losses lies with 95 % confidence as far as the choice of text
+/// Where the difference of two arms' mean losses lies with 95% confidence as far as the choice of text
 /// goes: a bootstrap over its pieces (Efron 1979), by percentiles. `pieces` has for each the difference
 /// of the summed losses and its number of tokens; none below ten pieces.
 pub fn bootstrap(pieces: &[(f64, f64)]) -> Option<(f64, f64)> {
@@ -205,7 +205,7 @@ mod tests {
         for (step, p) in steps.iter().zip([0.03, 0.06, 0.06, 0.02]) {
             assert!((step.p - p).abs() < 1e-12, "{steps:?}");
         }
-        // 0.005 and 0.01 are below 5 % / 4 and 5 % / 3; 0.03 is not below 5 % / 2, and 0.04 follows it.
+        // 0.005 and 0.01 are below 5% / 4 and 5% / 3; 0.03 is not below 5% / 2, and 0.04 follows it.
         for (step, left) in steps.iter().zip([3.0, 2.0, 2.0, 4.0]) {
             assert!((step.alpha - 0.05 / left).abs() < 1e-12, "{steps:?}");
         }

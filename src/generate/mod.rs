@@ -7,6 +7,7 @@ pub use sampler::{Sampler, Sampling};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::model::{Decoder, Exact, Model};
+use crate::run::signals;
 use anyhow::Result;
 
 /// A text made from a prompt.
@@ -59,6 +60,9 @@ impl Reader {
 /// Generates from a prompt, which must have at least one token, until one of the tokenizer's stop
 /// tokens. `show` gets the text piece by piece, in whole characters; text that may become a stop string
 /// is held back. Rows of the vocabulary that have no token are never chosen.
+///
+/// # Errors
+/// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
 pub fn generate(
     model: &Model,
     tokenizer: &Tokenizer,
@@ -85,6 +89,7 @@ pub fn generate(
     let mut tokens = 0;
     let mut stopped = false;
     while tokens < limits.max_tokens && !stopped {
+        signals::check("while generating")?;
         let logits = reader.next_logits(sampler.exact())?;
         let id = sampler.choose(&logits, &reader.history)?;
         if stops.contains(&id) {

@@ -33,10 +33,10 @@ pub struct Outputs {
     pub tokens: usize,
     /// Mean over tokens of the sum of all probabilities.
     pub sum: f64,
-    /// The sum below which it lies at 5 and at 95 % of the tokens.
+    /// The sum below which it lies at 5 and at 95% of the tokens.
     pub sum_low: f64,
     pub sum_high: f64,
-    /// Share of the tokens at which the sum is more than 1 % off 1.
+    /// Share of the tokens at which the sum is more than 1% off 1.
     pub off: f64,
     /// Mean negative log-likelihood after dividing by the sum, nats per token.
     pub loss: f64,

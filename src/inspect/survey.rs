@@ -57,7 +57,7 @@ pub struct Summary {
     pub zero_share: f64,
     /// Units with f(x) exactly 0 at every token.
     pub dead_units: usize,
-    /// Share of all values whose |f'(x)| is below 1 % of its maximum, on either side of 0.
+    /// Share of all values whose |f'(x)| is below 1% of its maximum, on either side of 0.
     pub saturated_share: f64,
     /// Euclidean norm of the mean loss's gradient with respect to the matrix that gives f its argument.
     pub grad_norm: f64,

@@ -23,7 +23,7 @@ pub struct HiddenUnits {
     pub histogram: Histogram,
     /// Of f(x).
     pub output: Moments,
-    /// Share of all (token, unit) values with x <= 0 and |f'(x)| below 1 % of its maximum. Where f has a
+    /// Share of all (token, unit) values with x <= 0 and |f'(x)| below 1% of its maximum. Where f has a
     /// minimum, as gelu and silu have, the values close to it count too.
     pub saturated_negative: f64,
     /// The same with x > 0.
@@ -88,7 +88,7 @@ impl Histogram {
     }
 }
 
-/// Up to which |f'| a function counts as saturated: 1 % of the maximum of |f'| over the real line. A
+/// Up to which |f'| a function counts as saturated: 1% of the maximum of |f'| over the real line. A
 /// derivative without a maximum (relu2's) counts where it is 0.
 pub fn flat_below(function: Function) -> f64 {
     let (low, high) = Activation { function, gated: false }.derivative_range();
@@ -210,7 +210,7 @@ mod tests {
         tally.finish()
     }
 
-    /// sigmoid'(x) falls below 1 % of its maximum of 1/4 at |x| = ln(398) = 5.986.
+    /// sigmoid'(x) falls below 1% of its maximum of 1/4 at |x| = ln(398) = 5.986.
     #[test]
     fn saturated_shares_of_planted_sigmoid_arguments_are_found_on_their_side() {
         let found = tally("sigmoid", 2, &[-7.0, 5.9, -6.1, 0.0, 6.1, -5.9, 1.0, 2.0]);

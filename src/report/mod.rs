@@ -29,4 +29,4 @@ pub use language::Language;
 pub use page::page;
 pub use panels::{Curve, Panel, grid};
 pub use png::png;
-pub use table::{cells, csv, markdown};
+pub use table::{Cells, cells, csv, markdown};

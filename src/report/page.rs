@@ -9,6 +9,7 @@ use super::shell::{Script, command as command_block, facts, html, note, scrolled
 use super::table;
 use super::words::count;
 use crate::compare::analysis::Analysis;
+use crate::output::setting;
 use std::fmt::Write;
 
 /// The report of a comparison. `settings` and `command` are what reproduces it.
@@ -54,14 +55,13 @@ fn verdict(title: &str, analysis: &Analysis) -> String {
 }
 
 fn arms(analysis: &Analysis) -> String {
-    let percent = format!("{:.2}", 100.0 * analysis.matters);
-    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+    let percent = setting(100.0 * analysis.matters);
     let mut notes = format!(
         "Text: {}. Losses are nats per token on its validation part. A verdict compares the final loss with \
          {}\u{2019}s, seed by seed: \u{201c}better\u{201d} or \u{201c}worse\u{201d} where the interval of the \
-         difference leaves out zero, with \u{201c}but small\u{201d} where the difference is less than {percent} % \
-         of the loss; \u{201c}indistinguishable\u{201d} where it does not, with the number of seeds that would probably \
-         tell, if that is below a thousand. Intervals and p are corrected for the number of comparisons (Holm).",
+         difference leaves out zero, with \u{201c}but small\u{201d} where the difference is less than {percent}% \
+         of the loss; \u{201c}indistinguishable\u{201d} where it doesn\u{2019}t. \u{201c}Seeds needed\u{201d} would \
+         probably be enough for a verdict. Intervals and p are corrected for the number of comparisons (Holm).",
         analysis.data, analysis.baseline
     );
     if let Some(floor) = analysis.floor {

@@ -56,7 +56,7 @@ pub fn final_losses(analysis: &Analysis) -> Option<Chart> {
         }
     }
     let note = if arms.iter().any(|arm| arm.losses.len() > 1) {
-        "Small: one seed. Large: their mean and its 95 % interval. Whether arms differ is judged by the paired \
+        "Small: one seed. Large: their mean and its 95% interval. Whether arms differ is judged by the paired \
          differences."
     } else {
         "One seed."
@@ -78,7 +78,7 @@ fn name_width(text: &str) -> f64 {
     1.1 * text_width(text)
 }
 
-/// Student's 95 % interval of the mean.
+/// Student's 95% interval of the mean.
 fn interval(losses: &[f64]) -> Option<(f64, f64)> {
     let n = losses.len() as f64;
     let quantile = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
@@ -170,7 +170,7 @@ pub fn differences(analysis: &Analysis) -> Option<Chart> {
         note.push("Thick: interval over seeds, widened for the number of comparisons.");
     }
     if pairs.iter().any(|pair| pair.text_interval.is_some()) {
-        note.push("Thin: 95 % over pieces of the validation text.");
+        note.push("Thin: 95% over pieces of the validation text.");
     }
     note.push("Grey: too small to matter.");
     let said = pairs

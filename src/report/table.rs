@@ -2,8 +2,8 @@
 
 use super::chart::escape;
 use super::scale::scientific;
-use super::words::{DASH, against_baseline, fixed, four_digits, p_value, signed, standing};
-use crate::compare::analysis::{Analysis, Arm, Pair};
+use super::words::{DASH, against_baseline, fixed, four_digits, p_value, relative, signed, standing};
+use crate::compare::analysis::{Analysis, Arm, Pair, Verdict};
 use crate::output::{duration, grouped, scaled};
 use std::fmt::Write;
 
@@ -63,6 +63,7 @@ fn columns(analysis: &Analysis) -> Vec<Column> {
 }
 
 fn outcome(analysis: &Analysis) -> Vec<Column> {
+    let percent = format!("vs {} [95% CI]", analysis.baseline);
     let difference = format!("loss \u{2212} {}\u{2019}s", analysis.baseline);
     let mut columns = vec![
         column(
@@ -81,13 +82,36 @@ fn outcome(analysis: &Analysis) -> Vec<Column> {
             &[("loss_mean", |row| number(row.arm.loss.mean))],
         ),
         column(
-            "std",
-            |row| or_dash(row.arm.loss.std.map(|std| fixed(std, 4))),
+            &percent,
+            |row| or_dash(relative_difference(row)),
             &[
-                ("loss_std", |row| number(row.arm.loss.std?)),
+                ("difference_percent", |row| percent_of_baseline(row, row.pair?.difference)),
+                ("difference_percent_low", |row| percent_of_baseline(row, row.pair?.interval?.0)),
+                ("difference_percent_high", |row| percent_of_baseline(row, row.pair?.interval?.1)),
+            ],
+        ),
+        column(
+            "seeds",
+            |row| or_dash(Some(row.arm.seeds.len()).filter(|n| *n > 0).map(grouped)),
+            &[
                 ("seeds", |row| number(row.arm.seeds.len() as f64)),
                 ("diverged", |row| number(row.arm.diverged.len() as f64)),
             ],
+        ),
+        column(
+            "p (Holm)",
+            |row| or_dash(row.pair.and_then(|pair| pair.p).map(p_value)),
+            &[("p_holm", |row| number(row.pair?.p?))],
+        ),
+        column(
+            "seeds needed",
+            |row| or_dash(seeds_needed(row).map(|n| format!("~{n}"))),
+            &[("seeds_needed", |row| number(seeds_needed(row)? as f64))],
+        ),
+        column(
+            "std",
+            |row| or_dash(row.arm.loss.std.map(|std| fixed(std, 4))),
+            &[("loss_std", |row| number(row.arm.loss.std?))],
         ),
         column(
             &difference,
@@ -99,17 +123,12 @@ fn outcome(analysis: &Analysis) -> Vec<Column> {
             ],
         ),
         column(
-            "by text [95 %]",
+            "by text [95% CI]",
             |row| or_dash(row.pair.and_then(|pair| pair.text_interval).map(range)),
             &[
                 ("by_text_low", |row| number(row.pair?.text_interval?.0)),
                 ("by_text_high", |row| number(row.pair?.text_interval?.1)),
             ],
-        ),
-        column(
-            "p (Holm)",
-            |row| or_dash(row.pair.and_then(|pair| pair.p).map(p_value)),
-            &[("p_holm", |row| number(row.pair?.p?))],
         ),
         column(
             "perplexity",
@@ -231,6 +250,27 @@ fn speed(arm: &Arm) -> String {
         return median;
     }
     format!("{median} ({}\u{2013}{})", whole(spread.low), whole(spread.high))
+}
+
+/// The mean loss that differences are shares of.
+fn baseline_loss(analysis: &Analysis) -> Option<f64> {
+    analysis.arms.iter().find(|arm| arm.act == analysis.baseline).map(|arm| arm.loss.mean)
+}
+
+fn percent_of_baseline(row: &Row, difference: f64) -> Option<Value> {
+    number(100.0 * difference / baseline_loss(row.analysis)?)
+}
+
+fn relative_difference(row: &Row) -> Option<String> {
+    let pair = row.pair.filter(|pair| pair.difference.is_finite())?;
+    Some(relative(pair.difference, pair.interval, baseline_loss(row.analysis)?))
+}
+
+fn seeds_needed(row: &Row) -> Option<u64> {
+    match row.pair?.verdict {
+        Verdict::Indistinguishable { seeds_needed } => seeds_needed,
+        _ => None,
+    }
 }
 
 fn difference_with_interval(pair: &Pair) -> String {

@@ -1,6 +1,7 @@
 //! Numbers and verdicts as a report writes them. What is no number is a dash.
 
 use crate::compare::analysis::{Analysis, Arm, Pair, Verdict};
+use crate::output::percent_decimals;
 
 pub const DASH: &str = "\u{2013}";
 
@@ -27,6 +28,24 @@ pub fn signed(value: f64) -> String {
 pub fn four_digits(value: f64) -> String {
     let decimals = if value == 0.0 { 3.0 } else { 3.0 - value.abs().log10().floor() };
     fixed(value, decimals.clamp(0.0, 12.0) as usize)
+}
+
+/// A difference as a share of the loss: -1.9%, or with its interval -1.9% [-2.5, -1.2].
+pub fn relative(difference: f64, interval: Option<(f64, f64)>, loss: f64) -> String {
+    let percentages: Vec<f64> = [Some(difference), interval.map(|ends| ends.0), interval.map(|ends| ends.1)]
+        .into_iter()
+        .flatten()
+        .map(|value| 100.0 * value / loss)
+        .collect();
+    let decimals = percent_decimals(&percentages);
+    let text = |percentage: &f64| match percentage.is_finite() {
+        true => minus(&format!("{percentage:+.decimals$}")),
+        false => DASH.to_string(),
+    };
+    match percentages.as_slice() {
+        [value, low, high] => format!("{}% [{}, {}]", text(value), text(low), text(high)),
+        _ => format!("{}%", text(&percentages[0])),
+    }
 }
 
 pub fn p_value(p: f64) -> String {
@@ -71,9 +90,6 @@ pub fn standing(analysis: &Analysis, arm: &Arm) -> String {
             format!("{} of {} diverged", arm.diverged.len(), arm.diverged.len() + arm.losses.len())
         }
         Some(Pair { verdict: Verdict::Diverged, .. }) => "baseline diverged".to_string(),
-        Some(Pair { verdict: Verdict::Indistinguishable { seeds_needed: Some(n) }, .. }) => {
-            some(&format!("indistinguishable (~{n} seeds)"))
-        }
         Some(pair) => some(verdict(pair.verdict)),
         None => some(DASH),
     }
@@ -97,5 +113,12 @@ mod tests {
         assert_eq!([0.0, f64::NAN].map(four_digits), ["0.000", DASH]);
         assert_eq!([0.01234, -0.00001, f64::NAN].map(signed), ["+0.0123", "+0.0000", DASH]);
         assert_eq!([0.0004, 0.0321].map(p_value), ["<0.001", "0.032"]);
+        assert_eq!(relative(0.01, None, 2.0), "+0.5%");
+        assert_eq!(
+            relative(-0.0623, Some((-0.0702, -0.0544)), 0.76),
+            "\u{2212}8.2% [\u{2212}9.2, \u{2212}7.2]"
+        );
+        // A bound that isn't zero doesn't look like it.
+        assert_eq!(relative(0.004, Some((0.0004, 0.0076)), 2.0), "+0.20% [+0.02, +0.38]");
     }
 }

@@ -125,7 +125,7 @@ pub struct Settings {
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_lr: Option<f64>,
-    /// Steps of linear warmup [default: 5 % of the steps, at most 100]
+    /// Steps of linear warmup [default: 5% of the steps, at most 100]
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<usize>,

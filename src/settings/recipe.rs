@@ -128,7 +128,7 @@ pub struct Training {
     pub length: Length,
     pub lr: f64,
     pub min_lr: f64,
-    /// `None`: 5 % of the steps, at most 100.
+    /// `None`: 5% of the steps, at most 100.
     pub warmup: Option<usize>,
     pub weight_decay: f64,
     pub beta1: f64,

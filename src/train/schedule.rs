@@ -1,5 +1,6 @@
 //! The learning rate of each step: linear warmup, then a cosine down to a minimum.
 
+use crate::output::setting;
 use crate::settings::Training;
 
 /// Warmup and cosine (Loshchilov & Hutter 2017), as nanoGPT counts them.
@@ -21,7 +22,7 @@ impl Schedule {
         (self.steps != before.steps).then(|| {
             format!(
                 "the learning rate now falls to {} at step {} instead of {}: step {} has {:.3e}, and would have had {:.3e}",
-                self.floor,
+                setting(self.floor),
                 self.steps,
                 before.steps,
                 step + 1,

@@ -13,6 +13,7 @@ use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::home::shorten;
 use crate::input_error;
 use crate::model::{self, Dropout, Gradients, Model, ModelSize, Params};
+use crate::output::setting;
 use crate::run::{LAST, RunDir, signals};
 use crate::score::{Pieces, Score, each_loss};
 use crate::settings::{Recipe, Settings, Training};
@@ -280,9 +281,9 @@ impl<'a> Session<'a> {
             "training diverged at step {step}: loss {loss}, gradient norm {grad_norm}{}; {}. Try a lower --lr (now {}), a longer --warmup (now {}) or --grad-clip 1 (now {})",
             first_seen(place),
             self.journal.last_good(),
-            training.lr,
+            setting(training.lr),
             self.schedule.warmup,
-            training.grad_clip,
+            setting(training.grad_clip),
         )))
     }
 

@@ -10,7 +10,7 @@ fn claims_prints_what_became_of_each_and_writes_a_page_and_markdown() {
     let folder = folder();
     let printed = succeed(tinygpt(&folder).args(QUICK).args(["--plot", "figures"]));
     assert_eq!(printed.lines().filter(|line| line.starts_with("depends: ")).count(), 3, "{printed}");
-    assert!(printed.contains("66.4 % of all parameters"), "{printed}");
+    assert!(printed.contains("66.4% of all parameters"), "{printed}");
     let page = String::from_utf8(read(&folder, "runs/claims/claims-centring-parameters-path.html")).unwrap();
     let markdown =
         String::from_utf8(read(&folder, "runs/claims/claims-centring-parameters-path.md")).unwrap();
@@ -55,6 +55,12 @@ fn models_are_trained_once_and_can_be_looked_at_afterwards() {
     };
     let (first, training) = walk();
     assert!(training.contains("gelu  step 2/2"), "{training}");
+    // Which of all it is, which model, and what is left of all.
+    assert!(
+        training.contains("[3/3] path: about ") && training.contains("[3/3] swiglu  step 1/2"),
+        "{training}"
+    );
+    assert!(training.lines().any(|line| line.contains(" left, ") && line.ends_with(" in all")), "{training}");
     let (second, training) = walk();
     assert_eq!(first, second);
     assert!(!training.contains("step 2/2"), "{training}");
@@ -91,7 +97,7 @@ fn every_claim_is_judged_even_where_models_know_nothing() {
     assert_eq!(of("saturation")["verdict"], "depends");
     assert_eq!(of("parameters")["verdict"], "depends");
     assert_ne!(of("knowledge")["verdict"], "held");
-    assert_eq!(of("knowledge")["tables"][0]["rows"][0][1]["en"], "0.0 %");
+    assert_eq!(of("knowledge")["tables"][0]["rows"][0][1]["en"], "0.0%");
     let Some(mut check) = script(&folder, "check_report.py") else { return };
     let output = check.arg("runs/claims/claims.html").output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).to_string();

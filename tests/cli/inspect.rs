@@ -169,7 +169,7 @@ fn shapes_of_any_preset_need_neither_weights_nor_text() {
     assert!(number(&own["config"], "vocab_size") > 256.0, "{own}");
     assert!(own["vocabulary"].as_str().unwrap().contains("text.txt"), "{own}");
     let shown = succeed(tinygpt(&folder).args(["inspect", "--model", "gpt3-175b"]));
-    for said in ["12,288 x 49,152", "66.4 %", "174,604,259,328", "AdamW", "4.00 times"] {
+    for said in ["12,288 x 49,152", "66.4%", "174,604,259,328", "AdamW", "4.00 times"] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
 }

@@ -35,6 +35,7 @@ mod resume;
 mod saving;
 mod settings;
 mod sources;
+mod stopping;
 mod tales;
 mod tensorboard;
 mod terminal;
@@ -44,6 +45,7 @@ mod train;
 mod transformers;
 mod untrusted;
 mod waiting;
+mod widths;
 
 use assert_cmd::Command;
 use serde_json::Value;

@@ -229,7 +229,7 @@ fn another_length_says_what_becomes_of_the_learning_rate() {
     let told = String::from_utf8(tinygpt(&folder).args(dry).output().unwrap().stderr).unwrap();
     assert!(told.contains("instead of 40: step 41 has 9.9"), "{told}");
     let (told, rates) = resume("80");
-    let said = "the learning rate now falls to 0.001 at step 80 instead of 40: step 41 has ";
+    let said = "the learning rate now falls to 1e-3 at step 80 instead of 40: step 41 has ";
     let line = told.lines().find(|line| line.starts_with(said)).unwrap_or_else(|| panic!("{told}"));
     let rate: f64 = line[said.len()..].split(',').next().unwrap().parse().unwrap();
     assert!((rate / number(&rates[40], "lr") - 1.0).abs() < 1e-3, "{line}");

@@ -4,17 +4,25 @@ use super::*;
 
 /// What a command writes on a terminal that util-linux's `script` plays; none where that is not here.
 pub fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Option<String> {
+    let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+    let output = terminal(folder, &flags)?.env(variable.0, variable.1).output().unwrap();
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// A terminal of 80 columns, or of `TINYGPT_TEST_COLUMNS`, with a command in it that it exits like.
+pub fn terminal(folder: &TempDir, flags: &[String]) -> Option<std::process::Command> {
     let version = Command::new("script").arg("--version").output();
     if !version.is_ok_and(|output| output.stdout.starts_with(b"script from util-linux")) {
         eprintln!("skipped: there is no util-linux script to play a terminal");
         return None;
     }
-    let mut command = Command::new("script");
+    let mut command = std::process::Command::new("script");
     command.current_dir(folder.path());
-    command.args(["-qc", &format!("\"$TINYGPT\" {}", flags.join(" ")), "/dev/null"]);
+    let line = format!("stty cols ${{TINYGPT_TEST_COLUMNS:-80}}; exec \"$TINYGPT\" {}", flags.join(" "));
+    command.args(["-qec", &line, "/dev/null"]);
     command.env("SHELL", "/bin/sh").env("TERM", "xterm").env("TINYGPT", env!("CARGO_BIN_EXE_tinygpt"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR").env(variable.0, variable.1);
-    Some(succeed(&mut command))
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR").env_remove("COLUMNS");
+    Some(command)
 }
 
 /// Takes back what the bar writes over its own line.

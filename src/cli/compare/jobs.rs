@@ -1,7 +1,8 @@
 //! Training side by side: worker processes on the same directory, which share the runs by their locks.
 
-use crate::cli::text::arguments_without;
-use crate::failure::Failure;
+use super::work::Work;
+use crate::cli::text::{arguments_without, duration};
+use crate::compare::Results;
 use crate::run::signals;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
@@ -10,8 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Starts `jobs` workers on the directory `out` and waits for them.
-pub fn run(jobs: usize, out: &Path) -> Result<()> {
+/// Starts `jobs` workers on the directory `out` and waits for them, telling what they finish.
+pub fn run(jobs: usize, out: &Path, results: &mut Results, work: &Work) -> Result<()> {
     let threads = (rayon::current_num_threads() / jobs).max(1);
     let mut arguments = arguments_without(&[
         ("--jobs", 1),
@@ -37,15 +38,20 @@ pub fn run(jobs: usize, out: &Path) -> Result<()> {
             }
         });
     }
+    let mut told = work.finished(results);
     loop {
         let mut running = 0;
         for worker in &mut workers.0 {
             // What one leaves undone is done by this process, which then says what was wrong.
             running += usize::from(worker.try_wait()?.is_none());
         }
-        if signals::asked() {
-            return Err(Failure::Interrupted("stopped; finished runs are kept".to_string()).into());
+        results.refresh()?;
+        let finished = work.finished(results);
+        if let Some(seconds) = work.seconds_left(results).filter(|_| finished > told) {
+            note!("{finished} of {} runs are finished, about {} left", work.runs.len(), duration(seconds));
+            told = finished;
         }
+        signals::check("while workers were training")?;
         if running == 0 {
             return Ok(());
         }
@@ -53,7 +59,7 @@ pub fn run(jobs: usize, out: &Path) -> Result<()> {
     }
 }
 
-/// Workers, which end with this process.
+/// Workers, which end with this process: they are asked to stop, and save what they have.
 struct Workers(Vec<Child>);
 
 impl Drop for Workers {

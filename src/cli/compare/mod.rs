@@ -1,29 +1,32 @@
 //! `tinygpt compare`
 
 mod jobs;
+mod settle;
 mod show;
+mod work;
 
+use super::ending::{if_interrupted, resume_with};
 use super::outputs::{Inputs, check_folder};
-use super::progress::Progress;
 use super::report;
 use super::settings_lines::comparison_json;
-use super::text::command_line;
+use super::table::Wide;
+use super::text::{arguments_without, command_of, shown};
 use crate::activation::Activation;
 use crate::compare::{
-    Attempt, Comparison, Design, Grid, Matching, Plan, Results, Run, Timing, evaluate, fit, load, match_arms,
-    place, refuse_other, time, unnamed, with_steps,
+    Comparison, Design, Grid, Matching, Plan, Results, check_place, evaluate, load, place, time, unnamed,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::run::signals;
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
-use crate::train::{self, settle_schedule};
-use crate::{bail_input, environment, input_error, memory};
+use crate::{bail_input, environment, input_error};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
+use settle::{Settled, settle};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use work::Work;
 
 #[derive(Args)]
 #[command(mut_arg("act", |arg| arg.hide(true)))]
@@ -44,7 +47,7 @@ pub struct CompareArgs {
     /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
     #[arg(long, value_name = "A,B,C", conflicts_with = "lr")]
     lrs: Option<List<f64>>,
-    /// Least difference of loss worth a verdict of better: a share, or per cent
+    /// Smallest difference of the loss that counts: a share or a percentage
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
     matters: f64,
     /// What FFNs of different kinds have in common
@@ -69,7 +72,7 @@ pub struct CompareArgs {
     /// Replace the comparison in --out or runs/compare, and files in the way that tinygpt didn't write
     #[arg(long, help_heading = "Run")]
     force: bool,
-    /// Time a few steps, print what would run and what it would be able to see, then stop; with --json as
+    /// Time a few steps, print what would run and which differences it could detect, then stop; with --json as
     /// an object
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
@@ -85,6 +88,8 @@ pub struct CompareArgs {
     /// Train what nobody else is training, then stop: what --jobs starts
     #[arg(long, hide = true)]
     worker: bool,
+    #[command(flatten, next_help_heading = "Run")]
+    wide: Wide,
     /// Write the report's charts as SVG and PNG, and the table as CSV and Markdown, to a directory
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     plot: Option<PathBuf>,
@@ -180,9 +185,8 @@ impl CompareArgs {
         };
         if self.force {
             self.inputs().refuse_inside(&out)?;
-        } else {
-            refuse_other(&out, comparison)?;
         }
+        check_place(&out, comparison, self.force)?;
         self.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
         Ok(out)
     }
@@ -208,121 +212,58 @@ fn seeds(recipe: &Recipe, count: u64) -> Vec<u64> {
 
 pub fn run(args: &CompareArgs) -> Result<()> {
     signals::await_requests()?;
+    if args.worker {
+        signals::only_listen();
+    }
     args.check()?;
     let recipe = Recipe::new(args.settings.over(&Settings::preset(&args.model)?))?;
-    let mut design = args.design(&recipe)?;
+    let design = args.design(&recipe)?;
     if args.plan {
         return show::commands(&design);
     }
+    let only = args.only()?;
     super::set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
     super::train::show_notes(&dataset);
-    memory::check(args.jobs as f64 * train::Plan::new(&recipe, &dataset)?.memory)?;
-    design.arms = match_arms(
-        &args.acts,
-        design.baseline,
-        (design.matching, design.match_init),
-        &recipe,
-        &dataset,
-        &device,
-    )?;
-    let new = |recipe: &Recipe, design| Comparison {
-        design,
-        settings: recipe.settings().clone(),
-        text: dataset.fingerprint(),
-        command: command_line(),
-        budget: args.budget,
+    let settled = settle(args, recipe, design, only, (&dataset, &device))?;
+    let plan = match args.worker || only.is_some() {
+        true => None,
+        false => announce(args, &settled, &dataset, &device)?,
     };
-    let begun = args.begun(|saved| {
-        let Some(steps) = saved.settings.steps else { return false };
-        let design = Design { seeds: saved.design.seeds.clone(), ..design.clone() };
-        let recipe =
-            with_steps(&recipe, steps).and_then(|recipe| settle_schedule(recipe, &dataset, &args.settings));
-        recipe.is_ok_and(|recipe| new(&recipe, design).continues(saved))
-    });
-    let (recipe, design, timing) = prepare(args, recipe, design, begun, &dataset, &device)?;
-    let recipe = settle_schedule(recipe, &dataset, &args.settings)?;
-    let comparison = new(&recipe, design);
-    let out = args.place(&comparison)?;
-    let only = args.only()?;
-    if !args.worker && only.is_none() {
-        announce(args, &out, &comparison, timing, &recipe, &dataset, &device)?;
-    }
     if args.dry_run {
         return Ok(());
     }
+    if !args.worker {
+        signals::listen();
+    }
+    let Settled { recipe, comparison, out, .. } = settled;
     let runs = comparison.design.runs();
-    if let Some((only, setting)) = only.filter(|(only, _)| !(1..=runs.len()).contains(only)) {
-        bail_input!("{setting} is {only}; it must be between 1 and {}", runs.len());
-    }
-    signals::listen()?;
     let mut grid = Grid::open(&out, &recipe, comparison, args.force)?;
-    if let Some((only, _)) = only {
-        let (run, label) = (&runs[only - 1], format!("[{only}/{}]", runs.len()));
-        return match train(&mut grid, run, &label, &dataset, &device)? {
-            Attempt::Done => Ok(()),
-            Attempt::Busy => {
-                Err(Failure::Busy(format!("another process is training {}", run.label())).into())
-            }
-        };
-    }
-    if args.jobs > 1 {
-        jobs::run(args.jobs, &out)?;
-    }
-    train_all(&mut grid, &runs, !args.worker, &dataset, &device)?;
-    if args.worker {
-        return Ok(());
-    }
-    finish(args, &out, &grid)
-}
-
-/// The recipe and the design with what a budget allows, and the timing that told it.
-fn prepare(
-    args: &CompareArgs,
-    recipe: Recipe,
-    design: Design,
-    begun: Option<Comparison>,
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<(Recipe, Design, Option<Timing>)> {
-    let Some(budget) = args.budget else { return Ok((recipe, design, None)) };
-    // One that was begun keeps what was chosen for it then.
-    let (steps, seeds, timing) = match begun {
-        Some(Comparison { settings: Settings { steps: Some(steps), .. }, design, .. }) => {
-            note!(
-                "--budget: this comparison has begun, and keeps its {} seeds of {steps} steps",
-                design.seeds.len()
-            );
-            (steps, design.seeds, None)
-        }
-        _ => {
-            let timing = time(&design, &recipe, dataset, device)?;
-            let fit = fit(budget, &design, &timing, &recipe)?;
-            (fit.steps, seeds(&recipe, fit.seeds), Some(timing))
-        }
+    let work = Work::new(&runs, plan.as_ref(), &grid, (&dataset, &device));
+    let done = match only {
+        Some((only, _)) => work.train_one(&mut grid, only),
+        None => args.train_all(&mut grid, &work, &out),
     };
-    // What a step takes does not depend on how many there are.
-    Ok((with_steps(&recipe, steps)?, Design { seeds, ..design }, timing))
+    done.map_err(|error| if_interrupted(error, || args.saved(&grid, &work, &out)))?;
+    if args.worker || only.is_some() { Ok(()) } else { finish(args, &out, &grid) }
 }
 
 /// Prints the plan, unless nothing is left to do.
 fn announce(
     args: &CompareArgs,
-    out: &Path,
-    comparison: &Comparison,
-    timing: Option<Timing>,
-    recipe: &Recipe,
+    settled: &Settled,
     dataset: &Dataset,
     device: &Device,
-) -> Result<()> {
+) -> Result<Option<Plan>> {
+    let Settled { recipe, comparison, out, timing } = settled;
     let design = &comparison.design;
     let results = Results::open(out)?;
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {
-        return Ok(());
+        return Ok(None);
     }
     let before = evaluate(out, comparison, &results);
-    let timing = timing.map_or_else(|| time(design, recipe, dataset, device), Ok)?;
+    let timing = timing.clone().map_or_else(|| time(design, recipe, dataset, device), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
     if args.dry_run && args.json {
@@ -330,47 +271,37 @@ fn announce(
     }
     if plan.epochs() > MANY_EPOCHS {
         note!(
-            "warning: {:.1} passes over the training text: models will begin to know it by heart; give more text or fewer --steps",
+            "warning: {:.1} passes over the training text: models begin to memorize it; use more text or fewer --steps",
             plan.epochs()
         );
     }
-    Ok(())
+    Ok(Some(plan))
 }
 
-/// Trains every run that is not done. Those that other processes are training are waited for, and taken
-/// over if their process dies.
-fn train_all(grid: &mut Grid, runs: &[Run], waits: bool, dataset: &Dataset, device: &Device) -> Result<()> {
-    let mut told = false;
-    loop {
-        let mut busy = 0;
-        for (i, run) in runs.iter().enumerate() {
-            if grid.results.find(run).is_none() {
-                let label = format!("[{}/{}]", i + 1, runs.len());
-                if train(grid, run, &label, dataset, device)? == Attempt::Busy {
-                    busy += 1;
-                }
-            }
+impl CompareArgs {
+    fn train_all(&self, grid: &mut Grid, work: &Work, out: &Path) -> Result<()> {
+        if self.jobs > 1 {
+            jobs::run(self.jobs, out, &mut grid.results, work)?;
         }
-        if busy == 0 || !waits {
-            return Ok(());
-        }
-        if !told {
-            note!("waiting for {busy} runs of other processes");
-            told = true;
-        }
-        signals::check("while waiting")?;
-        std::thread::sleep(Duration::from_millis(300));
-        grid.results.refresh()?;
+        work.train_all(grid, !self.worker)
     }
-}
 
-fn train(grid: &mut Grid, run: &Run, label: &str, dataset: &Dataset, device: &Device) -> Result<Attempt> {
-    let mut progress = Progress::labelled(&format!("{label} {}", run.label()));
-    grid.train(run, dataset, device, &mut progress).inspect_err(|error| {
-        if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) {
-            note!("the same command goes on where this one stopped");
+    /// What an interruption leaves of the comparison.
+    fn saved(&self, grid: &Grid, work: &Work, out: &Path) -> String {
+        if self.worker {
+            return String::new();
         }
-    })
+        let mut command = arguments_without(&[("--force", 0), ("--out", 1)]);
+        command.extend(["--out".into(), shown(out).into()]);
+        resume_with(
+            &format!(
+                "{} of {} runs are finished; the run in progress is saved.",
+                work.finished(&grid.results),
+                work.runs.len()
+            ),
+            &command_of(command),
+        )
+    }
 }
 
 /// Evaluates what is done: the table or JSON, and the report.
@@ -389,8 +320,8 @@ fn finish(args: &CompareArgs, out: &Path, grid: &Grid) -> Result<()> {
     if args.json {
         show::json(&analysis, &grid.results)?;
     } else {
-        show::tables(&analysis)?;
-        note!("the report: {}", report.display());
+        show::tables(&analysis, &args.wide)?;
+        note!("report  {}", report.display());
     }
     let diverged: Vec<String> =
         grid.results.diverged().map(|(run, why)| format!("{}: {why}", run.label())).collect();

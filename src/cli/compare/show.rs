@@ -1,9 +1,11 @@
 //! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
 
-use crate::cli::text::{arguments_without, command_of, table};
-use crate::compare::{Analysis, Arm, Design, Pair, Plan, Results, Verdict};
-use crate::output::{duration, grouped};
-use crate::report::cells;
+use crate::cli::table::{Table, Wide, label, number, text};
+use crate::cli::text::{arguments_without, command_of};
+use crate::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results, Verdict};
+use crate::output::{duration, grouped, setting};
+use crate::report::{Cells, cells};
+use crate::terminal::paragraph;
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -28,7 +30,8 @@ pub fn plan(plan: &Plan, design: &Design) {
         0 => String::new(),
         rates => format!(" x {rates} learning rates"),
     };
-    let left = if plan.runs_left < runs { format!(", {} to do", plan.runs_left) } else { String::new() };
+    let left =
+        if plan.runs_left < runs { format!(", {} of them left", plan.runs_left) } else { String::new() };
     note!(
         "plan    {arms} activations{rates} x {seeds} seeds = {runs} runs of {} steps ({:.2} epochs){left}",
         grouped(plan.steps),
@@ -43,61 +46,68 @@ pub fn plan(plan: &Plan, design: &Design) {
             .collect::<Vec<_>>()
             .join(", ")
     };
+    note!("time    about {}", duration(plan.seconds));
+    note!("speed   milliseconds per step: {}", each(&|i| format!("{:.1}", 1e3 * plan.timing.steps[i])));
     note!(
-        "time    about {}; milliseconds a step: {}",
-        duration(plan.seconds),
-        each(&|i| format!("{:.1}", 1e3 * plan.timing.steps[i]))
-    );
-    note!(
-        "output  of the FFNs at the start, root mean square: {}",
+        "start   root mean square of the FFN outputs: {}",
         each(&|i| format!("{:.4}", plan.timing.ffn_output_rms[i]))
     );
-    if seeds < 3 {
-        note!("sees    nothing for certain: verdicts need 3 seeds");
+    if seeds < LEAST_SEEDS {
+        note!("power   verdicts need at least {LEAST_SEEDS} seeds");
         return;
     }
     note!(
-        "sees    differences of {:.2} % of the loss and more, 4 times in 5, if the difference of two arms varies by {:.2} % over seeds{}",
+        "power   detects differences of {:.2}% of the loss with a chance of 80%, if paired differences have a standard deviation of {:.2}% ({})",
         100.0 * plan.detectable,
         100.0 * plan.assumed_std,
-        if plan.measured { ", as it did so far" } else { ", as is usual" }
+        if plan.measured { "measured so far" } else { "a typical value" }
     );
 }
 
-/// Quality, cost, the grid of learning rates where there is one, and what it comes to.
-pub fn tables(analysis: &Analysis) -> Result<()> {
-    for (titles, rows) in cells(analysis) {
-        let mut table = table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
-        table.add_rows(rows);
-        say!("{table}\n")?;
+/// The outcome, with --wide also the cost; the grid of learning rates where there is one; the verdict.
+pub fn tables(analysis: &Analysis, wide: &Wide) -> Result<()> {
+    let [outcome, cost] = cells(analysis);
+    print(outcome, wide)?;
+    if wide.is_set() {
+        print(cost, wide)?;
     }
     if analysis.fixed_lr.is_some() {
-        say!("{}\n", rates(analysis))?;
+        rates(analysis).print(wide)?;
+        say!()?;
     }
-    say!("{}", analysis.headline)?;
+    say!("{}", paragraph(&analysis.headline))?;
     for warning in &analysis.warnings {
         note!("warning: {warning}");
     }
     Ok(())
 }
 
-/// Each arm's loss over the learning rates.
-fn rates(analysis: &Analysis) -> comfy_table::Table {
-    let first = analysis.arms.first();
-    let mut titles = vec!["activation".to_string()];
-    titles.extend(first.iter().flat_map(|arm| &arm.rates).map(|rate| format!("lr {}", rate.lr)));
-    titles.push("best lr".to_string());
-    let mut table = table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+fn print((titles, rows): Cells, wide: &Wide) -> Result<()> {
+    let column = |title: String| match title.as_str() {
+        "activation" => label(title),
+        "verdict" => text(title),
+        _ => number(title),
+    };
+    let mut table = Table::new(titles.into_iter().map(column));
+    rows.into_iter().for_each(|row| table.add_row(row));
+    table.print(wide)?;
+    say!()?;
+    Ok(())
+}
+
+/// Each arm's loss over the learning rates, and its best rate.
+fn rates(analysis: &Analysis) -> Table {
+    let rates = analysis.arms.iter().take(1).flat_map(|arm| &arm.rates);
+    let rates = rates.map(|rate| number(format!("lr {}", setting(rate.lr))));
+    let mut table = Table::new([label("activation"), number("best lr")].into_iter().chain(rates));
     for arm in &analysis.arms {
-        let mut row = vec![arm.act.name()];
-        row.extend(arm.rates.iter().map(|rate| match rate.loss {
+        let losses = arm.rates.iter().map(|rate| match rate.loss {
             Some(loss) if rate.diverged > 0 => format!("{:.4} ({} diverged)", loss.mean, rate.diverged),
             Some(loss) => format!("{:.4}", loss.mean),
             None if rate.diverged > 0 => "diverged".to_string(),
             None => "-".to_string(),
-        }));
-        row.push(arm.lr.to_string());
-        table.add_row(row);
+        });
+        table.add_row([arm.act.name(), setting(arm.lr)].into_iter().chain(losses));
     }
     table
 }

@@ -5,6 +5,7 @@ mod show;
 
 use super::own_text::TestText;
 use super::progress::Counted;
+use super::table::Wide;
 use super::text::shown;
 use crate::activation::Activation;
 use crate::checkpoint::{load_model, load_tokenizer};
@@ -162,6 +163,8 @@ pub struct InspectArgs {
     /// Replace files in the way that tinygpt didn't write
     #[arg(long, help_heading = "Pages and pictures")]
     force: bool,
+    #[command(flatten)]
+    wide: Wide,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -195,7 +198,7 @@ fn shapes(args: &InspectArgs, model: &str) -> Result<()> {
     if args.json {
         return say_json(&json!({ "model": model, "vocabulary": whose }), &found);
     }
-    show::shapes(model, &whose, &found)
+    show::shapes(model, &whose, &found, &args.wide)
 }
 
 /// How many tokens a model of this recipe knows, and by which tokenizer.
@@ -254,10 +257,10 @@ fn trained(args: &InspectArgs) -> Result<()> {
     }
     say!("checkpoint     {}", shown(&checkpoint))?;
     if let (Some(name), Some(survey)) = (&name, &survey) {
-        show::trained(name, survey)?;
+        show::trained(name, survey, &args.wide)?;
     }
     if let Some(lens) = &lens {
-        show::prompt(lens)?;
+        show::prompt(lens, &args.wide)?;
     }
     Ok(())
 }
@@ -342,7 +345,7 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     if args.json {
         return say_json(&json!({ "data": dataset.name }), &found);
     }
-    show::fresh(&dataset.name, &found)
+    show::fresh(&dataset.name, &found, &args.wide)
 }
 
 /// Prints what was found behind what it was found in, as one object.

@@ -1,31 +1,34 @@
 //! What an inspection found, as tables.
 
 use crate::activation::Activation;
-use crate::cli::text::{grouped, scaled, table};
+use crate::cli::table::{Table, Wide, label, number, tail, text};
+use crate::cli::text::{grouped, scaled};
 use crate::failure::escape_controls;
 use crate::inspect::{FreshModels, Inspection, Layer, Lens, Parameters, Promoted, Setting, Shapes, Truth};
 use anyhow::Result;
-use comfy_table::CellAlignment;
 
 /// Prints what was found in a trained model.
-pub fn trained(data: &str, found: &Inspection) -> Result<()> {
+pub fn trained(data: &str, found: &Inspection, wide: &Wide) -> Result<()> {
     activation(found.shapes.act)?;
     say!("read           {} tokens of {}", grouped(found.tokens), escape_controls(data))?;
-    parameters(&found.shapes.parameters)?;
-    hidden_units(&found.layers)?;
-    outputs(&found.layers)?;
-    agreement(&found.layers)?;
-    strongest_units(&found.layers)
+    parameters(&found.shapes.parameters, wide)?;
+    hidden_units(&found.layers, wide)?;
+    outputs(&found.layers, wide)?;
+    agreement(&found.layers, wide)?;
+    strongest_units(&found.layers, wide)
 }
 
 /// Prints what follows each token of a prompt, and the logit lens at its last.
-pub fn prompt(found: &Lens) -> Result<()> {
+pub fn prompt(found: &Lens, wide: &Wide) -> Result<()> {
     say!("\nWhat the model expects after each token\n")?;
-    let mut next =
-        table(&["after", "most probable next", "in truth", "probability", "rank", "entropy, bits"]);
-    for column in next.column_iter_mut().take(3) {
-        column.set_cell_alignment(CellAlignment::Left);
-    }
+    let mut next = Table::new([
+        label("after"),
+        text("most probable next"),
+        text("in truth"),
+        number("probability"),
+        number("rank"),
+        number("entropy, bits"),
+    ]);
     for position in &found.positions {
         let likely = position.likely.iter();
         let likely =
@@ -40,30 +43,36 @@ pub fn prompt(found: &Lens) -> Result<()> {
             decimals(position.entropy_bits, 2),
         ]);
     }
-    say!("{next}")?;
+    next.print(wide)?;
     let Some(last) = found.positions.last() else { return Ok(()) };
     say!("\nAfter the last token, if the model ended with this layer (the logit lens)\n")?;
-    let titles =
-        ["layer", "most probable next", "probability", "entropy, bits", "rank of the answer", "KL, bits"];
-    let mut lens = table(&titles);
+    let mut lens = Table::new([
+        label("layer"),
+        text("most probable next"),
+        number("probability"),
+        number("KL, bits"),
+        number("answer's rank"),
+        number("entropy, bits"),
+    ]);
     for at in &last.layers {
         lens.add_row([
             at.layer.to_string(),
             quoted(&at.token),
             percent(at.probability),
-            decimals(at.entropy_bits, 2),
-            grouped(at.answer_rank),
             decimals(at.divergence_bits, 3),
+            grouped(at.answer_rank),
+            decimals(at.entropy_bits, 2),
         ]);
     }
-    say!("{lens}")?;
-    say!("\nFinal norm and head over the residual stream after the layer. The answer is the token that is")?;
-    say!("most probable in the end; KL: how far the prediction is from the model's own.")?;
+    lens.print(wide)?;
+    say!("\nThe final norm and the head applied to the residual stream after each layer. The")?;
+    say!("answer is the model's own most probable token. KL: divergence from the model's")?;
+    say!("own prediction.")?;
     Ok(())
 }
 
 /// Prints what a model's configuration says.
-pub fn shapes(model: &str, vocabulary: &str, found: &Shapes) -> Result<()> {
+pub fn shapes(model: &str, vocabulary: &str, found: &Shapes, wide: &Wide) -> Result<()> {
     let config = &found.config;
     let backbone = serde_json::json!(config.backbone);
     say!("model          {}, no weights", escape_controls(model))?;
@@ -78,12 +87,10 @@ pub fn shapes(model: &str, vocabulary: &str, found: &Shapes) -> Result<()> {
     )?;
     say!("vocabulary     {} tokens, {}", grouped(config.vocab_size), escape_controls(vocabulary))?;
     activation(found.act)?;
-    parameters(&found.parameters)?;
+    parameters(&found.parameters, wide)?;
     say!("\nA token's way through one of the {} FFNs\n", config.layers)?;
-    let mut path = table(&["step", "computes", "matrix", "values that come out"]);
-    if let Some(column) = path.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Left);
-    }
+    let mut path =
+        Table::new([label("step"), text("computes"), number("matrix"), number("values that come out")]);
     path.add_row(["read".to_string(), "x".to_string(), "-".to_string(), grouped(config.dim)]);
     for step in &found.ffn {
         let matrix =
@@ -95,10 +102,10 @@ pub fn shapes(model: &str, vocabulary: &str, found: &Shapes) -> Result<()> {
             grouped(step.values),
         ]);
     }
-    say!("{path}")?;
+    path.print(wide)?;
     say!("\nThe hidden layer is {} times as wide as what it reads.", decimals(found.expansion(), 2))?;
     say!("\nWhat it costs\n")?;
-    let mut table = table(&["what", "how much"]);
+    let mut table = Table::new([label("what"), number("how much")]);
     let bytes = |bytes: usize| format!("{}B", scaled(bytes as f64));
     table.add_row(["weights, f32".to_string(), bytes(found.bytes.weights)]);
     table.add_row(["gradients, f32".to_string(), bytes(found.bytes.gradients)]);
@@ -106,8 +113,7 @@ pub fn shapes(model: &str, vocabulary: &str, found: &Shapes) -> Result<()> {
     let flops = |flops: f64| format!("{}FLOP", scaled(flops));
     table.add_row(["one token, forward".to_string(), flops(found.flops_per_token.forward)]);
     table.add_row(["one token, training".to_string(), flops(found.flops_per_token.training)]);
-    say!("{table}")?;
-    Ok(())
+    table.print(wide)
 }
 
 fn activation(act: Activation) -> Result<()> {
@@ -117,7 +123,7 @@ fn activation(act: Activation) -> Result<()> {
 }
 
 /// Prints what was found in fresh models.
-pub fn fresh(data: &str, found: &FreshModels) -> Result<()> {
+pub fn fresh(data: &str, found: &FreshModels, wide: &Wide) -> Result<()> {
     let what = match found.setting {
         Setting::Model => "whole models",
         Setting::Stack => "FFNs alone, without residual additions, norms and attention",
@@ -126,82 +132,85 @@ pub fn fresh(data: &str, found: &FreshModels) -> Result<()> {
     say!("read           {} tokens of {}\n", grouped(found.tokens), escape_controls(data))?;
     let per_act = found.gradients.len() / found.standard_normal.len();
     let depths = found.gradients[..per_act].iter().map(|one| format!("{} layers", one.layers));
-    let titles: Vec<String> =
-        ["act", "mean f(z)", "std f(z)"].map(String::from).into_iter().chain(depths).collect();
-    let mut table = table(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+    let moments = [label("act"), number("mean f(z)"), number("std f(z)")];
+    let mut table = Table::new(moments.into_iter().chain(depths.map(number)));
     for (normal, gradients) in found.standard_normal.iter().zip(found.gradients.chunks(per_act)) {
         let moments = [normal.moments.mean, normal.moments.std].map(|moment| decimals(moment, 2));
         let ratios = gradients.iter().map(|one| ratio(one.first_over_last));
         table.add_row(std::iter::once(normal.act.name()).chain(moments).chain(ratios));
     }
-    say!("{table}")?;
+    table.print(wide)?;
     if found.gradients.iter().any(|one| !one.first_over_last.is_finite()) {
         say!("\nOverflow: values left the range of f64, as squares and products do without norms.")?;
     }
-    say!("\nz: standard normal. Layers: the norm of the loss's gradient in the first FFN over that in the")?;
-    say!("last, each with respect to the matrix that gives f its argument.")?;
+    say!("\nz: standard normal. Layers: the norm of the loss's gradient in the first FFN,")?;
+    say!("divided by that in the last one, for the matrix that gives f its argument.")?;
     Ok(())
 }
 
-fn parameters(sizes: &Parameters) -> Result<()> {
+fn parameters(sizes: &Parameters, wide: &Wide) -> Result<()> {
     say!("\nWhere the parameters are\n")?;
-    let mut table = table(&["part", "parameters", "of all", "of the blocks"]);
+    let mut table =
+        Table::new([label("part"), number("parameters"), number("of all"), number("of the blocks")]);
     for size in &sizes.parts {
         let inside = if size.of_blocks > 0.0 { percent(size.of_blocks) } else { "-".to_string() };
         table.add_row([size.part.to_string(), grouped(size.parameters), percent(size.of_all), inside]);
     }
     let blocks = percent(sizes.in_blocks as f64 / sizes.total as f64);
     table.add_row(["all".to_string(), grouped(sizes.total), percent(1.0), percent(1.0)]);
-    say!("{table}")?;
+    table.print(wide)?;
     let tied = sizes.parts.iter().any(|size| size.part == "head" && size.parameters == 0);
     let head = if tied { "; the head is the embedding" } else { "" };
     say!("\nThe blocks are {blocks} of all{head}.")?;
     Ok(())
 }
 
-fn hidden_units(layers: &[Layer]) -> Result<()> {
+fn hidden_units(layers: &[Layer], wide: &Wide) -> Result<()> {
     say!("\nWhat the hidden units do\n")?;
-    let titles = [
-        "layer",
-        "mean x",
-        "std x",
-        "mean f(x)",
-        "std f(x)",
-        "saturated, x <= 0",
-        "saturated, x > 0",
-        "f(x) = 0",
-        "dead",
-        "always saturated",
-        "units",
-    ];
-    let mut table = table(&titles);
+    let mut table = Table::new([
+        label("layer"),
+        number("units"),
+        number("dead"),
+        number("f(x) = 0"),
+        number("saturated, x <= 0"),
+        number("saturated, x > 0"),
+        number("always saturated"),
+        number("mean x"),
+        number("std x"),
+        number("mean f(x)"),
+        number("std f(x)"),
+    ]);
     for Layer { layer, hidden, .. } in layers {
         table.add_row([
             layer.to_string(),
+            grouped(hidden.units),
+            grouped(hidden.dead),
+            percent(hidden.zeros),
+            percent(hidden.saturated_negative),
+            percent(hidden.saturated_positive),
+            grouped(hidden.always_saturated),
             decimals(hidden.argument.mean, 3),
             decimals(hidden.argument.std, 3),
             decimals(hidden.output.mean, 3),
             decimals(hidden.output.std, 3),
-            percent(hidden.saturated_negative),
-            percent(hidden.saturated_positive),
-            percent(hidden.zeros),
-            grouped(hidden.dead),
-            grouped(hidden.always_saturated),
-            grouped(hidden.units),
         ]);
     }
-    say!("{table}")?;
-    say!(
-        "\nx: the argument of f. Saturated: |f'(x)| is below 1 % of its maximum. Dead: f(x) = 0 at every token."
-    )?;
-    say!("Always saturated: saturated at every token.")?;
+    table.print(wide)?;
+    say!("\nx: the argument of f. Dead: units with f(x) = 0 at every token. Saturated: |f'(x)|")?;
+    say!("is below 1% of its maximum; always saturated: at every token.")?;
     Ok(())
 }
 
-fn outputs(layers: &[Layer]) -> Result<()> {
+fn outputs(layers: &[Layer], wide: &Wide) -> Result<()> {
     say!("\nWhat the FFN adds to the residual stream, and how much of it one linear map would\n")?;
-    let titles = ["layer", "FFN output RMS", "residual RMS", "ratio", "linear R^2", "gradient norm"];
-    let mut table = table(&titles);
+    let mut table = Table::new([
+        label("layer"),
+        number("FFN output RMS"),
+        number("residual RMS"),
+        number("ratio"),
+        number("linear R^2"),
+        number("gradient norm"),
+    ]);
     for Layer { layer, output, linear, summary, .. } in layers {
         table.add_row([
             layer.to_string(),
@@ -212,24 +221,22 @@ fn outputs(layers: &[Layer]) -> Result<()> {
             format!("{:.2e}", summary.grad_norm),
         ]);
     }
-    say!("{table}")?;
+    table.print(wide)?;
     let fit = layers[0].linear;
     let (fitted, scored) = (grouped(fit.fitted), grouped(fit.scored));
     match fit.r2 {
         Some(_) => say!("\nR^2 of least squares on {fitted} tokens, scored on the {scored} after them.")?,
-        None => say!(
-            "\n{fitted} tokens are too few to fit a linear map to; give a longer text or more --tokens."
-        )?,
+        None => say!("\n{fitted} tokens are too few for a linear fit: use a longer text or more --tokens.")?,
     }
-    say!("Gradient norm: of the mean loss with respect to the matrix that gives f its argument.")?;
+    say!("Gradient norm: of the mean loss, for the matrix that gives f its argument.")?;
     Ok(())
 }
 
-fn agreement(layers: &[Layer]) -> Result<()> {
-    say!(
-        "\nWhether units work as memories: does a value promote the token that follows its strongest trigger?\n"
-    )?;
-    let mut agreement = table(&["layer", "agreement", "by chance", "units that fired"]);
+fn agreement(layers: &[Layer], wide: &Wide) -> Result<()> {
+    say!("\nUnits as memories: how often a value promotes most the token that follows the")?;
+    say!("unit's strongest context\n")?;
+    let mut agreement =
+        Table::new([label("layer"), number("agreement"), number("by chance"), number("units that fired")]);
     for Layer { layer, memories, .. } in layers {
         agreement.add_row([
             layer.to_string(),
@@ -238,29 +245,30 @@ fn agreement(layers: &[Layer]) -> Result<()> {
             grouped(memories.fired),
         ]);
     }
-    say!("{agreement}")?;
-    Ok(())
+    agreement.print(wide)
 }
 
-fn strongest_units(layers: &[Layer]) -> Result<()> {
+fn strongest_units(layers: &[Layer], wide: &Wide) -> Result<()> {
     let units = layers.iter().flat_map(|layer| layer.memories.units.iter().map(|unit| (layer.layer, unit)));
     // Functions of one sign never subtract a value.
     let signed = units.clone().any(|(_, unit)| unit.triggers.iter().any(|trigger| trigger.coefficient < 0.0));
     if units.clone().next().is_none() {
         return Ok(());
     }
-    say!(
-        "\nThe strongest units (|value| x mean |coefficient|): what fires them, and what their values promote\n"
-    )?;
-    let mut titles = vec!["layer", "unit", "coefficient", "context", "next", "promotes"];
+    say!("\nThe strongest units (|value| x mean |coefficient|), the contexts that fire them,")?;
+    say!("and the tokens that their values promote\n")?;
+    let mut columns = vec![
+        label("layer"),
+        number("unit"),
+        number("coefficient"),
+        tail("context"),
+        text("next").at_least(4),
+        text("promotes"),
+    ];
     if signed {
-        titles.push("promotes where negative");
+        columns.push(text("promotes where negative"));
     }
-    let mut table = table(&titles);
-    // The end of a context is what fires a unit; what it is followed by and promotes reads from the left.
-    for column in table.column_iter_mut().skip(4) {
-        column.set_cell_alignment(CellAlignment::Left);
-    }
+    let mut table = Table::new(columns);
     for (layer, unit) in units {
         for (i, trigger) in unit.triggers.iter().enumerate() {
             let first = |text: String| if i == 0 { text } else { String::new() };
@@ -278,8 +286,7 @@ fn strongest_units(layers: &[Layer]) -> Result<()> {
             table.add_row(row);
         }
     }
-    say!("{table}")?;
-    Ok(())
+    table.print(wide)
 }
 
 fn tokens(promoted: &[Promoted]) -> String {
@@ -292,7 +299,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
+    format!("{:.1}%", 100.0 * share)
 }
 
 fn decimals(value: f64, places: usize) -> String {

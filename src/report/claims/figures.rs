@@ -94,7 +94,7 @@ fn functions(stem: &str, what: Shown, models: &[Arguments], language: Language) 
     };
     let described = models.iter().map(|model| {
         let below = 100.0 * model.histogram.below_zero();
-        format!("{}: {below:.0} % of the arguments are below 0", model.name)
+        format!("{}: {below:.0}% of the arguments are below 0", model.name)
     });
     Chart {
         note: note.to_string(),

@@ -103,10 +103,10 @@ fn saturation(survey: &Inspection, language: Language) -> String {
     }
     match language {
         Language::En => format!(
-            "{name} is flat (derivative below 1 % of its maximum) for at most {share} of the arguments, in layer {layer}: {negative} at x \u{2264} 0 and {positive} above."
+            "{name} is flat (derivative below 1% of its maximum) for at most {share} of the arguments, in layer {layer}: {negative} at x \u{2264} 0 and {positive} above."
         ),
         Language::Ja => format!(
-            "{name} が平ら（微分が最大値の 1 % 未満）なところにある引数は最も多い第 {layer} 層で {share}（x \u{2264} 0 に {negative}、正の側に {positive}）。"
+            "{name} が平ら（微分が最大値の 1% 未満）なところにある引数は最も多い第 {layer} 層で {share}（x \u{2264} 0 に {negative}、正の側に {positive}）。"
         ),
     }
 }

@@ -188,8 +188,8 @@ pub fn shares(survey: &Inspection, language: Language) -> Chart {
         title: language.pick("Saturated, zero and dead", "飽和・ゼロ・死んだユニット").to_string(),
         note: language
             .pick(
-                "Saturated: |f\u{2019}(x)| below 1 % of its maximum. Dead: 0 at every token that was read. Where lines coincide, the first of the legend is on top.",
-                "飽和: |f\u{2019}(x)| が最大値の 1 % 未満。死んだユニット: 読んだすべてのトークンで 0。線が重なる所では凡例の先のものが上になる。",
+                "Saturated: |f\u{2019}(x)| below 1% of its maximum. Dead: 0 at every token that was read. Where lines coincide, the first of the legend is on top.",
+                "飽和: |f\u{2019}(x)| が最大値の 1% 未満。死んだユニット: 読んだすべてのトークンで 0。線が重なる所では凡例の先のものが上になる。",
             )
             .to_string(),
         meaning,

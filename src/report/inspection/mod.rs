@@ -157,10 +157,9 @@ fn explained(sentence: &str, html: &str, reading: &str) -> String {
     meaning(sentence) + html + &note(reading)
 }
 
-/// 66.4 %
+/// 66.4%
 fn percent(share: f64) -> String {
-    // The sign stays with its number.
-    format!("{}\u{a0}%", fixed(100.0 * share, 1))
+    format!("{}%", fixed(100.0 * share, 1))
 }
 
 /// 0.87 or 4.1e-10

@@ -1,0 +1,147 @@
+//! Tables and lines fit the terminal, and --wide shows all of a table.
+
+use super::terminal::on_a_terminal;
+use super::*;
+use unicode_width::UnicodeWidthStr;
+
+fn columns(line: &str) -> usize {
+    UnicodeWidthStr::width(line)
+}
+
+/// Numbers as `#`, runs of spaces and dashes as one, and the rows of a table in the order of their letters:
+/// what the same command prints on any machine.
+fn masked(output: &str) -> String {
+    let mut lines: Vec<String> = output.lines().map(mask).collect();
+    let is_row =
+        |line: &String| line.starts_with('|') && !line.contains("activation") && !line.contains("|-");
+    let (start, end) = (lines.iter().position(is_row), lines.iter().rposition(is_row));
+    if let (Some(start), Some(end)) = (start, end) {
+        lines[start..=end].sort();
+    }
+    lines.join("\n")
+}
+
+fn mask(line: &str) -> String {
+    let mut masked = String::new();
+    for c in line.chars() {
+        let (c, joins) = match c {
+            '0'..='9' | '.' if masked.ends_with('#') => continue,
+            '0'..='9' => ('#', false),
+            '+' | '-' if !masked.ends_with(['-', '|']) => ('±', false),
+            c => (c, c == ' ' || c == '-'),
+        };
+        if !(joins && masked.ends_with(c)) {
+            masked.push(c);
+        }
+    }
+    masked.replace("<#", "#")
+}
+
+/// Two seeds: whatever the losses are, there is no verdict.
+const COMPARISON: &[&str] = &["--acts", "relu,identity", "--seeds", "2", "--out", "cmp"];
+
+#[test]
+fn a_comparison_fits_eighty_columns_and_has_more_where_there_is_room() {
+    let folder = folder();
+    let compare = |columns: &str, flags: &[&str]| {
+        let mut command = tinygpt(&folder);
+        command.arg("compare").args(small_but(&[COMPARISON, flags].concat()));
+        succeed(if columns.is_empty() { &mut command } else { command.env("COLUMNS", columns) })
+    };
+    let narrow = compare("", &[]);
+    assert!(narrow.lines().all(|line| columns(line) <= 80), "{narrow}");
+    let rows = |baseline: &str, other: &str| {
+        format!("| identity | too few seeds | # | {other} |\n| relu | baseline | # | {baseline} |")
+    };
+    let verdict = |narrow: &str| narrow.lines().last().unwrap().to_string();
+    assert_eq!(
+        masked(&narrow),
+        format!(
+            "| activation | verdict | final loss | vs relu [#% CI] | seeds |\n|-|-|-:|-:|-:|\n{}\n\n{}",
+            rows("± | #", "±#% [±#, ±#] | #"),
+            mask(&verdict(&narrow))
+        )
+    );
+    assert!(verdict(&narrow).starts_with("Verdicts need at least 3 seeds; there are 2. "), "{narrow}");
+
+    let roomy = compare("200", &[]);
+    assert!(roomy.lines().all(|line| columns(line) <= 200), "{roomy}");
+    let titles = "| activation | verdict | final loss | vs relu [#% CI] | seeds | p (Holm) | seeds needed | std | \
+                  loss ± relu's | by text [#% CI] | perplexity | bits/byte | best evaluation |";
+    let fitting = masked(&roomy).lines().next().unwrap().to_string();
+    assert!(titles.starts_with(&fitting) && fitting.ends_with("| bits/byte |"), "{fitting}");
+
+    let wide = compare("80", &["--wide"]);
+    assert_eq!(masked(&wide).lines().next(), Some(titles));
+    assert!(
+        wide.contains("| activation |") && wide.contains("tokens/s") && wide.contains("FFN width"),
+        "{wide}"
+    );
+    // The same table in a terminal of any width.
+    assert_eq!(wide, compare("200", &["--wide"]));
+}
+
+/// Whether a line, of a model's text for example, has no spaces to break it at.
+fn is_word(line: &str) -> bool {
+    !line.trim_start_matches([' ', '|']).contains(' ')
+}
+
+/// What a terminal of so many columns shows, line by line: each as it was when something else came over it.
+fn lines_at(folder: &TempDir, columns: usize, flags: &[&str]) -> Option<Vec<String>> {
+    let columns = columns.to_string();
+    let shown = on_a_terminal(folder, ("TINYGPT_TEST_COLUMNS", &columns), flags)?;
+    let shown = shown.replace(super::terminal::ERASE_LINE, "\r");
+    Some(shown.split(['\r', '\n']).map(ToString::to_string).collect())
+}
+
+#[test]
+fn whatever_a_command_prints_fits_the_terminal() {
+    let folder = folder();
+    let training = [SMALL, &["--out", "run"]].concat();
+    let runs = [SMALL, &["--out", "runs/glu-leaky_relu", "--act", "glu:leaky_relu"]].concat();
+    let comparing = [&["compare"], SMALL, &["--acts", "glu:leaky_relu,relu", "--seeds", "3"]].concat();
+    for flags in [
+        training.as_slice(),
+        &runs,
+        &comparing,
+        &[&training[..], &["--dry-run", "--force"]].concat(),
+        &["runs"],
+        &["acts"],
+        &["eval", "--checkpoint", "run", "--data", "text.txt"],
+        &["inspect", "--checkpoint", "run"],
+        &["inspect", "--checkpoint", "run", "--prompt", "'the cat sees'"],
+        &["inspect", "--init-only", "--layers", "2,3", "--dim", "16", "--heads", "2"],
+        &["inspect", "--model", "gpt3-175b"],
+        &["bench", "--seconds", "0", "--dim", "16", "--heads", "2", "--context", "16"],
+        &["claims", "--steps", "2", "--only", "centring,path"],
+    ] {
+        for columns in [80, 200] {
+            let Some(lines) = lines_at(&folder, columns, flags) else { return };
+            // A command to copy stays in one line, and so does what has no spaces.
+            let stays = |line: &str| line.contains(": tinygpt ") || line.contains(": hf ") || is_word(line);
+            let mut long = lines.iter().filter(|line| self::columns(line) > columns && !stays(line));
+            assert_eq!(long.next(), None, "{flags:?} at {columns} columns:\n{}", lines.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn a_table_that_is_cut_names_the_columns_it_leaves_out() {
+    let folder = folder();
+    let acts = |flags: &[&str]| tinygpt(&folder).arg("acts").args(flags).output().unwrap();
+    let cut = acts(&[]);
+    let told = String::from_utf8(cut.stderr).unwrap();
+    assert_eq!(told, "--wide adds: FFN parameters, transformers, llama.cpp\n");
+    let table = String::from_utf8(cut.stdout).unwrap();
+    assert!(table.starts_with("| name ") && !table.contains("LlamaForCausalLM"), "{table}");
+    let whole = acts(&["--wide"]);
+    assert!(whole.stderr.is_empty());
+    let table = String::from_utf8(whole.stdout).unwrap();
+    // Markdown: every row has the bars of the title.
+    let bars: Vec<usize> = table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.matches('|').count())
+        .collect();
+    assert!(bars.len() > 20 && bars.iter().all(|count| *count == 7), "{table}");
+}
