@@ -65,9 +65,10 @@ impl Progress {
     }
 
     fn stepped(&mut self, report: &StepReport) {
-        let position = format!("{}/{}", report.step, report.steps);
         if !self.bar.is_hidden() {
-            let used = self.label.width() + BAR + position.len() + 2;
+            // The bar is drawn between its new position and its new message: room is for the widest.
+            let widest = format!("{0}/{0}", report.steps);
+            let used = self.label.width() + BAR + widest.len() + 2;
             self.bar.set_position(report.step as u64);
             self.bar.set_message(
                 self.message(report, line_columns().map(|columns| columns.saturating_sub(used))),
@@ -76,7 +77,7 @@ impl Progress {
         }
         let now = Instant::now();
         if self.last_line.is_none_or(|last| now - last >= LINE_EVERY) || report.step == report.steps {
-            self.line(&format!("step {position}  {}", self.message(report, None)));
+            self.line(&format!("step {}/{}  {}", report.step, report.steps, self.message(report, None)));
             self.last_line = Some(now);
         }
     }

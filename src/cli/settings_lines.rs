@@ -4,7 +4,7 @@ use crate::compare::{self, Design};
 use crate::data::Dataset;
 use crate::kernels::instruction_set;
 use crate::model::{ModelSize, training_bytes};
-use crate::output::grouped;
+use crate::output::{grouped, setting};
 use crate::settings::Recipe;
 use crate::train::{Estimate, Plan};
 use anyhow::Result;
@@ -16,8 +16,8 @@ pub fn settings_lines(plan: &Plan) -> Vec<String> {
     vec![
         format!(
             "AdamW   lr {}, cosine to {}, warmup {}; decay {}, betas {} {}, clip {}",
-            training.lr,
-            rounded(training.min_lr),
+            setting(training.lr),
+            setting(training.min_lr),
             grouped(plan.warmup),
             training.weight_decay,
             training.beta1,
@@ -111,9 +111,4 @@ fn settings(recipe: &Recipe) -> Map<String, Value> {
     let mut settings = recipe.effective().to_map();
     settings.insert("threads".to_string(), json!(rayon::current_num_threads()));
     settings
-}
-
-/// Without the last digits of a division: 0.0006 instead of 0.0006000000000000001.
-fn rounded(number: f64) -> f64 {
-    format!("{number:.6e}").parse().unwrap_or(number)
 }

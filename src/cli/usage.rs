@@ -4,7 +4,6 @@ use crate::settings::PRESETS;
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error as _;
-use std::num::ParseIntError;
 use std::path::Path;
 
 /// Flags of earlier versions, and what to do without them.
@@ -81,12 +80,7 @@ fn place_of(word: &str) -> String {
 
 /// Why a value isn't valid.
 fn reason(error: &Error) -> String {
-    let Some(source) = error.source() else { return "it isn't valid".to_string() };
-    if source.is::<ParseIntError>() {
-        "it must be a whole number of 0 or more".to_string()
-    } else {
-        source.to_string()
-    }
+    error.source().map_or_else(|| "it isn't valid".to_string(), ToString::to_string)
 }
 
 /// ` (did you mean '--layers'?)`, where clap knows a similar name.

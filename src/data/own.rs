@@ -1,12 +1,10 @@
 //! Which files tinygpt itself wrote: metrics, reports and model cards are no text to learn from.
 
+use crate::owned::{LOCK, MARKER};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The manifest in a directory that tinygpt writes in. Its `"files"` are the names of what it wrote there.
-const MANIFEST: &str = "tinygpt.json";
 
 /// What is known of the directories that were asked about.
 #[derive(Default)]
@@ -51,9 +49,9 @@ impl Own {
 }
 
 fn manifest(directory: &Path) -> Option<HashSet<String>> {
-    let manifest: Value = serde_json::from_slice(&fs::read(directory.join(MANIFEST)).ok()?).ok()?;
+    let manifest: Value = serde_json::from_slice(&fs::read(directory.join(MARKER)).ok()?).ok()?;
     let listed = manifest["files"].as_array()?.iter().filter_map(|name| name.as_str().map(String::from));
-    Some(listed.chain([MANIFEST, "lock"].map(String::from)).collect())
+    Some(listed.chain([MARKER, LOCK].map(String::from)).collect())
 }
 
 /// Whether there are checkpoints of training in a directory.

@@ -83,6 +83,7 @@ impl Gpt {
     ///
     /// # Errors
     /// If a tensor is missing or has another shape.
+    #[expect(clippy::needless_pass_by_value, reason = "every model of candle takes its VarBuilder so")]
     pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Gpt> {
         let map = ParamMap::new(config);
         let parts = Parts { config, map: &map, vb: &vb };

@@ -43,7 +43,9 @@ impl<'a> Session<'a> {
         }
         // A warmup that followed from the steps stays as it was.
         let warmup = recipe.training.warmup.or(saved.settings.warmup).unwrap_or(default_warmup(saved.steps));
-        let fixed = Settings { steps: Some(steps), warmup: Some(warmup), ..Settings::default() };
+        // Kept only if it doesn't follow from the steps, so that a resumed run has the settings it began with.
+        let kept = (warmup != default_warmup(steps)).then_some(warmup);
+        let fixed = Settings { steps: Some(steps), warmup: kept, ..Settings::default() };
         let (step, before) = (saved.step, Schedule::new(&recipe.training, warmup, saved.steps));
         let state = TrainerState { settings: fixed.over(recipe.settings()), steps, ..saved };
         let metrics = run.metrics();

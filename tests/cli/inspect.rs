@@ -85,7 +85,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     let cases: &[(&[&str], &str)] = &[
         (&["--checkpoint", "nowhere"], "there is no checkpoint nowhere"),
         (&["--checkpoint", "run", "--data", "missing.txt"], "missing.txt can't be read"),
-        (&["--checkpoint", "run", "--tokens", "0"], "'--tokens <N>': it must be"),
+        (&["--checkpoint", "run", "--tokens", "0"], "--tokens is '0'; it must be"),
         (&["--init-only", "--acts", "gleu"], "did you mean 'gelu'?"),
         (&["--init-only", "--layers", "2,0"], "between 1 and 1024"),
         (&["--init-only", "--layers", "5000"], "between 1 and 1024"),
@@ -100,11 +100,11 @@ fn wrong_input_to_inspect_is_one_clear_line() {
         (&["--vocab-size", "9"], "--model"),
         (&["--checkpoint", "run", "--prompt", ""], "the prompt is empty"),
         (&["--checkpoint", "run", "--prompt", "the cat sees the dog"], "more than the context of 16"),
-        (&["--checkpoint", "run", "--prompt", "the", "--top", "0"], "'--top <K>': it must be"),
+        (&["--checkpoint", "run", "--prompt", "the", "--top", "0"], "--top is '0'; it must be"),
         (&["--top", "3"], "--prompt"),
         (&["--checkpoint", "run", "--html", "nowhere/page.html"], "--html nowhere/page.html: name a file"),
         (&["--checkpoint", "run", "--html", "run"], "--html run: name a file"),
-        (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt is no directory"),
+        (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt isn't a directory"),
         (&["--lang", "ja"], "--html"),
         (&["--dim", "32"], "--init-only"),
     ];
@@ -205,5 +205,5 @@ fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
     }
     assert!(found.get("layers").is_none(), "no text was named, none is read");
     let shown = succeed(tinygpt(&folder).arg("inspect").args(flags));
-    assert!(shown.contains("most probable next") && shown.contains("rank of the answer"), "{shown}");
+    assert!(shown.contains("most probable next") && shown.contains("answer's rank"), "{shown}");
 }
