@@ -22,15 +22,7 @@ impl Session<'_> {
         };
         let mut text = first + "# tinygpt train --model config.toml\n\n";
         for (key, value) in settings.to_map() {
-            // TOML has no integers above this.
-            let value = match value.as_u64() {
-                Some(number) if number > i64::MAX as u64 => {
-                    text += &format!("# TOML has no integer this large; add --{key} {number}\n");
-                    continue;
-                }
-                _ => Value::try_from(value)?,
-            };
-            text += &format!("{key} = {value}\n");
+            text += &format!("{key} = {}\n", Value::try_from(value)?);
         }
         Ok(text)
     }

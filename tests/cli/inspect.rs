@@ -205,5 +205,5 @@ fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
     }
     assert!(found.get("layers").is_none(), "no text was named, none is read");
     let shown = succeed(tinygpt(&folder).arg("inspect").args(flags));
-    assert!(shown.contains("most probable next") && shown.contains("answer's rank"), "{shown}");
+    assert!(shown.contains("most probable next") && shown.contains("rank of the answer"), "{shown}");
 }

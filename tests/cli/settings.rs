@@ -9,7 +9,7 @@ fn the_plan_shows_the_settings_that_the_run_uses() {
     let output = tinygpt(&folder).arg("train").args(flags).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     for expected in [
-        "lr 0.01, cosine to 0.001, warmup 0;",
+        "lr 0.01, cosine to 1e-3, warmup 0;",
         "decay 0.1, betas 0.85 0.99, clip 1",
         "4 sequences x 3; dropout 0, seed 7, tokenizer char",
         "cpu, ",
