@@ -46,14 +46,6 @@ pub fn temporary_file() -> Result<File> {
     tempfile::tempfile().map_err(|error| temporary_failed(&error))
 }
 
-/// A temporary directory in `TMPDIR`, removed when it is dropped.
-///
-/// # Errors
-/// If none can be made there; the message names the variable.
-pub fn temporary_directory() -> Result<tempfile::TempDir> {
-    tempfile::tempdir().map_err(|error| temporary_failed(&error))
-}
-
 fn temporary_failed(error: &std::io::Error) -> anyhow::Error {
     let directory = std::env::temp_dir();
     // tempfile puts the path behind its message.

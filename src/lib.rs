@@ -11,6 +11,7 @@ mod output;
 mod serde_by_name;
 mod environment;
 mod files;
+pub mod follow;
 mod home;
 mod mark;
 mod memory;

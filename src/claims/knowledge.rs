@@ -49,7 +49,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             Half::Attention => "attention",
         };
         for layer in 0..layers {
-            waiting.reached(rows.len(), 2 * layers + 4);
+            lab.following(&waiting)(rows.len(), 2 * layers + 4)?;
             let found = know(&ablated(model, &means, &[(half, layer)])?)?;
             rows.push(Row {
                 what: Said::new(format!("without {name} {layer}"), format!("{name} {layer} なし")),

@@ -8,8 +8,8 @@ use crate::inspect::{Inspection, inspect};
 use crate::model::{Model, Params};
 use crate::run::{LAST, RunDir};
 use crate::settings::{Length, Ops, Recipe, Settings};
-use crate::train::{Session, Watcher};
-use crate::waiting::waiting;
+use crate::train::{Trainer, TrainingRun, Watcher};
+use crate::waiting::{Waiting, waiting};
 use anyhow::Result;
 use candle_core::Device;
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ pub struct Lab<'a> {
     pub deep: bool,
     /// Follows what is trained under a name.
     follow: &'a dyn Fn(&str) -> Box<dyn Watcher>,
+    /// Fails if the walk is interrupted.
+    poll: &'a dyn Fn() -> Result<()>,
     datasets: HashMap<String, Rc<Dataset>>,
     trained: HashMap<String, Trained>,
     inspections: HashMap<String, Rc<Inspection>>,
@@ -50,12 +52,14 @@ impl<'a> Lab<'a> {
         recipe: Recipe,
         deep: bool,
         follow: &'a dyn Fn(&str) -> Box<dyn Watcher>,
+        poll: &'a dyn Fn() -> Result<()>,
     ) -> Lab<'a> {
         Lab {
             folder,
             recipe,
             deep,
             follow,
+            poll,
             datasets: HashMap::new(),
             trained: HashMap::new(),
             inspections: HashMap::new(),
@@ -88,7 +92,7 @@ impl<'a> Lab<'a> {
         let dataset = self.dataset(changes)?;
         let recipe = self.recipe(changes)?;
         let directory = RunDir::take(&self.folder.join(&name))?;
-        let mut session = match directory.checkpoint(LAST) {
+        let mut run = match directory.checkpoint(LAST) {
             Some(checkpoint) => {
                 let saved = Recipe::new(load_trainer(&checkpoint)?.settings)?;
                 if !saved.trains_like(&recipe) || saved.training.length != recipe.training.length {
@@ -97,15 +101,23 @@ impl<'a> Lab<'a> {
                         directory.path().display()
                     );
                 }
-                Session::resume(&recipe, &dataset, directory, &Device::Cpu)?
+                TrainingRun::resume(&recipe, &dataset, directory, &Device::Cpu)?
             }
-            None => Session::start(&recipe, &dataset, directory, &Device::Cpu)?,
+            None => TrainingRun::new(Trainer::start(&recipe, &dataset, &Device::Cpu)?, directory),
         };
-        let outcome = session.train((self.follow)(&name).as_mut())?;
+        let outcome = run.train((self.follow)(&name).as_mut())?;
         let model = Rc::new(load_model(&outcome.checkpoint, &Device::Cpu, Ops::Fused)?);
         let trained = Trained { model, dataset, loss: outcome.val_loss };
         self.trained.insert(name, trained.clone());
         Ok(trained)
+    }
+
+    /// Follows a piece of work, and ends it if the walk is interrupted.
+    pub fn following<'b>(&'b self, waiting: &'b Waiting) -> impl FnMut(usize, usize) -> Result<()> + 'b {
+        |done, all| {
+            waiting.reached(done, all);
+            (self.poll)()
+        }
     }
 
     /// What `inspect` says of that model.
@@ -115,8 +127,9 @@ impl<'a> Lab<'a> {
             let Trained { model, dataset, .. } = self.train(changes)?;
             let waiting = waiting(format!("inspecting {name}, tokens"));
             let most = (INSPECTED, UNITS);
-            let mut follow = |done, all| waiting.reached(done, all);
+            let mut follow = self.following(&waiting);
             let found = inspect(&model, &dataset.tokenizer, &dataset.val, most, &mut follow)?;
+            drop(follow);
             self.inspections.insert(name.clone(), Rc::new(found));
         }
         Ok(Rc::clone(&self.inspections[&name]))
@@ -130,7 +143,7 @@ impl<'a> Lab<'a> {
         let params = Params::init(&config, recipe.training.seed, &Device::Cpu)?;
         let model = Model::new(config, params, Ops::Fused)?;
         let waiting = waiting(format!("inspecting {} before its first step, tokens", name(changes)));
-        let mut follow = |done, all| waiting.reached(done, all);
+        let mut follow = self.following(&waiting);
         inspect(&model, &dataset.tokenizer, &dataset.val, (INSPECTED, 0), &mut follow)
     }
 

@@ -17,8 +17,8 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let dataset = lab.dataset(&Settings::default())?;
     let recipe = lab.recipe(&Settings::default())?;
     let train = |output| {
-        let _waiting = waiting(format!("training with {output:?} as the output, {steps} steps"));
-        train_output(&recipe, &dataset, output, steps, READ)
+        let waiting = waiting(format!("training with {output:?} as the output, steps"));
+        train_output(&recipe, &dataset, output, steps, READ, &mut lab.following(&waiting))
     };
     let (softmax, sigmoid) = (train(Output::Softmax)?, train(Output::Sigmoid)?);
     let verdict = Verdict::of(&[sigmoid.off > OFF, softmax.off <= OFF]);

@@ -94,7 +94,7 @@ fn gradients(lab: &mut Lab, setting: Setting) -> Result<FreshModels> {
     let seed = recipe.training.seed;
     let batch = Batches::new(&dataset.train, recipe.context(), sequences, seed)?.get(0);
     let waiting = waiting("differentiating fresh models, layers");
-    fresh_models(&configs, &batch, seed, setting, &mut |done, all| waiting.reached(done, all))
+    fresh_models(&configs, &batch, seed, setting, &mut lab.following(&waiting))
 }
 
 fn table(found: &FreshModels, caption: Said) -> Table {

@@ -7,12 +7,13 @@ use super::report::chart_files;
 use super::text::{arguments_without, command_line, command_of, duration};
 use super::time_left::Stages;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
+use crate::cli::signals;
 use crate::files::replace;
 use crate::input_error;
 use crate::mark::is_marked;
 use crate::owned::{Kind, Owned, Role, entries, lock};
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
-use crate::run::{RunDir, signals};
+use crate::run::RunDir;
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
 use crate::terminal::paragraph;
 use crate::train::Watcher;
@@ -143,7 +144,8 @@ fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Cla
         };
         Box::new(Progress::labelled(&label).of_several(total_left)) as Box<dyn Watcher>
     };
-    let mut lab = Lab::new(&models, recipe, args.deep, &follow);
+    let poll = || signals::check("in the middle of a claim");
+    let mut lab = Lab::new(&models, recipe, args.deep, &follow, &poll);
     let mut claims = Vec::new();
     for (i, entry) in entries.iter().enumerate() {
         signals::check("between two claims")?;

@@ -64,7 +64,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     }
     check_ids(&text.tokens, model.config.vocab_size)?;
     let mut progress = Counted::new("scoring, tokens");
-    let mut follow = |done, all| progress.tell(done, all);
+    let mut follow = |done, all| progress.follow(done, all);
     let score = score(&model, &text.tokens, text.bytes, stride, &tokenizer, &mut follow)?;
     drop(progress);
     if score.tokens == 0 {

@@ -1,5 +1,6 @@
 //! `tinygpt generate`
 
+use super::signals;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::Source;
 use crate::failure::escape_controls;
@@ -122,6 +123,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     let mut out = std::io::stdout();
     let terminal = out.is_terminal();
     let mut show = |text: &str| -> Result<()> {
+        signals::check("while generating")?;
         if args.json {
             return Ok(());
         }

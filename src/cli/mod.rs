@@ -21,6 +21,7 @@ mod progress;
 mod report;
 mod runs;
 mod settings_lines;
+mod signals;
 mod table;
 mod text;
 mod time_left;
@@ -31,7 +32,6 @@ mod words;
 pub use ending::tell;
 
 use crate::bail_input;
-use crate::run::signals;
 use anyhow::{Context, Result};
 use clap::{FromArgMatches, Parser, Subcommand};
 

@@ -1,11 +1,13 @@
 //! Following a run on standard error: a bar on a terminal, plain lines elsewhere.
 
 use super::settings_lines::settings_lines;
+use super::signals;
 use super::text::{duration, grouped, scaled};
 use crate::model::ModelSize;
 use crate::score::Score;
 use crate::terminal::{bar, line_columns};
-use crate::train::{Estimate, Evaluation, Event, Plan, StepReport, Watcher};
+use crate::train::{Estimate, Evaluation, Event, Plan, Request, StepReport, Watcher};
+use anyhow::Result;
 use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
@@ -169,6 +171,14 @@ impl Counted {
     }
 }
 
+impl Counted {
+    /// [`Counted::tell`] that fails if a signal asks to stop.
+    pub fn follow(&mut self, done: usize, all: usize) -> Result<()> {
+        self.tell(done, all);
+        signals::check("in the middle")
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
@@ -211,6 +221,10 @@ impl Watcher for Progress {
             Event::Told(text) => self.line(text),
             Event::Sampled(text) => self.sampled(text),
         }
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        if signals::asked() { Some(Request::Stop) } else { signals::asked_to_save().then_some(Request::Save) }
     }
 }
 

@@ -8,16 +8,17 @@ use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
 use super::settings_lines::plan_json;
 use super::text::{grouped, shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
+use crate::cli::signals;
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::inspect::answer;
 use crate::model::Model;
-use crate::run::{LAST, RunDir, signals};
+use crate::run::{LAST, RunDir};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
 use crate::terminal::paragraph;
-use crate::train::{Estimate, Outcome, Plan, Session, settle_schedule};
-use crate::{bail_input, environment, input_error, memory};
+use crate::train::{Estimate, Outcome, Plan, Trainer, TrainingRun, settle_schedule};
+use crate::{bail_input, input_error, memory};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -95,14 +96,12 @@ fn start(args: &TrainArgs) -> Result<()> {
     // Read before there is a run: what cannot be read leaves none behind.
     let given =
         origin.as_ref().map(|origin| origin.model(recipe.context(), &device, recipe.ops)).transpose()?;
-    let session = |run| match given {
-        Some(model) => Session::start_from(&recipe, &dataset, run, model, args.init.clone()),
-        None => Session::start(&recipe, &dataset, run, &device),
+    let trainer = || match given {
+        Some(model) => Trainer::start_from(&recipe, &dataset, model, args.init.clone()),
+        None => Trainer::start(&recipe, &dataset, &device),
     };
     if args.dry_run {
-        let nowhere = environment::temporary_directory()?;
-        let run = RunDir::create(nowhere.path(), false)?;
-        return tell_estimate(args, &plan, &session(run)?.estimate()?);
+        return tell_estimate(args, &plan, &trainer()?.estimate()?);
     }
     let out = match &args.out {
         Some(out) => out.clone(),
@@ -114,7 +113,7 @@ fn start(args: &TrainArgs) -> Result<()> {
         inputs.settings(recipe.settings()).refuse_inside(&out)?;
     }
     let run = RunDir::create(&out, args.force)?;
-    finish(args, session(run.clone())?, &dataset, &run)
+    finish(args, TrainingRun::new(trainer()?, run.clone()), &dataset, &run)
 }
 
 fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
@@ -153,14 +152,14 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     let plan = Plan { first_step: saved.step, ..Plan::new(&recipe, &dataset)? };
     show_plan(&plan);
     memory::check(plan.memory)?;
-    let mut session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
-    if let Some(note) = &session.note {
+    let mut training = TrainingRun::resume(&recipe, &dataset, run.clone(), &device)?;
+    if let Some(note) = &training.note {
         note!("{note}");
     }
     if args.dry_run {
-        return tell_estimate(args, &plan, &session.estimate()?);
+        return tell_estimate(args, &plan, &training.trainer().estimate()?);
     }
-    finish(args, session, &dataset, &run)
+    finish(args, training, &dataset, &run)
 }
 
 fn tell_estimate(args: &TrainArgs, plan: &Plan, estimate: &Estimate) -> Result<()> {
@@ -185,22 +184,22 @@ fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
+fn finish(args: &TrainArgs, mut training: TrainingRun, dataset: &Dataset, run: &RunDir) -> Result<()> {
     signals::listen();
-    session.samples = !args.json;
-    train(args, &mut session, dataset, run).map_err(|error| if_interrupted(error, || saved(run)))
+    training.samples = !args.json;
+    train(args, &mut training, dataset, run).map_err(|error| if_interrupted(error, || saved(run)))
 }
 
-fn train(args: &TrainArgs, session: &mut Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
-    let outcome = session.train(&mut Progress::new())?;
+fn train(args: &TrainArgs, training: &mut TrainingRun, dataset: &Dataset, run: &RunDir) -> Result<()> {
+    let outcome = training.train(&mut Progress::new())?;
     if args.json {
         say!("{}", serde_json::to_string(&outcome)?)?;
         return Ok(());
     }
-    summarize(&outcome, run, &session.model().config)?;
-    sample(session.model(), dataset)?;
+    summarize(&outcome, run, &training.model().config)?;
+    sample(training.model(), dataset)?;
     if let Ok(Source::Tales(tales)) = dataset.name.parse() {
-        quiz(session.model(), dataset, &tales)?;
+        quiz(training.model(), dataset, &tales)?;
     }
     say!("\nnext: tinygpt generate --checkpoint {}", shell_word(&shown(run.path())))?;
     Ok(())
@@ -252,7 +251,9 @@ fn sample(model: &Model, dataset: &Dataset) -> Result<()> {
     let limits = Limits { max_tokens: 240, stop: Vec::new() };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     say!("\na sample:")?;
-    let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
+    let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| {
+        signals::check("while writing a sample")
+    })?;
     say!("{}", paragraph(&escape_controls(sample.text.trim_matches('\n'))))?;
     Ok(())
 }

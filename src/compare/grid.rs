@@ -15,12 +15,11 @@ use super::{Design, Run};
 use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::files::replace;
-use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::home::shorten;
 use crate::owned::Owned;
 use crate::run::RunDir;
 use crate::settings::{Recipe, Settings};
-use crate::train::{Session, Watcher};
+use crate::train::{Trainer, TrainingRun, Watcher};
 use crate::{bail_input, input_error, memory};
 use anyhow::Result;
 use candle_core::Device;
@@ -31,6 +30,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const COMPARISON: &str = "compare.json";
+
+/// Tokens of the text that every arm writes, from the same start and with the same random numbers.
+const SAMPLE_TOKENS: usize = 200;
 
 /// What every run of a comparison has in common, and the comparison's own settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,14 +126,14 @@ impl Grid {
         }
         let recipe = self.recipe.with(&run.settings())?;
         memory::forget_peak();
-        let mut session = match directory.exists() {
-            true => Session::resume(&recipe, dataset, directory, device)?,
-            false => Session::start(&recipe, dataset, directory, device)?,
+        let mut training = match directory.exists() {
+            true => TrainingRun::resume(&recipe, dataset, directory, device)?,
+            false => TrainingRun::new(Trainer::start(&recipe, dataset, device)?, directory),
         };
-        let line = match session.train(watcher) {
+        let line = match training.train(watcher) {
             Ok(mut outcome) => {
                 outcome.checkpoint = shorten(&outcome.checkpoint.to_string_lossy()).into();
-                let pieces = session.pieces();
+                let pieces = training.pieces();
                 Line {
                     run: run.clone(),
                     outcome: Some(outcome),
@@ -139,7 +141,7 @@ impl Grid {
                     piece_nats: pieces.map(|pieces| pieces.nats.clone()).unwrap_or_default(),
                     piece_tokens: pieces.map(|pieces| pieces.tokens.clone()).unwrap_or_default(),
                     peak_memory: memory::peak(),
-                    sample: sample(&session, dataset)?,
+                    sample: training.trainer().sample(SAMPLE_TOKENS)?,
                 }
             }
             Err(error) => match error.downcast_ref() {
@@ -151,14 +153,6 @@ impl Grid {
         self.results.append(line)?;
         Ok(Attempt::Done)
     }
-}
-
-/// The start that every arm is given to go on from, the same numbers choosing the tokens.
-fn sample(session: &Session, dataset: &Dataset) -> Result<String> {
-    let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
-    let limits = Limits { max_tokens: 200, stop: Vec::new() };
-    let sample = generate(session.model(), &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-    Ok(sample.text)
 }
 
 /// The comparison in a directory.

@@ -4,12 +4,11 @@ use super::analysis::Analysis;
 use super::design::Design;
 use super::results::Results;
 use super::statistics::{LEAST_SEEDS, detectable_among};
+use crate::bail_input;
 use crate::data::Dataset;
-use crate::run::RunDir;
 use crate::settings::{Length, Recipe, Settings};
-use crate::train::{self, Session};
+use crate::train::{self, Trainer};
 use crate::waiting::waiting;
-use crate::{bail_input, environment};
 use anyhow::Result;
 use candle_core::Device;
 use std::time::Duration;
@@ -66,16 +65,15 @@ pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device
     timing.epochs_per_step = plan.epochs / plan.steps as f64;
     for run in one_each.runs() {
         let _waiting = waiting(format!("timing {}", run.act));
-        let folder = environment::temporary_directory()?;
         let recipe = recipe.with(&run.settings())?;
-        let mut session = Session::start(&recipe, dataset, RunDir::create(folder.path(), false)?, device)?;
-        let estimate = session.estimate()?;
+        let mut trainer = Trainer::start(&recipe, dataset, device)?;
+        let estimate = trainer.estimate()?;
         timing.ffn_output_rms.push(estimate.ffn_output_rms);
         let is_long = estimate.step_seconds > TIMED_FOR.as_secs_f64();
-        let seconds = if is_long { f64::NAN } else { session.time_steps(TIMED_STEPS, TIMED_FOR)? };
+        let seconds = if is_long { f64::NAN } else { trainer.time_steps(TIMED_STEPS, TIMED_FOR)? };
         timing.steps.push(if seconds.is_finite() { seconds } else { estimate.step_seconds });
         if timing.scoring == 0.0 {
-            timing.scoring = session.time_scoring()?;
+            timing.scoring = trainer.time_scoring()?;
         }
     }
     Ok(timing)

@@ -7,7 +7,6 @@ pub use sampler::{Sampler, Sampling};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::model::{Decoder, Exact, Model};
-use crate::run::signals;
 use anyhow::Result;
 
 /// A text made from a prompt.
@@ -58,11 +57,8 @@ impl Reader {
 }
 
 /// Generates from a prompt, which must have at least one token, until one of the tokenizer's stop
-/// tokens. `show` gets the text piece by piece, in whole characters; text that may become a stop string
-/// is held back. Rows of the vocabulary that have no token are never chosen.
-///
-/// # Errors
-/// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
+/// tokens. `show` gets the text piece by piece, in whole characters, after every
+/// token; text that may become a stop string is held back, and an error of `show` ends the text. Rows of the vocabulary that have no token are never chosen.
 pub fn generate(
     model: &Model,
     tokenizer: &Tokenizer,
@@ -89,7 +85,6 @@ pub fn generate(
     let mut tokens = 0;
     let mut stopped = false;
     while tokens < limits.max_tokens && !stopped {
-        signals::check("while generating")?;
         let logits = reader.next_logits(sampler.exact())?;
         let id = sampler.choose(&logits, &reader.history)?;
         if stops.contains(&id) {
@@ -103,10 +98,8 @@ pub fn generate(
             stopped = true;
         }
         let safe = if stopped { text.len() } else { text.len() - held_back(&text, &limits.stop) };
-        if safe > shown {
-            show(&text[shown..safe])?;
-            shown = safe;
-        }
+        show(&text[shown..safe])?;
+        shown = safe;
     }
     if !stopped {
         text += &decoder.finish()?;

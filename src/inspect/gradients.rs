@@ -5,8 +5,8 @@ use super::normal::{on_standard_normal, second_moment};
 use super::{Moments, ffn_matrices};
 use crate::activation::Activation;
 use crate::data::Batch;
+use crate::follow::Follow;
 use crate::model::{Gpt, Init, Model, ParamSpec, Params, Part, Pass};
-use crate::run::signals;
 use crate::settings::ModelConfig;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -66,7 +66,7 @@ pub struct OnStandardNormal {
 }
 
 /// [`initial_gradients`] of models of one width on one batch, and their functions on N(0, 1). Meanwhile
-/// `tell` hears how many layers of how many are done.
+/// `follow` is told how many layers of how many are done.
 ///
 /// # Errors
 /// If there is no model, or the batch does not fit them.
@@ -75,7 +75,7 @@ pub fn fresh_models(
     batch: &Batch,
     seed: u64,
     setting: Setting,
-    tell: &mut dyn FnMut(usize, usize),
+    follow: Follow,
 ) -> Result<FreshModels> {
     let Some(first) = configs.first() else { anyhow::bail!("there is no model to inspect") };
     let mut acts: Vec<Activation> = configs.iter().map(|config| config.act).collect();
@@ -85,10 +85,9 @@ pub fn fresh_models(
     let mut done = 0;
     let mut gradients = Vec::new();
     for config in configs {
-        signals::check("while inspecting")?;
         gradients.push(initial_gradients(config, batch, seed, setting)?);
         done += config.layers;
-        tell(done, all);
+        follow(done, all)?;
     }
     Ok(FreshModels {
         setting,

@@ -67,9 +67,16 @@ pub fn knowledge(
     let (mut facts, mut others) = (Mean::default(), Mean::default());
     // Half a context: every token is predicted from as much before it at least.
     let stride = model.config.context.div_ceil(2);
-    each_loss(model, &tokens, stride, &[], &mut |index, nats| {
-        if tells_fact[index] { facts.add(nats) } else { others.add(nats) }
-    })?;
+    each_loss(
+        model,
+        &tokens,
+        stride,
+        &[],
+        &mut |index, nats| {
+            if tells_fact[index] { facts.add(nats) } else { others.add(nats) }
+        },
+        &mut |_, _| Ok(()),
+    )?;
     Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.value(), other_loss: others.value() })
 }
 

@@ -3,8 +3,8 @@
 
 use super::survey::passes;
 use crate::data::{Batches, Dataset};
+use crate::follow::Follow;
 use crate::model::{Model, ParamSpec, Params, Pass};
-use crate::run::signals;
 use crate::settings::{Ops, Recipe};
 use crate::train::{Schedule, clip_scale};
 use anyhow::Result;
@@ -80,6 +80,7 @@ pub fn train_output(
     output: Output,
     steps: usize,
     read: usize,
+    follow: Follow,
 ) -> Result<Outputs> {
     let training = &recipe.training;
     let config = recipe.model(dataset.tokenizer.vocab_size())?;
@@ -107,7 +108,7 @@ pub fn train_output(
     let schedule = Schedule { peak: training.lr, floor: training.min_lr, warmup, steps };
     let mut batches = Batches::new(&dataset.train, context, training.batch_size, training.seed)?;
     for step in 0..steps {
-        signals::check("while training an output")?;
+        follow(step, steps)?;
         let batch = batches.get(step);
         let tensor = |ids: &[u32]| Tensor::from_slice(ids, (ids.len() / context, context), &Device::Cpu);
         let logits = model.logits(&tensor(&batch.inputs)?, true)?;
@@ -244,7 +245,7 @@ mod tests {
         let (_, dataset, recipe) = model(Output::Softmax, &[]);
         let guess = (dataset.tokenizer.vocab_size() as f64).ln();
         for output in [Output::Softmax, Output::Sigmoid] {
-            let found = train_output(&recipe, &dataset, output, 30, 500).unwrap();
+            let found = train_output(&recipe, &dataset, output, 30, 500, &mut |_, _| Ok(())).unwrap();
             assert!(found.loss < guess - 1.0, "{found:?}");
             assert_eq!((found.tokens, found.steps), (500, 30));
         }

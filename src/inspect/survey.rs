@@ -9,8 +9,8 @@ use super::units::{HiddenUnits, Tally};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::failure::Failure;
+use crate::follow::Follow;
 use crate::model::{Model, Pass, Site};
-use crate::run::signals;
 use crate::settings::{Backbone, ModelConfig};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -92,17 +92,17 @@ pub struct FfnOutput {
 /// Reads the first `most` of `tokens` (at least two: each needs one that follows) in windows of one
 /// context end to end, and measures every layer's FFN. Affine maps are fitted to the first three
 /// quarters and scored on the last. Of each layer the `units` strongest memories are described.
-/// Meanwhile `tell` hears how many tokens of how many are done; those that are differentiated count twice.
+/// `follow` is told how many tokens of how many are done; those that are differentiated count twice.
 ///
 /// # Errors
 /// [`Failure::Input`] for a text of fewer than two tokens, [`Failure::Diverged`] if the model computes
-/// no numbers, [`Failure::Interrupted`] if a signal asks to stop meanwhile.
+/// no numbers.
 pub fn inspect(
     model: &Model,
     tokenizer: &Tokenizer,
     tokens: &[u32],
     (most, units): (usize, usize),
-    tell: &mut dyn FnMut(usize, usize),
+    follow: Follow,
 ) -> Result<Inspection> {
     let config = &model.config;
     let read = most.min(tokens.len().saturating_sub(1));
@@ -115,8 +115,7 @@ pub fn inspect(
     let (mut done, all) = (0, read + differentiated);
     let mut step = |tokens: usize| {
         done += tokens;
-        tell(done, all);
-        signals::check("while inspecting")
+        follow(done, all)
     };
     for pass in passes(&tokens[..read], config) {
         watch(model, pass, &mut watches)?;

@@ -15,7 +15,6 @@ mod find;
 mod legacy;
 mod lines;
 mod pointers;
-pub mod signals;
 mod tensorboard;
 
 pub use find::{find_checkpoint, newest_checkpoint, runs};

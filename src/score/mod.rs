@@ -5,8 +5,8 @@ mod pieces;
 pub use pieces::Pieces;
 
 use crate::data::Tokenizer;
+use crate::follow::Follow;
 use crate::model::Model;
-use crate::run::signals;
 use anyhow::Result;
 use std::ops::Range;
 
@@ -66,38 +66,31 @@ fn windows(tokens: usize, context: usize, stride: usize) -> Vec<Window> {
 
 /// Scores `tokens`, the encoding of `bytes` bytes of text. `stride` is at most the context. The tokens
 /// that the tokenizer puts around documents are read but not scored. `follow` is told how many tokens of how
-/// many are done.
-///
-/// # Errors
-/// [`Failure::Interrupted`](crate::failure::Failure) if a signal asks to stop meanwhile.
+/// many are done; its error ends the scoring.
 pub fn score(
     model: &Model,
     tokens: &[u32],
     bytes: Option<usize>,
     stride: usize,
     tokenizer: &Tokenizer,
-    follow: &mut dyn FnMut(usize, usize),
+    follow: Follow,
 ) -> Result<Score> {
     // Summed piece by piece as in training, so that both print the same loss to the last digit.
     let separator = tokenizer.end_of_text().map(|(id, _)| id);
     let mut pieces = Pieces::of(tokens, separator, model.config.context);
-    each_loss(model, tokens, stride, &tokenizer.around_documents(), &mut |index, nats| {
-        pieces.add(index, nats);
-        follow(index + 1, tokens.len());
-    })?;
+    let mut tell = |index, nats| pieces.add(index, nats);
+    each_loss(model, tokens, stride, &tokenizer.around_documents(), &mut tell, follow)?;
     Ok(pieces.score(bytes))
 }
 
-/// The same, telling of every scored token its index and its negative log-likelihood.
-///
-/// # Errors
-/// As [`score`].
+/// Scores tokens as [`score`] does, telling of every scored token its index and its negative log-likelihood.
 pub fn each_loss(
     model: &Model,
     tokens: &[u32],
     stride: usize,
     not_text: &[u32],
     tell: &mut dyn FnMut(usize, f64),
+    follow: Follow,
 ) -> Result<()> {
     let windows = windows(tokens.len(), model.config.context, stride);
     let tokens_per_pass = TOKENS_PER_PASS.min(LOGITS_PER_PASS / model.config.vocab_size);
@@ -105,7 +98,7 @@ pub fn each_loss(
     // Windows of one pass have one length: only the last ones are shorter.
     for group in windows.chunk_by(|a, b| a.inputs.len() == b.inputs.len()) {
         for pass in group.chunks(together) {
-            signals::check("while scoring")?;
+            follow(pass[0].inputs.start, tokens.len())?;
             score_pass(model, tokens, pass, not_text, tell)?;
         }
     }

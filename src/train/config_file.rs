@@ -1,20 +1,20 @@
 //! `config.toml`: the settings of a run with every default filled in, as `--model FILE` reads them.
 
-use super::session::Session;
+use super::run::TrainingRun;
 use crate::settings::Settings;
 use anyhow::Result;
 use toml::Value;
 
-impl Session<'_> {
+impl TrainingRun<'_> {
     /// The text of the run's `config.toml`.
     pub(super) fn config_file(&self) -> Result<String> {
         let resolved = Settings {
-            steps: Some(self.state.steps),
-            warmup: Some(self.schedule.warmup),
+            steps: Some(self.trainer.state.steps),
+            warmup: Some(self.trainer.schedule.warmup),
             ..Settings::default()
         };
-        let settings = resolved.over(&self.recipe.effective());
-        let first = match &self.state.init {
+        let settings = resolved.over(&self.trainer.recipe.effective());
+        let first = match &self.trainer.state.init {
             Some(init) => format!(
                 "# The settings of this run, which began with the weights of {init:?}: for fresh weights,\n"
             ),

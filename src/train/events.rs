@@ -1,5 +1,6 @@
 //! What a run tells of itself while it goes, and when it is done.
 
+use super::trainer::BadNumbers;
 use crate::model::ModelSize;
 use crate::score::Score;
 use crate::settings::{ModelConfig, Recipe};
@@ -37,7 +38,7 @@ pub struct Estimate {
 }
 
 /// One optimizer update, done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StepReport {
     /// Updates done.
     pub step: usize,
@@ -46,6 +47,13 @@ pub struct StepReport {
     pub lr: f64,
     /// Before clipping.
     pub grad_norm: f64,
+    /// Why the step changed nothing, if it was skipped.
+    pub skipped: Option<BadNumbers>,
+    /// Training tokens read so far.
+    pub tokens: u64,
+    /// Wall time of this step.
+    pub seconds: f64,
+    /// By the median of the last steps.
     pub tokens_per_second: f64,
     pub seconds_left: f64,
 }
@@ -85,9 +93,23 @@ pub enum Event<'a> {
     Sampled(&'a str),
 }
 
+/// What a watcher can ask of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Save, and go on.
+    Save,
+    /// Save, and stop.
+    Stop,
+}
+
 /// Follows a run.
 pub trait Watcher {
     fn notice(&mut self, event: Event<'_>);
+
+    /// Asked after every step, and now and then while the validation text is scored.
+    fn request(&mut self) -> Option<Request> {
+        None
+    }
 }
 
 /// A finished run, as `--json` prints it.

@@ -7,14 +7,16 @@ mod events;
 mod journal;
 mod planning;
 mod resuming;
+mod run;
 mod schedule;
-mod session;
+mod trainer;
 
 pub use adamw::{AdamW, clip_scale};
-pub use events::{Estimate, Evaluation, Event, Outcome, Plan, StepReport, Watcher};
+pub use events::{Estimate, Evaluation, Event, Outcome, Plan, Request, StepReport, Watcher};
 pub use planning::{ffn_output_rms, settle_schedule, steps};
+pub use run::TrainingRun;
 pub use schedule::Schedule;
-pub use session::Session;
+pub use trainer::{BadNumbers, EVAL_TOKENS, Trainer};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,10 @@
 //! What a run will take, told before it runs.
 
 use super::events::{Estimate, Plan};
-use super::session::{EVAL_TOKENS, Session, default_warmup, median};
+use super::trainer::{BadNumbers, EVAL_TOKENS, Trainer, default_warmup, median};
 use crate::bail_input;
 use crate::data::{Batch, Batches, Dataset};
-use crate::failure::Failure;
 use crate::model::{Model, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
-use crate::run::signals;
 use crate::settings::{Length, ModelConfig, Recipe, Settings};
 use crate::waiting::waiting;
 use anyhow::Result;
@@ -87,14 +85,12 @@ pub fn settle_schedule(recipe: Recipe, dataset: &Dataset, flags: &Settings) -> R
     }
 }
 
-impl Session<'_> {
+impl Trainer<'_> {
     /// Times one step, or a part of a long one. Changes nothing.
     pub fn estimate(&mut self) -> Result<Estimate> {
         let _waiting = waiting("timing a step");
-        let training = &self.recipe.training;
-        let mut batches =
-            Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
-        let step_seconds = self.time_batch(&batches.get(0))? * training.grad_accum as f64;
+        let batch = self.batches.get(0);
+        let step_seconds = self.time_batch(&batch)? * self.recipe.training.grad_accum as f64;
         Ok(Estimate {
             step_seconds,
             seconds: step_seconds * self.state.steps.saturating_sub(self.state.step) as f64,
@@ -127,18 +123,14 @@ impl Session<'_> {
         time(batch)
     }
 
-    /// Median seconds of a step, over at most `most` steps and about as long as `limit`. They are taken in
-    /// earnest: a session to be thrown away.
+    /// Median seconds of a step, over at most `most` steps and about as long as `limit`. The steps train: throw
+    /// the trainer away afterwards.
     pub fn time_steps(&mut self, most: usize, limit: Duration) -> Result<f64> {
-        let training = &self.recipe.training;
-        let mut batches =
-            Batches::new(&self.dataset.train, self.model.config.context, training.batch_size, training.seed)?;
         let began = Instant::now();
         while self.step_seconds.len() < most && began.elapsed() < limit {
-            signals::check("while timing")?;
-            match self.step(&mut batches) {
+            match self.step() {
                 // That is for the run itself to tell.
-                Err(error) if matches!(error.downcast_ref(), Some(Failure::Diverged(_))) => break,
+                Err(error) if error.is::<BadNumbers>() => break,
                 step => step?,
             };
         }
@@ -146,11 +138,14 @@ impl Session<'_> {
     }
 
     /// Seconds that scoring a million validation tokens, or all, takes; from the first few thousand.
-    pub fn time_scoring(&mut self) -> Result<f64> {
+    pub fn time_scoring(&self) -> Result<f64> {
         let all = self.dataset.val.len().min(EVAL_TOKENS);
         let some = all.min(8192.max(4 * self.model.config.context));
         let began = Instant::now();
-        self.score(some, &mut |_, _| {})?;
+        match self.score(some, &mut |_, _| Ok(())) {
+            Err(error) if !error.is::<BadNumbers>() => return Err(error),
+            _ => {}
+        }
         Ok(began.elapsed().as_secs_f64() * all as f64 / some as f64)
     }
 }

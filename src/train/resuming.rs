@@ -3,8 +3,9 @@
 use super::adamw::AdamW;
 use super::journal::Journal;
 use super::planning::steps;
+use super::run::TrainingRun;
 use super::schedule::Schedule;
-use super::session::{Session, default_warmup};
+use super::trainer::{Trainer, default_warmup};
 use crate::bail_input;
 use crate::checkpoint::{self, TrainerState};
 use crate::data::Dataset;
@@ -15,7 +16,7 @@ use candle_core::Device;
 use serde_json::Value;
 use std::path::Path;
 
-impl<'a> Session<'a> {
+impl<'a> TrainingRun<'a> {
     /// A run as its last checkpoint left it.
     ///
     /// # Errors
@@ -25,7 +26,7 @@ impl<'a> Session<'a> {
         dataset: &'a Dataset,
         run: RunDir,
         device: &Device,
-    ) -> Result<Session<'a>> {
+    ) -> Result<TrainingRun<'a>> {
         let shown = run.path().display().to_string();
         let Some(directory) = run.checkpoint(LAST) else {
             bail_input!("{shown} holds no checkpoint to resume")
@@ -49,17 +50,19 @@ impl<'a> Session<'a> {
         let (step, before) = (saved.step, Schedule::new(&recipe.training, warmup, saved.steps));
         let state = TrainerState { settings: fixed.over(recipe.settings()), steps, ..saved };
         let metrics = run.metrics();
-        let mut session = Session::new(recipe, dataset, Journal::new(run, Some(step)), model, state)?;
-        let shapes = AdamW::state_shapes(&session.model.params);
+        let mut trainer = Trainer::new(recipe, dataset, model, state)?;
+        let shapes = AdamW::state_shapes(&trainer.model.params);
         let state = checkpoint::load_optimizer(&directory, &shapes, device)?;
-        session.optimizer.restore(&session.model.params, state)?;
+        trainer.optimizer.restore(&trainer.model.params, state)?;
         let done = |line: &&Value| line["step"].as_u64() <= Some(step as u64);
         let numbers =
             |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());
-        session.best = numbers("val_loss").min_by(f64::total_cmp);
-        session.step_seconds = numbers("seconds").collect();
-        session.note = session.schedule.differs_from(&before, step);
-        Ok(session)
+        trainer.step_seconds = numbers("seconds").collect();
+        let note = trainer.schedule.differs_from(&before, step);
+        let best = numbers("val_loss").min_by(f64::total_cmp);
+        let mut resumed = TrainingRun::with_journal(trainer, Journal::new(run, Some(step)));
+        (resumed.best, resumed.note) = (best, note);
+        Ok(resumed)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Training side by side: worker processes on the same directory, which share the runs by their locks.
 
 use super::work::Work;
+use crate::cli::signals;
 use crate::cli::text::{arguments_without, duration};
 use crate::compare::Results;
-use crate::run::signals;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};

@@ -12,12 +12,12 @@ use super::settings_lines::comparison_json;
 use super::table::Wide;
 use super::text::{arguments_without, command_of, shown};
 use crate::activation::Activation;
+use crate::cli::signals;
 use crate::compare::{
     Comparison, Design, Grid, Matching, Plan, Results, check_place, evaluate, load, place, time, unnamed,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::run::signals;
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
 use crate::{bail_input, environment, input_error};
 use anyhow::Result;

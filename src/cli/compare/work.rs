@@ -1,11 +1,11 @@
 //! Training the runs of a comparison, and how much of it is left.
 
 use crate::cli::progress::Progress;
+use crate::cli::signals;
 use crate::cli::time_left::TimeLeft;
 use crate::compare::{Attempt, Grid, Plan, Results, Run};
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::run::signals;
 use anyhow::Result;
 use candle_core::Device;
 use std::time::Duration;

@@ -282,7 +282,7 @@ fn survey(
     check_ids(&text.tokens, model.config.vocab_size)?;
     let most = (args.tokens.unwrap_or(TOKENS), args.units.unwrap_or(UNITS));
     let mut progress = Counted::new("inspecting, tokens");
-    let found = inspect(model, tokenizer, &text.tokens, most, &mut |done, all| progress.tell(done, all))?;
+    let found = inspect(model, tokenizer, &text.tokens, most, &mut |done, all| progress.follow(done, all))?;
     Ok((text.name, found))
 }
 
@@ -338,7 +338,7 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     let setting = if args.no_residual { Setting::Stack } else { Setting::Model };
     let mut progress = Counted::new("differentiating, layers");
     let found =
-        fresh_models(&configs, &batch, training.seed, setting, &mut |done, all| progress.tell(done, all))?;
+        fresh_models(&configs, &batch, training.seed, setting, &mut |done, all| progress.follow(done, all))?;
     drop(progress);
     let findings = Findings { data: Some(&dataset.name), fresh: Some(&found), ..Findings::default() };
     pictures::write(args, &findings)?;

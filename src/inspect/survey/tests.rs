@@ -46,7 +46,7 @@ fn model(config: &ModelConfig, change: impl Fn(&ParamSpec, &mut Vec<f32>)) -> Mo
 }
 
 fn survey(model: &Model, tokenizer: &Tokenizer, most: usize) -> Inspection {
-    inspect(model, tokenizer, &tokenizer.encode(&text()).unwrap(), (most, 4), &mut |_, _| {}).unwrap()
+    inspect(model, tokenizer, &tokenizer.encode(&text()).unwrap(), (most, 4), &mut |_, _| Ok(())).unwrap()
 }
 
 #[test]
@@ -193,14 +193,15 @@ fn every_token_is_read_once_in_order() {
 fn a_text_without_a_next_token_and_a_model_without_numbers_are_errors() {
     let tokenizer = tokenizer();
     let config = config(Backbone::Llama, "gelu", &tokenizer);
-    let error = inspect(&model(&config, |_, _| {}), &tokenizer, &[1], (100, 1), &mut |_, _| {}).unwrap_err();
+    let error =
+        inspect(&model(&config, |_, _| {}), &tokenizer, &[1], (100, 1), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(crate::failure::exit_code(&error), 2);
     let diverged = model(&config, |spec, values| {
         if spec.is_ffn_output() {
             values[0] = f32::NAN;
         }
     });
-    let error = inspect(&diverged, &tokenizer, &[1, 2, 3], (100, 1), &mut |_, _| {}).unwrap_err();
+    let error = inspect(&diverged, &tokenizer, &[1, 2, 3], (100, 1), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(crate::failure::exit_code(&error), 3);
 }
 
