@@ -10,7 +10,6 @@ use crate::files::replace;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::signals;
 use crate::settings::{Length, Recipe, Settings};
-use crate::terminal::paragraph;
 use crate::train::Watcher;
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -190,7 +189,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
 /// The verdict, what is claimed, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
     let text = |said: &crate::claims::Said| language.pick(said.en.clone(), said.ja.clone());
-    say!("{}", paragraph(&format!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))))?;
-    say!("{}\n", paragraph(&format!("    {}", text(&claim.answer))))?;
+    prose!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
+    prose!("    {}\n", text(&claim.answer))?;
     Ok(())
 }

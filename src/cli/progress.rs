@@ -63,18 +63,18 @@ impl Progress {
     }
 
     fn stepped(&mut self, report: &StepReport) {
-        let position = format!("{}/{}", report.step, report.steps);
         if !self.bar.is_hidden() {
-            let used = self.label.width() + BAR + position.len() + 2;
+            // The position as it will be at the end: it moves before the message does.
+            let position = format!(" {0}/{0} ", report.steps).len();
+            let used = self.label.width() + BAR + position;
+            let room = line_columns().map(|columns| columns.saturating_sub(used));
             self.bar.set_position(report.step as u64);
-            self.bar.set_message(
-                self.message(report, line_columns().map(|columns| columns.saturating_sub(used))),
-            );
+            self.bar.set_message(self.message(report, room));
             return;
         }
         let now = Instant::now();
         if self.last_line.is_none_or(|last| now - last >= LINE_EVERY) || report.step == report.steps {
-            self.line(&format!("step {position}  {}", self.message(report, None)));
+            self.line(&format!("step {}/{}  {}", report.step, report.steps, self.message(report, None)));
             self.last_line = Some(now);
         }
     }

@@ -13,7 +13,6 @@ use crate::inspect::answer;
 use crate::model::{Gpt, training_bytes};
 use crate::run::{BEST, LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings};
-use crate::terminal::paragraph;
 use crate::train::{Outcome, Session};
 use anyhow::Result;
 use clap::Args;
@@ -215,7 +214,7 @@ fn show_notes(dataset: &Dataset) {
 }
 
 fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
-    let summary = format!(
+    prose!(
         "{}: validation loss {:.4}, perplexity {:.3}, {:.4} bits per byte after {} steps at {:.0} tokens/s",
         outcome.act,
         outcome.val_loss,
@@ -223,13 +222,12 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         outcome.bits_per_byte,
         outcome.steps,
         outcome.tokens_per_second
-    );
-    say!("{}", paragraph(&summary))?;
+    )?;
     let elsewhere = match loads_in(config.backbone, config.act) {
         Ok(_) => "its best/ and last/ load in transformers too".to_string(),
         Err(why) => format!("it loads here alone: {why}"),
     };
-    say!("{}", paragraph(&format!("saved {} ({elsewhere})", shown(run.path()))))?;
+    prose!("saved {} ({elsewhere})", shown(run.path()))?;
     let best = shell_word(&shown(&run.path().join(BEST)));
     // What only training needs stays here: it is large, and names files of this machine.
     say!("share it: hf upload OWNER/NAME {best} . --exclude optimizer.safetensors --exclude trainer.json")?;
@@ -242,7 +240,7 @@ fn sample(model: &Gpt, dataset: &Dataset) -> Result<()> {
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     say!("\na sample:")?;
     let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-    say!("{}", paragraph(&escape_controls(sample.text.trim_matches('\n'))))?;
+    prose!("{}", escape_controls(sample.text.trim_matches('\n')))?;
     Ok(())
 }
 
