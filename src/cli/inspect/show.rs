@@ -227,7 +227,7 @@ fn outputs(layers: &[Layer], wide: &Wide) -> Result<()> {
     match fit.r2 {
         Some(_) => say!("\nR^2 of least squares on {fitted} tokens, scored on the {scored} after them.")?,
         None => {
-            prose!("\n{fitted} tokens are too few for a linear fit: use a longer text or more --tokens.")?
+            prose!("\n{fitted} tokens are too few for a linear fit: use a longer text or more --tokens.")?;
         }
     }
     say!("Gradient norm: of the mean loss, for the matrix that gives f its argument.")?;
