@@ -15,7 +15,6 @@ use crate::inspect::answer;
 use crate::model::Model;
 use crate::run::{LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
-use crate::terminal::paragraph;
 use crate::train::{Estimate, Outcome, Plan, Session, settle_schedule};
 use crate::{bail_input, environment, input_error, memory};
 use anyhow::Result;
@@ -229,7 +228,7 @@ pub fn show_notes(dataset: &Dataset) {
 }
 
 fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
-    let summary = format!(
+    prose!(
         "{}: validation loss {:.4}, perplexity {:.3}{} after {} steps at {:.0} tokens/s",
         outcome.act,
         outcome.val_loss,
@@ -237,13 +236,12 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         bits_per_byte(outcome.bits_per_byte),
         outcome.steps,
         outcome.tokens_per_second
-    );
-    say!("{}", paragraph(&summary))?;
+    )?;
     let elsewhere = match loads_in(config.backbone, config.act) {
         Ok(_) => "its best/ and last/ load in transformers too".to_string(),
         Err(why) => format!("it loads here alone: {why}"),
     };
-    say!("{}", paragraph(&format!("saved {} ({elsewhere})", shown(run.path()))))?;
+    prose!("saved {} ({elsewhere})", shown(run.path()))?;
     Ok(())
 }
 
@@ -253,7 +251,7 @@ fn sample(model: &Model, dataset: &Dataset) -> Result<()> {
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     say!("\na sample:")?;
     let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-    say!("{}", paragraph(&escape_controls(sample.text.trim_matches('\n'))))?;
+    prose!("{}", escape_controls(sample.text.trim_matches('\n')))?;
     Ok(())
 }
 
