@@ -10,6 +10,11 @@ macro_rules! say {
     }};
 }
 
+/// `say!` of text that is broken between words at a terminal.
+macro_rules! prose {
+    ($($arg:tt)*) => { say!("{}", $crate::terminal::paragraph(&format!($($arg)*))) };
+}
+
 /// `eprintln!` by way of [`note`](crate::terminal::note).
 macro_rules! note {
     ($($arg:tt)*) => { $crate::terminal::note(&format!($($arg)*)) };

@@ -15,7 +15,6 @@ use crate::owned::{Kind, Owned, Role, entries, lock};
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::RunDir;
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
-use crate::terminal::paragraph;
 use crate::train::Watcher;
 use anyhow::Result;
 use clap::Args;
@@ -226,7 +225,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
 /// The verdict, what is claimed, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
     let text = |said: &crate::claims::Said| language.pick(said.en.clone(), said.ja.clone());
-    say!("{}", paragraph(&format!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))))?;
-    say!("{}\n", paragraph(&format!("    {}", text(&claim.answer))))?;
+    prose!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
+    prose!("    {}\n", text(&claim.answer))?;
     Ok(())
 }

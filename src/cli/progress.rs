@@ -68,13 +68,12 @@ impl Progress {
 
     fn stepped(&mut self, report: &StepReport) {
         if !self.bar.is_hidden() {
-            // The bar is drawn between its new position and its new message: room is for the widest.
-            let widest = format!("{0}/{0}", report.steps);
-            let used = self.label.width() + BAR + widest.len() + 2;
+            // The position as it will be at the end: it moves before the message does.
+            let position = format!(" {0}/{0} ", report.steps).len();
+            let used = self.label.width() + BAR + position;
+            let room = line_columns().map(|columns| columns.saturating_sub(used));
             self.bar.set_position(report.step as u64);
-            self.bar.set_message(
-                self.message(report, line_columns().map(|columns| columns.saturating_sub(used))),
-            );
+            self.bar.set_message(self.message(report, room));
             return;
         }
         let now = Instant::now();

@@ -6,9 +6,9 @@ use super::outputs::Inputs;
 use super::own_text::Places;
 use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
 use super::settings_lines::plan_json;
+use super::signals;
 use super::text::{grouped, shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
-use crate::cli::signals;
 use crate::data::{Dataset, Source, Tales, questions};
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
@@ -16,7 +16,6 @@ use crate::inspect::answer;
 use crate::model::Model;
 use crate::run::{LAST, RunDir};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
-use crate::terminal::paragraph;
 use crate::train::{Estimate, Outcome, Plan, Trainer, TrainingRun, settle_schedule};
 use crate::{bail_input, input_error, memory};
 use anyhow::Result;
@@ -228,7 +227,7 @@ pub fn show_notes(dataset: &Dataset) {
 }
 
 fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
-    let summary = format!(
+    prose!(
         "{}: validation loss {:.4}, perplexity {:.3}{} after {} steps at {:.0} tokens/s",
         outcome.act,
         outcome.val_loss,
@@ -236,13 +235,12 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         bits_per_byte(outcome.bits_per_byte),
         outcome.steps,
         outcome.tokens_per_second
-    );
-    say!("{}", paragraph(&summary))?;
+    )?;
     let elsewhere = match loads_in(config.backbone, config.act) {
         Ok(_) => "its best/ and last/ load in transformers too".to_string(),
         Err(why) => format!("it loads here alone: {why}"),
     };
-    say!("{}", paragraph(&format!("saved {} ({elsewhere})", shown(run.path()))))?;
+    prose!("saved {} ({elsewhere})", shown(run.path()))?;
     Ok(())
 }
 
@@ -251,10 +249,17 @@ fn sample(model: &Model, dataset: &Dataset) -> Result<()> {
     let limits = Limits { max_tokens: 240, stop: Vec::new() };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
     say!("\na sample:")?;
-    let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, |_| {
-        signals::check("while writing a sample")
-    })?;
-    say!("{}", paragraph(&escape_controls(sample.text.trim_matches('\n'))))?;
+    let mut poll = |_: &str| signals::check("while writing a sample");
+    let sample = generate(
+        model,
+        &dataset.tokenizer,
+        "
+",
+        &mut sampler,
+        &limits,
+        &mut poll,
+    )?;
+    prose!("{}", escape_controls(sample.text.trim_matches('\n')))?;
     Ok(())
 }
 

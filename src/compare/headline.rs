@@ -53,27 +53,24 @@ fn pair(analysis: &Analysis, a: Activation, b: Activation) -> Option<&Pair> {
 fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activation) -> String {
     let loss = find(analysis, pair.against).map_or(f64::NAN, |arm| arm.loss.mean);
     let sign = if pair.act == winner { -100.0 } else { 100.0 };
-    // As in the table: percent of the baseline's loss.
+    // As in the table: percent of the loss that the pair is measured against.
     let gain = |difference: f64| sign * difference / loss;
     let (low, high) = pair.interval.map_or((f64::NAN, f64::NAN), |(low, high)| (gain(low), gain(high)));
     let decimals = percent_decimals(&[gain(pair.difference), low, high]);
     let range = pair.interval.map_or(String::new(), |_| {
         format!(" (95% CI [{:.decimals$}, {:.decimals$}])", low.min(high), low.max(high))
     });
-    let gained = format!("{:.decimals$}%{range}", gain(pair.difference));
+    let gained = format!("{:.decimals$}% of {}'s loss{range}", gain(pair.difference), pair.against);
     let rates = match analysis.fixed_lr {
         None => "at this learning rate",
         Some(_) => "each at its best learning rate of the grid",
     };
     match pair.verdict {
         Verdict::Better | Verdict::Worse => {
-            format!(
-                "{winner} beats {other} by {gained} of its loss {rates}{}.",
-                speed(analysis, winner, other)
-            )
+            format!("{winner} beats {other} by {gained} {rates}{}.", speed(analysis, winner, other))
         }
         Verdict::BetterButSmall | Verdict::WorseButSmall => format!(
-            "{winner} beats {other} by {gained} of its loss {rates}, less than the {}% that matter.",
+            "{winner} beats {other} by {gained} {rates}, less than the {}% that matter.",
             setting(100.0 * analysis.matters)
         ),
         Verdict::Indistinguishable { seeds_needed } => {

@@ -287,7 +287,7 @@ fn signals_are_heard_while_the_validation_text_is_scored() {
     run.signal("USR1");
     run.line("saved run/step-000005 before this evaluation");
     run.signal("TERM");
-    run.line("Interrupted. ");
+    run.line("Interrupted. Step 5 of 12 is saved. Resume with:");
     let mut process = run.process;
     assert_eq!(process.wait().unwrap().code(), Some(130));
     assert_eq!(last_step(&folder), 5.0);

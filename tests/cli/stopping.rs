@@ -109,19 +109,11 @@ fn interrupted_claims_resume_with_the_models_that_they_have() {
 fn generating_ends_with_a_line_that_is_no_error() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    let flags = words(&[
-        "generate",
-        "--checkpoint",
-        "run",
-        "--max-tokens",
-        "100000000",
-        "--temperature",
-        "0",
-        "--prompt",
-        "the cat",
-    ]);
+    // The likeliest token is never the end of the text, which would be the end of this.
+    let flags =
+        words(&["generate", "--checkpoint", "run", "--temperature", "0", "--max-tokens", "100000000"]);
     let mut process = start(&folder, &flags);
-    // The first letter of the prompt.
+    // The prompt.
     process.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     interrupt(&process);
     let output = process.wait_with_output().unwrap();

@@ -5,7 +5,6 @@ use crate::cli::text::{arguments_without, command_of};
 use crate::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results, Verdict};
 use crate::output::{duration, grouped, setting};
 use crate::report::{Cells, cells};
-use crate::terminal::paragraph;
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -75,7 +74,7 @@ pub fn tables(analysis: &Analysis, wide: &Wide) -> Result<()> {
         rates(analysis).print(wide)?;
         say!()?;
     }
-    say!("{}", paragraph(&analysis.headline))?;
+    prose!("{}", analysis.headline)?;
     for warning in &analysis.warnings {
         note!("warning: {warning}");
     }

@@ -255,7 +255,7 @@ fn trained(args: &InspectArgs) -> Result<()> {
             None => say_json(&place, &shapes),
         };
     }
-    say!("checkpoint     {}", shown(&checkpoint))?;
+    prose!("checkpoint     {}", shown(&checkpoint))?;
     if let (Some(name), Some(survey)) = (&name, &survey) {
         show::trained(name, survey, &args.wide)?;
     }

@@ -10,7 +10,7 @@ use anyhow::Result;
 /// Prints what was found in a trained model.
 pub fn trained(data: &str, found: &Inspection, wide: &Wide) -> Result<()> {
     activation(found.shapes.act)?;
-    say!("read           {} tokens of {}", grouped(found.tokens), escape_controls(data))?;
+    prose!("read           {} tokens of {}", grouped(found.tokens), escape_controls(data))?;
     parameters(&found.shapes.parameters, wide)?;
     hidden_units(&found.layers, wide)?;
     outputs(&found.layers, wide)?;
@@ -51,7 +51,7 @@ pub fn prompt(found: &Lens, wide: &Wide) -> Result<()> {
         text("most probable next"),
         number("probability"),
         number("KL, bits"),
-        number("answer's rank"),
+        number("rank of the answer"),
         number("entropy, bits"),
     ]);
     for at in &last.layers {
@@ -75,8 +75,8 @@ pub fn prompt(found: &Lens, wide: &Wide) -> Result<()> {
 pub fn shapes(model: &str, vocabulary: &str, found: &Shapes, wide: &Wide) -> Result<()> {
     let config = &found.config;
     let backbone = serde_json::json!(config.backbone);
-    say!("model          {}, no weights", escape_controls(model))?;
-    say!(
+    prose!("model          {}, no weights", escape_controls(model))?;
+    prose!(
         "shape          {}: {} layers, {} heads, width {}, FFN {}, context {}",
         backbone.as_str().unwrap_or_default(),
         config.layers,
@@ -85,7 +85,7 @@ pub fn shapes(model: &str, vocabulary: &str, found: &Shapes, wide: &Wide) -> Res
         grouped(config.ffn_dim),
         grouped(config.context)
     )?;
-    say!("vocabulary     {} tokens, {}", grouped(config.vocab_size), escape_controls(vocabulary))?;
+    prose!("vocabulary     {} tokens, {}", grouped(config.vocab_size), escape_controls(vocabulary))?;
     activation(found.act)?;
     parameters(&found.parameters, wide)?;
     say!("\nA token's way through one of the {} FFNs\n", config.layers)?;
@@ -118,7 +118,7 @@ pub fn shapes(model: &str, vocabulary: &str, found: &Shapes, wide: &Wide) -> Res
 
 fn activation(act: Activation) -> Result<()> {
     let gate = if act.gated { ": f is in the gate" } else { "" };
-    say!("activation     {act}, f(x) = {}{gate}", act.function.facts().formula)?;
+    prose!("activation     {act}, f(x) = {}{gate}", act.function.facts().formula)?;
     Ok(())
 }
 
@@ -128,8 +128,8 @@ pub fn fresh(data: &str, found: &FreshModels, wide: &Wide) -> Result<()> {
         Setting::Model => "whole models",
         Setting::Stack => "FFNs alone, without residual additions, norms and attention",
     };
-    say!("fresh          {what}; width {}, seed {}", found.width, found.seed)?;
-    say!("read           {} tokens of {}\n", grouped(found.tokens), escape_controls(data))?;
+    prose!("fresh          {what}; width {}, seed {}", found.width, found.seed)?;
+    prose!("read           {} tokens of {}\n", grouped(found.tokens), escape_controls(data))?;
     let per_act = found.gradients.len() / found.standard_normal.len();
     let depths = found.gradients[..per_act].iter().map(|one| format!("{} layers", one.layers));
     let moments = [label("act"), number("mean f(z)"), number("std f(z)")];
@@ -141,7 +141,7 @@ pub fn fresh(data: &str, found: &FreshModels, wide: &Wide) -> Result<()> {
     }
     table.print(wide)?;
     if found.gradients.iter().any(|one| !one.first_over_last.is_finite()) {
-        say!("\nOverflow: values left the range of f64, as squares and products do without norms.")?;
+        prose!("\nOverflow: values left the range of f64, as squares and products do without norms.")?;
     }
     say!("\nz: standard normal. Layers: the norm of the loss's gradient in the first FFN,")?;
     say!("divided by that in the last one, for the matrix that gives f its argument.")?;
@@ -196,13 +196,13 @@ fn hidden_units(layers: &[Layer], wide: &Wide) -> Result<()> {
         ]);
     }
     table.print(wide)?;
-    say!("\nx: the argument of f. Dead: units with f(x) = 0 at every token. Saturated: |f'(x)|")?;
-    say!("is below 1% of its maximum; always saturated: at every token.")?;
+    say!("\nx: the argument of f. Dead: units with f(x) = 0 at every token. Saturated:")?;
+    say!("|f'(x)| is below 1% of its maximum; always saturated: at every token.")?;
     Ok(())
 }
 
 fn outputs(layers: &[Layer], wide: &Wide) -> Result<()> {
-    say!("\nWhat the FFN adds to the residual stream, and how much of it one linear map would\n")?;
+    say!("\nWhat the FFN adds to the residual stream, and how linear it is\n")?;
     let mut table = Table::new([
         label("layer"),
         number("FFN output RMS"),
@@ -226,7 +226,9 @@ fn outputs(layers: &[Layer], wide: &Wide) -> Result<()> {
     let (fitted, scored) = (grouped(fit.fitted), grouped(fit.scored));
     match fit.r2 {
         Some(_) => say!("\nR^2 of least squares on {fitted} tokens, scored on the {scored} after them.")?,
-        None => say!("\n{fitted} tokens are too few for a linear fit: use a longer text or more --tokens.")?,
+        None => {
+            prose!("\n{fitted} tokens are too few for a linear fit: use a longer text or more --tokens.")?;
+        }
     }
     say!("Gradient norm: of the mean loss, for the matrix that gives f its argument.")?;
     Ok(())
