@@ -25,7 +25,7 @@ pub fn waiting(what: impl Into<String>) -> Waiting {
     let (what, began) = (what.into(), Instant::now());
     start(FIRST, move |done, all| {
         let part = if all > 0 { format!("{} of {}, ", grouped(done), grouped(all)) } else { String::new() };
-        note!("{what}: {part}{} so far", duration(began.elapsed().as_secs_f64()));
+        log::info!("{what}: {part}{} so far", duration(began.elapsed().as_secs_f64()));
     })
 }
 

@@ -14,6 +14,7 @@ mod eval;
 mod export;
 mod generate;
 mod inspect;
+mod logger;
 mod origin;
 mod outputs;
 mod own_text;
@@ -83,6 +84,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> Result<()> {
+    logger::install();
     signals::answer()?;
     let mut command = command::command()?;
     command.build();

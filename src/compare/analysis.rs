@@ -28,6 +28,13 @@ pub struct Analysis {
     pub planned: usize,
 }
 
+impl Analysis {
+    /// The arm with this activation.
+    pub fn arm(&self, act: Activation) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.act == act)
+    }
+}
+
 /// An activation at one learning rate: its best of the grid where there is one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Arm {

@@ -7,7 +7,6 @@ use super::grid::Comparison;
 use super::headline::{headline, warnings};
 use super::results::{Line, Results};
 use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};
-use crate::activation::Activation;
 use crate::train::Outcome;
 use crate::waiting::waiting;
 use std::path::{Path, PathBuf};
@@ -218,14 +217,10 @@ pub fn verdict(tested: &Tested, loss: f64, matters: f64) -> Verdict {
     }
 }
 
-/// An arm of an analysis by its activation.
-pub fn find(analysis: &Analysis, act: Activation) -> Option<&Arm> {
-    analysis.arms.iter().find(|arm| arm.act == act)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activation::Activation;
     use crate::compare::statistics::detectable_among;
     use crate::compare::{ArmDesign, Matching};
     use crate::random::{self, Stream};

@@ -1,7 +1,6 @@
 //! The outcome of a comparison in words.
 
 use super::analysis::{Analysis, Arm, Pair, Verdict};
-use super::evaluate::find;
 use super::statistics::LEAST_SEEDS;
 use crate::activation::Activation;
 use crate::output::{percent_decimals, setting};
@@ -51,7 +50,7 @@ fn pair(analysis: &Analysis, a: Activation, b: Activation) -> Option<&Pair> {
 
 /// The winner against another arm, in words.
 fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activation) -> String {
-    let loss = find(analysis, pair.against).map_or(f64::NAN, |arm| arm.loss.mean);
+    let loss = analysis.arm(pair.against).map_or(f64::NAN, |arm| arm.loss.mean);
     let sign = if pair.act == winner { -100.0 } else { 100.0 };
     // As in the table: percent of the loss that the pair is measured against.
     let gain = |difference: f64| sign * difference / loss;
@@ -90,7 +89,7 @@ fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activat
 
 /// ` and trains 4% slower`, if the speeds of the two arms' runs don't overlap.
 fn speed(analysis: &Analysis, winner: Activation, other: Activation) -> String {
-    let (Some(winner), Some(other)) = (find(analysis, winner), find(analysis, other)) else {
+    let (Some(winner), Some(other)) = (analysis.arm(winner), analysis.arm(other)) else {
         return String::new();
     };
     let (winner, other) = (winner.tokens_per_second, other.tokens_per_second);

@@ -88,7 +88,7 @@ fn open(path: &Path) -> Result<Option<Entry>> {
     // leaves the mapped file as it is. Whoever cuts an entry short in place can end this process, not corrupt it.
     let map = unsafe { Mmap::map(&file) }.with_context(failed)?;
     if !Seal::is_right(&map) {
-        note!("{} is damaged, or another version of tinygpt made it; making it again", path.display());
+        log::info!("{} is damaged, or another version of tinygpt made it; making it again", path.display());
         return Ok(None);
     }
     Ok(Some(Entry { map, _file: file }))

@@ -136,6 +136,20 @@ impl Corpus {
         }
     }
 
+    /// A text in memory, its end kept for validation.
+    pub fn of_text(text: &str) -> Result<Corpus> {
+        Corpus::split("text".to_string(), Part::written(text.to_string()), Vec::new())
+    }
+
+    /// A text whose end is kept for validation.
+    fn split(name: String, text: Part, notes: Vec<String>) -> Result<Corpus> {
+        let (train, val) = text.split(TRAINING_SHARE);
+        if val.text().is_empty() {
+            bail_input!("{name} is too short to keep a part of it for validation; name a --val-data");
+        }
+        Ok(Corpus { name, train, val, floor: None, notes })
+    }
+
     fn tales(tales: &Tales) -> Result<Corpus> {
         let grammar = tales.grammar()?;
         let write = |part: &str, bytes| {
@@ -159,11 +173,10 @@ impl Corpus {
         };
         let (name, notes) = (source.to_string(), text.notes.clone());
         let part = Part::read(text);
-        let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };
-        if val.text().is_empty() {
-            bail_input!("{name} is too short to keep a part of it for validation; name a --val-data");
+        match whole {
+            true => Ok(Corpus { name, train: part.clone(), val: part, floor: None, notes }),
+            false => Corpus::split(name, part, notes),
         }
-        Ok(Corpus { name, train, val, floor: None, notes })
     }
 }
 

@@ -37,6 +37,13 @@ impl Dataset {
         Dataset::encode(corpus, tokenizer, recipe.context())
     }
 
+    /// A text in memory, its last tenth for validation; the tokenizer is made from the rest.
+    pub fn of_text(text: &str, recipe: &Recipe) -> Result<Dataset> {
+        let corpus = Corpus::of_text(text)?;
+        let tokenizer = Tokenizer::train(&recipe.tokenizer, &corpus.train)?;
+        Dataset::encode(corpus, tokenizer, recipe.context())
+    }
+
     fn encode(corpus: Corpus, tokenizer: Tokenizer, context: usize) -> Result<Dataset> {
         let part = |name: &str, part: &Part, needed: usize| {
             let tokens = Tokens::encode(part, &tokenizer)?;

@@ -53,7 +53,7 @@ impl Tokens {
         }
         let entry = cache::entry(&fingerprint, cache::TOKENS, |out| {
             let length = part.text().len();
-            note!("encoding {} MB of text, once", length / 1_000_000);
+            log::info!("encoding {} MB of text, once", length / 1_000_000);
             let bar = bar(length, "{bar:24} {percent}%  {eta} left");
             let waiting = bar.is_hidden().then(|| waiting("encoding, bytes"));
             tokenizer.encode_documents(part, |bytes, ids| {

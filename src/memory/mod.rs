@@ -23,8 +23,8 @@ pub fn check(needed: f64) -> Result<()> {
         );
     }
     if needed > left {
-        note!(
-            "warning: this needs about {}B of memory, and {limit} {}B; if it runs out, {advice}",
+        log::warn!(
+            "this needs about {}B of memory, and {limit} {}B; if it runs out, {advice}",
             scaled(needed),
             scaled(left)
         );

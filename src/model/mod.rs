@@ -20,6 +20,7 @@ mod norm;
 mod observe;
 mod ops;
 mod param_map;
+mod param_spec;
 mod params;
 mod parts;
 mod positions;
@@ -35,7 +36,8 @@ pub use gpt::{Gpt, Pass};
 pub use gradients::Gradients;
 pub use observe::Site;
 pub use param_map::{BlockParams, LinearParams, NormParams, ParamMap};
-pub use params::{Init, ParamSpec, Params, Part, Role};
+pub use param_spec::{Init, ParamSpec, Part, Role};
+pub use params::Params;
 pub use size::{ModelSize, training_bytes, training_flops_per_token};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! as it is: `llama` for gated FFNs, `arcee` (llama without the gate) for ungated ones, and `gpt2`, which stores
 //! matrices as (in, out) and queries, keys and values in one matrix.
 
-use super::params::{Init, ParamSpec, Role};
+use super::param_spec::{Init, ParamSpec, Role};
 use crate::settings::{Backbone, ModelConfig};
 
 /// A linear map y = x W + b.

@@ -1,7 +1,7 @@
 //! How large a model is: parameters by part, arithmetic per token, memory to train.
 
 use super::param_map::ParamMap;
-use super::params::{ParamSpec, Part};
+use super::param_spec::{ParamSpec, Part};
 use crate::settings::{ModelConfig, Ops};
 
 /// Counts of parameters.

@@ -1,10 +1,10 @@
 //! What a run tells of itself while it goes, and when it is done.
 
-use super::trainer::BadNumbers;
 use crate::model::ModelSize;
 use crate::score::Score;
 use crate::settings::{ModelConfig, Recipe};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// What a run is about to do, as far as its shapes and its text tell.
@@ -36,6 +36,27 @@ pub struct Estimate {
     /// Root mean square of what the FFNs add to the residual stream at the start.
     pub ffn_output_rms: f64,
 }
+
+/// Numbers that aren't finite.
+#[derive(Clone, Debug)]
+pub struct BadNumbers {
+    /// Steps done when they came, that one included.
+    pub step: usize,
+    pub loss: f64,
+    /// NaN where they came while scoring.
+    pub grad_norm: f64,
+    /// Where the first of them was seen, in words.
+    pub place: Option<String>,
+}
+
+impl fmt::Display for BadNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "loss {}, gradient norm {}", self.loss, self.grad_norm)?;
+        self.place.as_ref().map_or(Ok(()), |place| write!(f, ", first seen {place}"))
+    }
+}
+
+impl std::error::Error for BadNumbers {}
 
 /// One optimizer update, done.
 #[derive(Clone, Debug)]

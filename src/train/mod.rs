@@ -5,18 +5,19 @@ mod config_file;
 mod diagnosis;
 mod events;
 mod journal;
-mod planning;
+mod plan;
 mod resuming;
 mod run;
 mod schedule;
+mod timing;
 mod trainer;
 
 pub use adamw::{AdamW, clip_scale};
-pub use events::{Estimate, Evaluation, Event, Outcome, Plan, Request, StepReport, Watcher};
-pub use planning::{ffn_output_rms, settle_schedule, steps};
+pub use events::{BadNumbers, Estimate, Evaluation, Event, Outcome, Plan, Request, StepReport, Watcher};
+pub use plan::{ffn_output_rms, settle_schedule, steps};
 pub use run::TrainingRun;
 pub use schedule::Schedule;
-pub use trainer::{BadNumbers, EVAL_TOKENS, Trainer};
+pub use trainer::Trainer;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,10 @@
 
 use super::adamw::AdamW;
 use super::journal::Journal;
-use super::planning::steps;
+use super::plan::{default_warmup, steps};
 use super::run::TrainingRun;
 use super::schedule::Schedule;
-use super::trainer::{Trainer, default_warmup};
+use super::trainer::Trainer;
 use crate::bail_input;
 use crate::checkpoint::{self, TrainerState};
 use crate::data::Dataset;

@@ -1,8 +1,8 @@
 //! A training run on disk: a trainer, and the directory where its checkpoints, metrics and events go.
 
-use super::events::{Evaluation, Event, Outcome, Request, StepReport, Watcher};
+use super::events::{BadNumbers, Evaluation, Event, Outcome, Request, StepReport, Watcher};
 use super::journal::Journal;
-use super::trainer::{BadNumbers, EVAL_TOKENS, Trainer, median};
+use super::trainer::{EVAL_TOKENS, Trainer, median};
 use crate::checkpoint::{Checkpoint, Metrics};
 use crate::failure::{Failure, one_line};
 use crate::model::{Model, ModelSize, training_flops_per_token};

@@ -2,8 +2,8 @@
 
 use super::adamw::{AdamW, clip_scale};
 use super::diagnosis::first_bad;
-use super::events::StepReport;
-use super::planning::{ffn_output_rms, steps};
+use super::events::{BadNumbers, StepReport};
+use super::plan::{default_warmup, ffn_output_rms, steps};
 use super::schedule::Schedule;
 use crate::checkpoint::TrainerState;
 use crate::data::{Batches, Dataset};
@@ -16,7 +16,6 @@ use crate::settings::{Recipe, Settings, Training};
 use crate::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
-use std::fmt;
 use std::time::Instant;
 
 /// Validation tokens scored while training; the whole text is scored at the end.
@@ -35,27 +34,6 @@ pub struct Trainer<'a> {
     /// Of every step so far.
     pub(super) step_seconds: Vec<f64>,
 }
-
-/// Numbers that aren't finite.
-#[derive(Clone, Debug)]
-pub struct BadNumbers {
-    /// Steps done when they came, that one included.
-    pub step: usize,
-    pub loss: f64,
-    /// NaN where they came while scoring.
-    pub grad_norm: f64,
-    /// Where the first of them was seen, in words.
-    pub place: Option<String>,
-}
-
-impl fmt::Display for BadNumbers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "loss {}, gradient norm {}", self.loss, self.grad_norm)?;
-        self.place.as_ref().map_or(Ok(()), |place| write!(f, ", first seen {place}"))
-    }
-}
-
-impl std::error::Error for BadNumbers {}
 
 impl<'a> Trainer<'a> {
     /// A trainer of fresh weights.
@@ -225,11 +203,6 @@ impl<'a> Trainer<'a> {
         let tokenizer = &self.dataset.tokenizer;
         Ok(generate(&self.model, tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?.text)
     }
-}
-
-/// Default linear warmup: 5% of the steps, at most 100.
-pub(super) fn default_warmup(steps: usize) -> usize {
-    (steps / 20).min(100)
 }
 
 pub(super) fn median(values: &[f64]) -> f64 {

@@ -34,7 +34,7 @@ pub fn fetch(repo: &Repo, file: &str, shown: &str, need: Need) -> Result<Option<
         Entry::Here(path) => return Ok(Some(path)),
         Entry::Absent if need == Need::Optional => return Ok(None),
         Entry::Damaged => {
-            note!("{shown} is damaged in the cache");
+            log::info!("{shown} is damaged in the cache");
             false
         }
         Entry::Absent | Entry::Unknown => need == Need::Optional,
@@ -64,7 +64,7 @@ pub fn fetch(repo: &Repo, file: &str, shown: &str, need: Need) -> Result<Option<
         if failures == ATTEMPTS {
             bail_input!("cannot fetch {shown}: {why}");
         }
-        note!("{why}; trying again");
+        log::info!("{why}; trying again");
         sleep(Duration::from_millis(250 << failures));
     }
 }
@@ -83,7 +83,7 @@ impl Download<'_> {
     fn attempt(&mut self) -> Result<PathBuf, Trouble> {
         let metadata = self.server.metadata(self.repo, self.file)?;
         let etag = &metadata.etag;
-        let waiting = || note!("another process is downloading {}; waiting for it", self.shown);
+        let waiting = || log::info!("another process is downloading {}; waiting for it", self.shown);
         let _lock = self.store.lock(etag, waiting)?;
         let (blob, incomplete) = (self.store.blob(etag), self.store.incomplete(etag));
         if !is_complete(&blob, &metadata)? {
@@ -107,7 +107,7 @@ impl Download<'_> {
             return Ok(());
         }
         let size = metadata.size.map_or(String::new(), |size| format!(", {}", DecimalBytes(size)));
-        note!("fetching {}{size}", self.shown);
+        log::info!("fetching {}{size}", self.shown);
         let bar = bar(
             metadata.size.unwrap_or(0) as usize,
             "{bar:24} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left",

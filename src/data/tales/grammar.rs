@@ -1,6 +1,5 @@
 //! The grammar of a tale, and drawing tales from it.
 
-use super::quiz::Question;
 use crate::random::{self, Stream};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -87,6 +86,15 @@ pub struct Written {
     /// Bytes of the text that tell a fact for the first time in a tale, of someone it has spoken of before:
     /// they can be known, and neither guessed nor repeated.
     pub facts: Vec<Range<usize>>,
+}
+
+/// A sentence's beginning and how the tales always finish it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// How a tale begins that may go on with the prompt; it does not give the answer away.
+    pub opening: String,
+    pub prompt: String,
+    pub answer: String,
 }
 
 impl Grammar {

@@ -9,8 +9,9 @@ mod grammar;
 mod parse;
 mod quiz;
 
+pub use grammar::Question;
 pub use grammar::{Grammar, Written};
-pub use quiz::{Question, questions};
+pub use quiz::questions;
 
 use crate::bail_input;
 use anyhow::Result;

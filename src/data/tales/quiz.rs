@@ -1,16 +1,7 @@
 //! Questions about the facts of the tales.
 
-use super::grammar::{Grammar, Piece, Role, Template};
+use super::grammar::{Grammar, Piece, Question, Role, Template};
 use crate::random;
-
-/// A sentence's beginning and how the tales always finish it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// How a tale begins that may go on with the prompt; it does not give the answer away.
-    pub opening: String,
-    pub prompt: String,
-    pub answer: String,
-}
 
 /// `count` questions about facts of characters drawn by `seed`: about every character once before any a
 /// second time, and then about another of its facts.

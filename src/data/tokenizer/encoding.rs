@@ -62,7 +62,7 @@ impl Tokenizer {
             (stretches(text, self.stretch).collect(), 1)
         };
         if at_once == 1 && parts.len() > 1 {
-            note!(
+            log::info!(
                 "this tokenizer needs whole documents, but one of {:.1} MB takes too much memory: it's encoded in {} stretches, which may change the tokens where they meet",
                 text.len() as f64 / 1e6,
                 parts.len()

@@ -40,7 +40,7 @@ fn made(kind: &TokenizerKind, text: &Part, make: impl FnOnce() -> Result<String>
     }
     let name = cache::name(&[b"tokenizer 1", kind.to_string().as_bytes(), text.text().as_bytes()]);
     let entry = cache::entry(&name, cache::TOKENIZER, |out| {
-        note!("making the tokenizer {kind} from {} MB of text, once", text.text().len() / 1_000_000);
+        log::info!("making the tokenizer {kind} from {} MB of text, once", text.text().len() / 1_000_000);
         out.write_all(make()?.as_bytes()).context("cannot write the tokenizer: is the disk full?")
     })?;
     Tokenizer::from_json(std::str::from_utf8(&entry)?)

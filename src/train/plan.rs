@@ -1,20 +1,12 @@
 //! What a run will take, told before it runs.
 
-use super::events::{Estimate, Plan};
-use super::trainer::{BadNumbers, EVAL_TOKENS, Trainer, default_warmup, median};
+use super::events::Plan;
 use crate::bail_input;
-use crate::data::{Batch, Batches, Dataset};
+use crate::data::{Batches, Dataset};
 use crate::model::{Model, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
-use crate::settings::{Length, ModelConfig, Recipe, Settings};
-use crate::waiting::waiting;
+use crate::settings::{Length, Recipe, Settings};
 use anyhow::Result;
 use candle_core::Tensor;
-use std::time::{Duration, Instant};
-
-/// A step that takes longer than this is not timed whole.
-const TIMED_FOR: f64 = 3.0;
-/// Tokens timed first.
-const FEW_TOKENS: usize = 64;
 
 impl Plan {
     /// Counts, without allocating a weight.
@@ -67,7 +59,7 @@ pub fn steps(recipe: &Recipe, dataset: &Dataset) -> Result<usize> {
 pub fn settle_schedule(recipe: Recipe, dataset: &Dataset, flags: &Settings) -> Result<Recipe> {
     let steps = steps(&recipe, dataset)?;
     if recipe.training.lr == 0.0 {
-        note!("warning: --lr is 0, so that training changes nothing");
+        log::warn!("--lr is 0, so that training changes nothing");
     }
     match recipe.training.warmup {
         Some(warmup) if warmup >= steps && flags.warmup.is_some() => bail_input!(
@@ -75,7 +67,7 @@ pub fn settle_schedule(recipe: Recipe, dataset: &Dataset, flags: &Settings) -> R
             default_warmup(steps)
         ),
         Some(warmup) if warmup >= steps => {
-            note!(
+            log::info!(
                 "the preset's warmup of {warmup} steps is longer than this run; {} are used",
                 default_warmup(steps)
             );
@@ -85,69 +77,9 @@ pub fn settle_schedule(recipe: Recipe, dataset: &Dataset, flags: &Settings) -> R
     }
 }
 
-impl Trainer<'_> {
-    /// Times one step, or a part of a long one. Changes nothing.
-    pub fn estimate(&mut self) -> Result<Estimate> {
-        let _waiting = waiting("timing a step");
-        let batch = self.batches.get(0);
-        let step_seconds = self.time_batch(&batch)? * self.recipe.training.grad_accum as f64;
-        Ok(Estimate {
-            step_seconds,
-            seconds: step_seconds * self.state.steps.saturating_sub(self.state.step) as f64,
-            ffn_output_rms: self.state.ffn_output_rms,
-        })
-    }
-
-    /// Seconds of one forward and backward pass, told by a few of its tokens where it takes long.
-    fn time_batch(&mut self, batch: &Batch) -> Result<f64> {
-        let config = &self.model.config;
-        let few = batch.first(FEW_TOKENS.min(config.context));
-        let flops = |batch: &Batch, context| {
-            batch.inputs.len() as f64 * training_flops_per_token(&ModelConfig { context, ..config.clone() })
-        };
-        let share = flops(batch, config.context) / flops(&few, few.inputs.len());
-        let mut time = |batch: &Batch| -> Result<f64> {
-            let began = Instant::now();
-            let tokens = config.context.min(batch.inputs.len());
-            self.gradients.add(&batch.inputs, &batch.targets, tokens, None)?;
-            self.gradients.clear();
-            Ok(began.elapsed().as_secs_f64())
-        };
-        // The first pass also gets the memory for all others.
-        if time(&few)? * share > TIMED_FOR {
-            let seconds = time(&few)? * share;
-            if seconds > TIMED_FOR {
-                return Ok(seconds);
-            }
-        }
-        time(batch)
-    }
-
-    /// Median seconds of a step, over at most `most` steps and about as long as `limit`. The steps train: throw
-    /// the trainer away afterwards.
-    pub fn time_steps(&mut self, most: usize, limit: Duration) -> Result<f64> {
-        let began = Instant::now();
-        while self.step_seconds.len() < most && began.elapsed() < limit {
-            match self.step() {
-                // That is for the run itself to tell.
-                Err(error) if error.is::<BadNumbers>() => break,
-                step => step?,
-            };
-        }
-        Ok(median(&self.step_seconds))
-    }
-
-    /// Seconds that scoring a million validation tokens, or all, takes; from the first few thousand.
-    pub fn time_scoring(&self) -> Result<f64> {
-        let all = self.dataset.val.len().min(EVAL_TOKENS);
-        let some = all.min(8192.max(4 * self.model.config.context));
-        let began = Instant::now();
-        match self.score(some, &mut |_, _| Ok(())) {
-            Err(error) if !error.is::<BadNumbers>() => return Err(error),
-            _ => {}
-        }
-        Ok(began.elapsed().as_secs_f64() * all as f64 / some as f64)
-    }
+/// Default linear warmup: 5% of the steps, at most 100.
+pub(super) fn default_warmup(steps: usize) -> usize {
+    (steps / 20).min(100)
 }
 
 /// Root mean square of all FFN outputs over the first sequences of the first batch: a few hundred tokens
