@@ -157,7 +157,8 @@ impl Corpus {
             let _waiting = waiting(format!("reading {source}"));
             source.read(encoding)?
         };
-        let (name, notes) = (source.to_string(), text.notes.clone());
+        let name = source.to_string();
+        let notes = text.notes.iter().map(|note| format!("{name}: {note}")).collect();
         let part = Part::read(text);
         let (train, val) = if whole { (part.clone(), part) } else { part.split(TRAINING_SHARE) };
         if val.text().is_empty() {
