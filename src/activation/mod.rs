@@ -86,6 +86,7 @@ impl FromStr for Activation {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
+        let text = text.trim();
         let lower = text.to_ascii_lowercase();
         if let Some(activation) = Activation::named().find(|activation| activation.name() == lower) {
             return Ok(activation);

@@ -3,9 +3,10 @@
 use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
 use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
+use crate::files::is_stream;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
 use serde_json::json;
@@ -42,11 +43,13 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     check_file("--out", &out, &Inputs::default().path("--checkpoint", Some(&checkpoint)), args.force)?;
     let model = load_model(&checkpoint, &Device::Cpu, Ops::Plain)?;
     export_gguf(&out, &name, &model, &load_tokenizer(&checkpoint)?, args.quantize)?;
-    let bytes = out.metadata().with_context(|| format!("cannot read {}", out.display()))?.len();
+    // A pipe or a device tells no size.
+    let bytes = (!is_stream(&out)).then(|| out.metadata().map(|metadata| metadata.len())).transpose()?;
     if args.json {
         say!("{}", json!({ "file": out, "bytes": bytes, "checkpoint": checkpoint }))?;
         return Ok(());
     }
+    let Some(bytes) = bytes else { return Ok(()) };
     say!("wrote {}, {}B", shown(&out), scaled(bytes as f64))?;
     let file = shell_word(&shown(&out));
     say!("next: llama-completion -m {file} -p Once")?;

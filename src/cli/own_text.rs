@@ -41,7 +41,7 @@ impl TestText {
             }
         };
         for note in &corpus.notes {
-            note!("{}: {note}", corpus.name);
+            note!("{note}");
         }
         let dropped = tokenizer.dropped(&corpus.val)?.note();
         if let Some(note) = &dropped {
@@ -120,6 +120,9 @@ impl Places {
         let Source::Files(pattern) = text.parse()? else { return Ok(text.to_string()) };
         let relative = home::expand(Path::new(&pattern));
         if relative.is_absolute() {
+            if existing(Path::new("/"), &relative).is_none() {
+                bail_input!("cannot find {text}, the text of the run; say where it is with {flag}");
+            }
             return Ok(text.to_string());
         }
         let here = std::env::current_dir().ok();

@@ -83,6 +83,17 @@ pub fn only_listen() {
     ANSWER.store(ASK_ONLY, Ordering::Relaxed);
 }
 
+/// From now on the end of standard input asks to stop, too: for a process that ends with its parent, which
+/// holds the other end.
+pub fn stop_at_end_of_input() {
+    let wait = || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        ASKED.store(true, Ordering::Relaxed);
+    };
+    // Without a thread to spare, signals are all that is heard.
+    let _ = std::thread::Builder::new().name("parent".to_string()).spawn(wait);
+}
+
 /// Whether a signal asked to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)

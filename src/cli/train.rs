@@ -222,7 +222,7 @@ fn saved(run: &RunDir) -> String {
 /// How the text was read, where that is not plain.
 pub fn show_notes(dataset: &Dataset) {
     for note in &dataset.notes {
-        note!("{}: {note}", dataset.name);
+        note!("{note}");
     }
 }
 

@@ -42,6 +42,7 @@ impl Line {
 }
 
 /// The finished runs of a comparison.
+#[derive(Default)]
 pub struct Results {
     path: PathBuf,
     lines: Vec<Line>,

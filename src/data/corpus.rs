@@ -171,7 +171,8 @@ impl Corpus {
             let _waiting = waiting(format!("reading {source}"));
             source.read(encoding)?
         };
-        let (name, notes) = (source.to_string(), text.notes.clone());
+        let name = source.to_string();
+        let notes = text.notes.iter().map(|note| format!("{name}: {note}")).collect();
         let part = Part::read(text);
         match whole {
             true => Ok(Corpus { name, train: part.clone(), val: part, floor: None, notes }),

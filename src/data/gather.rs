@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use encoding_rs::UTF_8;
 use flate2::bufread::MultiGzDecoder;
 use memmap2::Mmap;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -100,7 +100,9 @@ pub struct Gather {
     documents: Vec<usize>,
     /// What the user named.
     encoding: Option<TextEncoding>,
-    encodings: BTreeSet<&'static str>,
+    /// How many files were in each encoding.
+    encodings: BTreeMap<&'static str, usize>,
+    files: usize,
 }
 
 impl Gather {
@@ -110,7 +112,8 @@ impl Gather {
             length: 0,
             documents: Vec::new(),
             encoding,
-            encodings: BTreeSet::new(),
+            encodings: BTreeMap::new(),
+            files: 0,
         })
     }
 
@@ -167,7 +170,8 @@ impl Gather {
                 json_note(&text)
             }
         };
-        self.encodings.insert(encoding.name());
+        *self.encodings.entry(encoding.name()).or_default() += 1;
+        self.files += 1;
         let is_utf8 = encoding != UTF_8 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok();
         Ok(note.or_else(|| is_utf8.then(|| format!("valid UTF-8, but read as {}", encoding.name()))))
     }
@@ -188,9 +192,12 @@ impl Gather {
         if self.is_empty() {
             return Err(Unreadable::new("holds no text", "").into());
         }
-        let other: Vec<&str> = self.encodings.iter().copied().filter(|name| *name != "UTF-8").collect();
-        let notes =
-            if other.is_empty() { Vec::new() } else { vec![format!("read as {}", other.join(" and "))] };
+        let others = self.encodings.iter().filter(|(name, _)| **name != "UTF-8");
+        let note = |(name, count): (&&str, &usize)| match self.files {
+            1 => format!("read as {name}"),
+            files => format!("read {count} of {files} files as {name}"),
+        };
+        let notes = others.map(note).collect();
         self.file.flush().context(CANNOT_WRITE)?;
         self.file.get_ref().set_len(self.length as u64).context(CANNOT_WRITE)?;
         let map = map(self.file)?;

@@ -114,8 +114,8 @@ fn read_many(name: &str, found: &Found, encoding: Option<TextEncoding>) -> Resul
         }
     }
     let notes = [
-        (lost.count() > 0).then(|| format!("can't read {} of {all}: {lost}", lost.count())),
-        (other.count() > 0).then(|| format!("skipped {} of {all} that aren't text: {other}", other.count())),
+        (lost.count() > 0).then(|| format!("can't read {} of {all} files: {lost}", lost.count())),
+        (other.count() > 0).then(|| format!("skipped {} of {all} files: {other}", other.count())),
         (remarks.count() > 0).then(|| remarks.to_string()),
     ];
     let notes: Vec<String> = notes.into_iter().flatten().collect();

@@ -2,6 +2,7 @@
 
 use super::own::OwnFiles;
 use super::unreadable::Unreadable;
+use crate::mark::is_marked;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::collections::hash_map::Entry;
@@ -95,6 +96,9 @@ impl Found {
         // Opening a pipe would wait for somebody to write into it.
         if !metadata.is_file() {
             return self.skipped.push((path, Unreadable::not_text("is a pipe or device", "")));
+        }
+        if is_marked(&path) {
+            return self.skipped.push((path, Unreadable::not_text("is a page or picture of tinygpt's", "")));
         }
         match identity(&path, &metadata).map(|identity| self.seen.entry(identity)) {
             Some(Entry::Occupied(first)) => {

@@ -122,9 +122,14 @@ pub fn inspect(
         step(pass.0.len())?;
     }
     if !watches.iter().all(|watch| watch.output.squares.is_finite()) {
-        return Err(Failure::Diverged("the model computes no numbers: its training diverged".into()).into());
+        return Err(
+            Failure::Diverged("the model's values aren't finite: its training diverged".into()).into()
+        );
     }
     let gradients = gradient_norms(model, &tokens[..=differentiated], &mut step)?;
+    if !gradients.iter().all(|norm| norm.is_finite()) {
+        return Err(Failure::Diverged("the model's loss isn't finite: its training diverged".into()).into());
+    }
     let text = Text { tokens: &tokens[..=read], context: config.context, tokenizer };
     let matrices = ffn_matrices(&model.params, config);
     let finish = |(layer, watch): (usize, Watch)| {

@@ -213,7 +213,7 @@ impl Recipe {
                 (None, None) => bail_input!("neither --steps nor --epochs is set"),
             },
             lr,
-            min_lr: settings.min_lr.unwrap_or(lr / 10.0),
+            min_lr: settings.min_lr.unwrap_or(tenth(lr)),
             warmup: settings.warmup,
             weight_decay: required!(settings.weight_decay),
             beta1: required!(settings.beta1),
@@ -289,6 +289,11 @@ impl Recipe {
     pub fn model(&self, vocab_size: usize) -> Result<ModelConfig> {
         ModelConfig { vocab_size, ..self.model.clone() }.validated()
     }
+}
+
+/// A tenth of `x` as it is written: 0.0006 of 0.006, where division gives 0.0006000000000000001.
+fn tenth(x: f64) -> f64 {
+    format!("{x}e-1").parse().unwrap_or(x / 10.0)
 }
 
 /// Settings that can be kept: they name no one's home directory.

@@ -82,13 +82,17 @@ pub(super) fn default_warmup(steps: usize) -> usize {
     (steps / 20).min(100)
 }
 
-/// Root mean square of all FFN outputs over the first sequences of the first batch: a few hundred tokens
-/// tell it well enough.
+/// Tokens that tell the root mean square of the FFNs' outputs well enough, and all that one window of them has:
+/// the reference keeps every score of attention, the square of a window's tokens.
+const RMS_TOKENS: usize = 256;
+
+/// Root mean square of all FFN outputs over the beginning of the first batch.
 pub fn ffn_output_rms(model: &Model, dataset: &Dataset, recipe: &Recipe) -> Result<f64> {
     let (training, context) = (&recipe.training, model.config.context);
     let batch = Batches::new(&dataset.train, context, training.batch_size, training.seed)?.get(0);
-    let inputs = &batch.inputs[..batch.inputs.len().min(context * 256usize.div_ceil(context))];
-    let ids = Tensor::from_slice(inputs, (inputs.len() / context, context), model.device())?;
+    let window = context.min(RMS_TOKENS);
+    let inputs = &batch.inputs[..batch.inputs.len().min(window * RMS_TOKENS.div_ceil(window))];
+    let ids = Tensor::from_slice(inputs, (inputs.len() / window, window), model.device())?;
     let mut squares = Vec::new();
     let mut observer = |site: Site, _layer: usize, x: &Tensor| {
         if site == Site::FfnOutput {

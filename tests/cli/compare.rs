@@ -465,3 +465,17 @@ fn rates_are_shown_without_the_dust_of_arithmetic() {
     let told = String::from_utf8(resumed.stderr).unwrap();
     assert!(told.contains("falls to 6e-4 at step 14"), "{told}");
 }
+
+#[test]
+fn a_plan_to_replace_a_comparison_counts_nothing_of_it_as_done() {
+    let folder = folder();
+    compare(&folder, &["--acts", "relu,gelu", "--seeds", "1"]);
+    let flags =
+        ["--acts", "relu,gelu", "--seeds", "1", "--beta2", "0.9", "--out", "cmp", "--force", "--dry-run"];
+    let output = tinygpt(&folder).arg("compare").args(small_but(&flags)).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && told.contains("2 runs of 12 steps") && !told.contains("left"),
+        "{told}"
+    );
+}

@@ -139,3 +139,11 @@ fn a_run_is_repeated_by_its_config() {
     succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]));
     assert!(String::from_utf8(read(&folder, "run/config.toml")).unwrap().contains("steps = 20\n"));
 }
+
+#[test]
+fn a_default_rate_is_a_tenth_without_the_dust_of_arithmetic() {
+    let folder = folder();
+    train(&folder, &["--lr", "6e-3", "--out", "run"]);
+    let config = String::from_utf8(read(&folder, "run/config.toml")).unwrap();
+    assert!(config.lines().any(|line| line == "min-lr = 0.0006"), "{config}");
+}

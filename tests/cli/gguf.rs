@@ -303,3 +303,14 @@ fn special_tokens_and_rows_without_a_token_come_back_from_a_gguf_file() {
     let error = export_error(&folder, &checkpoint, "f32");
     assert!(error.contains("token 11 ends generation"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_export_to_standard_output_is_nothing_but_the_file() {
+    let folder = folder();
+    train_graph(&folder, &["--act", "swiglu", "--out", "run"]);
+    let flags = ["export", "--checkpoint", "run", "--out"];
+    succeed(tinygpt(&folder).args(flags).arg("model.gguf"));
+    let output = tinygpt(&folder).args(flags).arg("/dev/stdout").output().unwrap();
+    assert!(output.status.success() && output.stdout == read(&folder, "model.gguf"));
+}

@@ -207,3 +207,13 @@ fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
     let shown = succeed(tinygpt(&folder).arg("inspect").args(flags));
     assert!(shown.contains("most probable next") && shown.contains("rank of the answer"), "{shown}");
 }
+
+#[test]
+fn flags_of_fresh_models_are_refused_with_a_checkpoint() {
+    let folder = folder();
+    train(&folder, &["--out", "run"]);
+    for flags in [["--layers", "2"], ["--acts", "relu"], ["--seed", "5"], ["--vocab-size", "7"]] {
+        let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint", "run"]).args(flags), 2);
+        assert!(error.contains(flags[0]), "{error}");
+    }
+}

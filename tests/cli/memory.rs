@@ -83,3 +83,14 @@ fn threads_that_cannot_be_started_are_one_line() {
     assert!(told.contains("--threads"), "{told}");
     assert!(!exists(&folder, "run"));
 }
+
+/// Attention's scores of a whole context would be the square of it: 256 MB for each of these two heads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_context_takes_what_its_plan_says() {
+    let folder = folder();
+    write(&folder, "text.txt", &text(4000));
+    let flags = small_but(&["--context", "8000", "--batch-size", "1", "--steps", "1", "--dry-run"]);
+    let output = limited(&folder, 1_500_000, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -143,7 +143,7 @@ fn lines_of(stderr: ChildStderr) -> Receiver<String> {
     lines
 }
 
-fn wait_for(mut what: impl FnMut() -> bool) {
+pub fn wait_for(mut what: impl FnMut() -> bool) {
     let began = Instant::now();
     while !what() {
         assert!(began.elapsed() < Duration::from_secs(60), "nothing happened in a minute");

@@ -51,7 +51,7 @@ fn a_directory_or_a_pattern_is_all_its_texts_in_order() {
     write(&folder, "books/.git/config", "hidden ♞");
     std::fs::write(folder.path().join("books/picture.png"), [0x89, b'P', 0, 1, 2]).unwrap();
     let told = trains_on(&folder, "books");
-    assert!(told.contains("skipped 1 of 4 that aren't text: books/picture.png"), "{told}");
+    assert!(told.contains("skipped 1 of 4 files: books/picture.png"), "{told}");
     let all = model(&folder);
     let tokenizer = String::from_utf8(read(&folder, "run/last/tokenizer.json")).unwrap();
     assert!(!tokenizer.contains('♞'));
@@ -137,4 +137,26 @@ fn preparing_a_large_text_takes_little_memory() {
     }
     assert!(exists(&folder, "run/last"));
     assert!((1_000..200_000).contains(&most), "{most} kB");
+}
+
+#[test]
+fn a_note_names_the_text_and_how_many_of_its_files_it_is_about() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("many")).unwrap();
+    write(&folder, "many/a.txt", &text(100));
+    let utf16: Vec<u8> = "\u{feff}the cat sees.\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("many/b.txt"), utf16).unwrap();
+    let output = tinygpt(&folder).args(small_but(&["--val-data", "many", "--dry-run"])).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("many: read 1 of 2 files as UTF-16LE"), "{told}");
+    assert!(!told.contains("text.txt: read"), "{told}");
+}
+
+#[test]
+fn pages_and_pictures_of_tinygpt_are_not_read_as_text() {
+    let folder = folder();
+    succeed(tinygpt(&folder).args(["acts", "--plot", "acts.svg"]));
+    let output = tinygpt(&folder).args(small_but(&["--data", ".", "--dry-run"])).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.contains("acts.svg is a page or picture of tinygpt's"), "{told}");
 }

@@ -1,6 +1,7 @@
 //! Ctrl-C: what it leaves is told, with the command that resumes, and it is no error.
 #![cfg(unix)]
 
+use super::saving::wait_for;
 use super::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command as Process, Stdio};
@@ -183,4 +184,26 @@ fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
     );
     // Nothing is drawn over it.
     assert!(!advice.contains('\x1b') && advice.ends_with("run\r\n"), "{advice:?}");
+}
+
+/// Also where the parent can't tell them.
+#[cfg(target_os = "linux")]
+#[test]
+fn workers_end_with_their_parent() {
+    let folder = folder();
+    let comparing =
+        [SMALL, &["--steps", "1000000", "--acts", "relu,gelu", "--seeds", "1", "--jobs", "2"]].concat();
+    let mut parent =
+        start(&folder, &words(&[&["compare"], comparing.as_slice(), &["--out", "cmp"]].concat()));
+    let workers = || {
+        let here =
+            |id: &str| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|cwd| cwd == folder.path());
+        let names = std::fs::read_dir("/proc").unwrap().flatten();
+        names.filter(|name| name.file_name().to_str().is_some_and(here)).count()
+    };
+    wait_for(|| exists(&folder, "cmp/relu-seed1/last") && exists(&folder, "cmp/gelu-seed1/last"));
+    assert_eq!(workers(), 3);
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    wait_for(|| workers() == 0);
 }

@@ -27,8 +27,9 @@ pub fn run(jobs: usize, out: &Path, results: &mut Results, work: &Work) -> Resul
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let mut workers = Workers(Vec::new());
     for _ in 0..jobs {
+        // Its standard input ends with this process, however that ends: then it stops, too.
         let mut command = Command::new(&program);
-        command.args(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(&arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut worker = command.spawn().context("cannot start a worker")?;
         let lines = worker.stderr.take().map(BufReader::new);
         workers.0.push(worker);

@@ -214,6 +214,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     signals::await_requests()?;
     if args.worker {
         signals::only_listen();
+        signals::stop_at_end_of_input();
     }
     args.check()?;
     let recipe = Recipe::new(args.settings.over(&Settings::preset(&args.model)?))?;
@@ -258,7 +259,8 @@ fn announce(
 ) -> Result<Option<Plan>> {
     let Settled { recipe, comparison, out, timing } = settled;
     let design = &comparison.design;
-    let results = Results::open(out)?;
+    let is_replaced = args.force && check_place(out, comparison, false).is_err();
+    let results = if is_replaced { Results::default() } else { Results::open(out)? };
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {
         return Ok(None);
     }

@@ -70,6 +70,7 @@ pub struct InspectArgs {
         default_value = "relu,gelu,silu,tanh,sigmoid",
         hide_possible_values = true,
         requires = "init_only",
+        conflicts_with = "checkpoint",
         help_heading = "Fresh models"
     )]
     acts: List<Activation>,
@@ -79,15 +80,17 @@ pub struct InspectArgs {
         value_name = "A,B,C",
         default_value = "2,6,24",
         requires = "init_only",
+        conflicts_with = "checkpoint",
         help_heading = "Fresh models"
     )]
     layers: List<usize>,
     /// FFNs alone, one after the other: no residual additions, no norms, no attention, and initial
     /// weights that keep the mean square of every value at 1
-    #[arg(long, requires = "init_only", help_heading = "Fresh models")]
+    #[arg(long, requires = "init_only", conflicts_with = "checkpoint", help_heading = "Fresh models")]
     no_residual: bool,
     /// Seed of the initial weights and the batch
-    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED), requires = "init_only", help_heading = "Fresh models")]
+    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED), requires = "init_only",
+        conflicts_with = "checkpoint", help_heading = "Fresh models")]
     seed: Option<u64>,
 
     /// Preset, or a .toml file: with --init-only what fresh models start from, by itself the model whose
@@ -136,7 +139,7 @@ pub struct InspectArgs {
         value_name = "N",
         value_parser = within(1..=LARGEST_VOCABULARY),
         requires = "model",
-        conflicts_with = "init_only",
+        conflicts_with_all = ["init_only", "checkpoint"],
         help_heading = "Shapes, of fresh models too"
     )]
     vocab_size: Option<usize>,
