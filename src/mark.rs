@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Stands near the beginning of every page and picture that is written to a file: in a comment of HTML and
-/// SVG, in a text chunk of PNG.
+/// Stands in a comment near the beginning of every page and picture that is written to a file.
 pub const MARK: &str = "Written by tinygpt";
 /// Bytes from the beginning in which the mark stands.
 const NEAR: u64 = 1024;

@@ -51,7 +51,7 @@ pub struct ClaimsArgs {
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
-    /// Write the figures as SVG and PNG to a directory
+    /// Write the figures as SVG to a directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
     /// Replace charts in the way that tinygpt didn't write
@@ -117,7 +117,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     })?;
     let written = write(args, &recipe, &claims)?;
     if let Some(folder) = &args.plot {
-        let charts = chart_files(&claims_charts(&claims))?;
+        let charts = chart_files(claims_charts(&claims));
         write_files("--plot", folder, &charts, &Inputs::default(), args.force)?;
         note!("wrote {}", folder.display());
     }

@@ -4,7 +4,7 @@ use super::outputs::{Inputs, check_folder, write_files};
 use super::text::shown;
 use crate::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
 use crate::files::replace;
-use crate::report::{charts, csv, markdown, page, png};
+use crate::report::{charts, csv, markdown, page};
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub struct ReportArgs {
     /// Directory of a comparison, finished or still running [default: the newest comparison in runs/]
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Write the charts as SVG and PNG, and the table as CSV and Markdown, to a directory
+    /// Write the charts as SVG, and the table as CSV and Markdown, to a directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
     /// Replace files in the way that tinygpt didn't write
@@ -50,7 +50,7 @@ pub fn write(directory: &Path, comparison: &Comparison, analysis: &Analysis) -> 
 
 /// Writes the charts and tables of a comparison into a directory of the user's.
 pub fn plot(folder: &Path, analysis: &Analysis, inputs: &Inputs, force: bool) -> Result<()> {
-    let mut files = chart_files(&charts(analysis))?;
+    let mut files = chart_files(charts(analysis));
     files.push(("table.csv".to_string(), csv(analysis).into_bytes()));
     files.push(("table.md".to_string(), markdown(analysis).into_bytes()));
     write_files("--plot", folder, &files, inputs, force)?;
@@ -58,14 +58,9 @@ pub fn plot(folder: &Path, analysis: &Analysis, inputs: &Inputs, force: bool) ->
     Ok(())
 }
 
-/// The files of charts, each as SVG and PNG under the stem of its name.
-pub fn chart_files(charts: &[(String, String)]) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut files = Vec::new();
-    for (name, svg) in charts {
-        files.push((format!("{name}.png"), png(svg)?));
-        files.push((format!("{name}.svg"), svg.clone().into_bytes()));
-    }
-    Ok(files)
+/// Charts, each named by a stem, as SVG files.
+pub fn chart_files(charts: Vec<(String, String)>) -> Vec<(String, Vec<u8>)> {
+    charts.into_iter().map(|(stem, svg)| (format!("{stem}.svg"), svg.into_bytes())).collect()
 }
 
 /// What all runs had in common, as flags are called.

@@ -296,7 +296,7 @@ fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
     let whole = page(&folder);
     assert!(whole.contains("Verdicts need at least 3 seeds; there are 2.") && !whole.contains("<b>&.txt"));
     assert!(whole.contains("&lt;b&gt;&amp;.txt") && whole.contains("tinygpt compare --"));
-    for name in ["loss-by-tokens.svg", "final-loss.png", "differences.svg", "table.csv", "table.md"] {
+    for name in ["loss-by-tokens.svg", "final-loss.svg", "differences.svg", "table.csv", "table.md"] {
         assert!(exists(&folder, &format!("plots/{name}")), "{name}");
     }
     std::fs::remove_file(folder.path().join("cmp/report.html")).unwrap();

@@ -91,7 +91,7 @@ fn a_file_of_the_users_is_replaced_by_force_only_and_a_page_at_any_time() {
 
     // Of a directory of charts, all are written or none.
     std::fs::create_dir(folder.path().join("figures")).unwrap();
-    for name in ["parameters.svg", "parameters.png"] {
+    for name in ["parameters.svg", "ffn-path.svg"] {
         write(&folder, &format!("figures/{name}"), "years of work");
         let plot = [&shapes[..], &["--plot", "figures"]].concat();
         assert!(fail(tinygpt(&folder).args(&plot), 2).contains(name));
@@ -101,6 +101,19 @@ fn a_file_of_the_users_is_replaced_by_force_only_and_a_page_at_any_time() {
         std::fs::remove_dir_all(folder.path().join("figures")).unwrap();
         std::fs::create_dir(folder.path().join("figures")).unwrap();
     }
+}
+
+#[test]
+fn pngs_that_an_earlier_version_wrote_stay_beside_the_new_charts() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("figures")).unwrap();
+    let old: &[u8] = b"\x89PNG\r\n\x1a\ntEXtComment\0Written by tinygpt";
+    std::fs::write(folder.path().join("figures/parameters.png"), old).unwrap();
+    for _ in 0..2 {
+        succeed(tinygpt(&folder).args(["inspect", "--model", "default", "--plot", "figures"]));
+    }
+    assert!(exists(&folder, "figures/parameters.svg"));
+    assert_eq!(read(&folder, "figures/parameters.png"), old);
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub struct CompareArgs {
     worker: bool,
     #[command(flatten, next_help_heading = "Run")]
     wide: Wide,
-    /// Write the report's charts as SVG and PNG, and the table as CSV and Markdown, to a directory
+    /// Write the report's charts as SVG, and the table as CSV and Markdown, to a directory
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     plot: Option<PathBuf>,
     /// Print one JSON object on the last line

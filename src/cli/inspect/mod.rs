@@ -160,7 +160,7 @@ pub struct InspectArgs {
     /// Language of the page: en or ja [default: en]
     #[arg(long, value_name = "LANGUAGE", requires = "html", help_heading = "Pages and pictures")]
     lang: Option<Language>,
-    /// Write the charts as SVG and PNG to a directory
+    /// Write the charts as SVG to a directory
     #[arg(long, value_name = "DIR", help_heading = "Pages and pictures")]
     plot: Option<PathBuf>,
     /// Replace files in the way that tinygpt didn't write

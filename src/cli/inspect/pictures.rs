@@ -22,7 +22,7 @@ pub fn check(args: &InspectArgs) -> Result<()> {
 /// Writes what `--html` and `--plot` ask for.
 pub fn write(args: &InspectArgs, findings: &Findings) -> Result<()> {
     if let Some(folder) = &args.plot {
-        let charts = chart_files(&inspection_charts(findings))?;
+        let charts = chart_files(inspection_charts(findings));
         write_files("--plot", folder, &charts, &inputs(args), args.force)?;
         note!("wrote {}", folder.display());
     }

@@ -8,8 +8,8 @@ use super::picture::figures_with_legends;
 use super::shell::{command as command_block, facts, html, note, scrolled, section, table as html_table};
 use crate::claims::{Claim, SOURCES, Said, Table, Verdict};
 
-/// Every figure as an SVG document, with the stem of its file's name, in English: not every font that
-/// pictures are drawn with has other letters.
+/// Every figure as an SVG document, with the stem of its file's name, in English: not every font has
+/// other letters.
 pub fn claims_charts(claims: &[Claim]) -> Vec<(String, String)> {
     let figures = claims.iter().flat_map(|claim| &claim.figures);
     figures.map(|figure| (figure.stem.to_string(), figures::chart(figure, Language::En).document())).collect()

@@ -34,8 +34,8 @@ pub struct Findings<'a> {
     pub command: &'a str,
 }
 
-/// Every chart as an SVG document, with the stem of its file's name. In English: not every font that
-/// pictures are drawn with has other letters.
+/// Every chart as an SVG document, with the stem of its file's name. In English: not every font has
+/// other letters.
 pub fn inspection_charts(findings: &Findings) -> Vec<(String, String)> {
     let mut charts = Vec::new();
     let language = Language::En;
