@@ -154,7 +154,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     show_plan(&plan);
     memory::check(plan.memory)?;
     let mut session = Session::resume(&recipe, &dataset, run.clone(), &device)?;
-    if let Some(note) = &session.note {
+    for note in &session.notes {
         note!("{note}");
     }
     if args.dry_run {

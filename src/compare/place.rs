@@ -58,7 +58,8 @@ pub fn refuse_other(path: &Path, comparison: &Comparison) -> Result<()> {
         Some(Ok(saved)) if comparison.identity() == saved.identity() => bail_input!(
             "{shown} holds a larger comparison, with activations, seeds or learning rates that this one leaves out: add them, name another --out, or replace it with --force"
         ),
-        Some(_) => bail_input!(
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) => bail_input!(
             "{shown} holds a comparison with other settings or another text: name another --out, or replace it with --force"
         ),
         None => Ok(()),

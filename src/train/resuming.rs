@@ -6,9 +6,9 @@ use super::planning::steps;
 use super::schedule::Schedule;
 use super::session::{Session, default_warmup};
 use crate::bail_input;
-use crate::checkpoint::{self, TrainerState};
+use crate::checkpoint::{self, Build, TrainerState};
 use crate::data::Dataset;
-use crate::run::{LAST, RunDir};
+use crate::run::{LAST, Metric, RunDir};
 use crate::settings::{ModelConfig, Recipe, Settings};
 use anyhow::Result;
 use candle_core::Device;
@@ -47,18 +47,23 @@ impl<'a> Session<'a> {
         let kept = (warmup != default_warmup(steps)).then_some(warmup);
         let fixed = Settings { steps: Some(steps), warmup: kept, ..Settings::default() };
         let (step, before) = (saved.step, Schedule::new(&recipe.training, warmup, saved.steps));
-        let state = TrainerState { settings: fixed.over(recipe.settings()), steps, ..saved };
-        let metrics = run.metrics();
+        let (build, other) = (Build::this(), saved.build.clone());
+        let state = TrainerState {
+            settings: fixed.over(recipe.settings()),
+            steps,
+            build: Some(build.clone()),
+            ..saved
+        };
+        let metrics = run.metrics()?;
         let mut session = Session::new(recipe, dataset, Journal::new(run, Some(step)), model, state)?;
         let shapes = AdamW::state_shapes(&session.model.params);
         let state = checkpoint::load_optimizer(&directory, &shapes, device)?;
         session.optimizer.restore(&session.model.params, state)?;
-        let done = |line: &&Value| line["step"].as_u64() <= Some(step as u64);
-        let numbers =
-            |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());
-        session.best = numbers("val_loss").min_by(f64::total_cmp);
-        session.step_seconds = numbers("seconds").collect();
-        session.note = session.schedule.differs_from(&before, step);
+        let done = || metrics.iter().filter(|metric| metric.step() <= step);
+        session.best = done().filter_map(Metric::val_loss).min_by(f64::total_cmp);
+        session.step_seconds = done().filter_map(Metric::seconds).collect();
+        session.notes.extend(session.schedule.differs_from(&before, step));
+        session.notes.extend(other.and_then(|other| build.differs_from(&other)));
         Ok(session)
     }
 }

@@ -6,7 +6,7 @@ use super::events::{Evaluation, Event, Outcome, StepReport, Watcher};
 use super::journal::Journal;
 use super::planning::{ffn_output_rms, steps};
 use super::schedule::Schedule;
-use crate::checkpoint::{Checkpoint, Metrics, TrainerState};
+use crate::checkpoint::{Build, Checkpoint, Metrics, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::failure::{Failure, one_line};
 use crate::generate::{Limits, Sampler, Sampling, generate};
@@ -14,13 +14,12 @@ use crate::home::shorten;
 use crate::input_error;
 use crate::model::{self, Dropout, Gradients, Model, ModelSize, Params};
 use crate::output::setting;
-use crate::run::{LAST, RunDir, signals};
+use crate::run::{LAST, Metric, RunDir, finite, signals};
 use crate::score::{Pieces, Score, each_loss};
 use crate::settings::{Recipe, Settings, Training};
 use crate::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
-use serde_json::{Value, json};
 use std::time::Instant;
 
 /// Validation tokens scored while training; the whole text is scored at the end.
@@ -41,7 +40,7 @@ pub struct Session<'a> {
     /// The last score of the whole validation text by its pieces.
     pieces: Option<Pieces>,
     /// What going on with other settings changes.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
     /// Write a sample after every evaluation.
     pub samples: bool,
 }
@@ -85,6 +84,7 @@ impl<'a> Session<'a> {
             ffn_output_rms: ffn_output_rms(&model, dataset, recipe)?,
             data: dataset.fingerprint(),
             text_tokens: Some((dataset.train.len(), dataset.val.len())),
+            build: Some(Build::this()),
         };
         Session::new(recipe, dataset, Journal::new(run, None), model, state)
     }
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
             best: None,
             step_seconds: Vec::new(),
             pieces: None,
-            note: None,
+            notes: Vec::new(),
             samples: false,
         })
     }
@@ -139,9 +139,9 @@ impl<'a> Session<'a> {
         self.journal.begin(self.state.step, &self.config_file()?)?;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
         // A run that was killed between saving and evaluating still owes the evaluation.
-        let is_here = |line: &Value| line["step"].as_u64() == Some(self.state.step as u64);
-        let metrics = self.journal.run().metrics();
-        let evaluated = metrics.iter().any(|line| is_here(line) && line["val_loss"].is_number());
+        let metrics = self.journal.run().metrics()?;
+        let evaluated =
+            metrics.iter().any(|metric| metric.step() == self.state.step && metric.val_loss().is_some());
         let mut owed = self.state.step > 0 && evaluation_due(self.state.step) && !evaluated;
         let mut final_score = None;
         loop {
@@ -220,20 +220,22 @@ impl<'a> Session<'a> {
         self.state.tokens += tokens as u64;
         let seconds = began.elapsed().as_secs_f64();
         self.step_seconds.push(seconds);
-        let mut line = json!({
-            "step": step + 1, "loss": loss, "lr": lr, "grad_norm": grad_norm,
-            "tokens": self.state.tokens, "seconds": seconds,
-        });
-        if !is_good {
-            line["skipped"] = json!(true);
-        }
+        let metric = Metric::Step {
+            step: step + 1,
+            loss: finite(loss),
+            lr,
+            grad_norm: finite(grad_norm),
+            tokens: self.state.tokens,
+            seconds,
+            skipped: !is_good,
+        };
         let scalars = [
             ("train/loss", loss),
             ("train/learning_rate", lr),
             ("train/gradient_norm", grad_norm),
             ("train/tokens_per_second", tokens as f64 / seconds),
         ];
-        self.journal.log(step + 1, &line, &scalars);
+        self.journal.log(&metric, &scalars);
         let recent = median(&self.step_seconds[self.step_seconds.len().saturating_sub(20)..]);
         Ok(StepReport {
             step: step + 1,
@@ -305,8 +307,8 @@ impl<'a> Session<'a> {
         let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
         let limits = Limits { max_tokens: 100, stop: Vec::new() };
         let sample = generate(&self.model, &self.dataset.tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?;
-        let step = self.state.step;
-        self.journal.log(step, &json!({ "step": step, "sample": sample.text }), &[]);
+        let metric = Metric::Sample { step: self.state.step, sample: sample.text.clone() };
+        self.journal.log(&metric, &[]);
         Ok(sample.text)
     }
 
@@ -352,13 +354,16 @@ impl<'a> Session<'a> {
             self.best = Some(score.loss());
             self.journal.mark_best(step);
         }
-        let line = json!({
-            "step": step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
-            "bits_per_byte": score.bits_per_byte(), "val_tokens": score.tokens,
-        });
+        let metric = Metric::Evaluation {
+            step,
+            val_loss: score.loss(),
+            val_perplexity: finite(score.perplexity()),
+            bits_per_byte: score.bits_per_byte(),
+            val_tokens: score.tokens,
+        };
         let bits = score.bits_per_byte().map(|bits| ("validation/bits_per_byte", bits));
         let scalars: Vec<_> = [("validation/loss", score.loss())].into_iter().chain(bits).collect();
-        self.journal.log(step, &line, &scalars);
+        self.journal.log(&metric, &scalars);
         let whole = self.dataset.val.len() <= EVAL_TOKENS;
         let floor = self.dataset.floor.filter(|_| whole).map(|nats| nats / score.tokens as f64);
         Ok(Evaluation { step, score, whole, best, floor })
