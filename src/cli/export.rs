@@ -3,12 +3,13 @@
 use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
 use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
+use crate::record;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
 use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -31,6 +32,14 @@ pub struct ExportArgs {
     json: bool,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Export {
+    file: PathBuf,
+    bytes: u64,
+    checkpoint: PathBuf,
+}
+
 pub fn run(args: &ExportArgs) -> Result<()> {
     super::set_threads(None)?;
     let checkpoint = match &args.checkpoint {
@@ -44,7 +53,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     export_gguf(&out, &name, &model, &load_tokenizer(&checkpoint)?, args.quantize)?;
     let bytes = out.metadata().with_context(|| format!("cannot read {}", out.display()))?.len();
     if args.json {
-        say!("{}", json!({ "file": out, "bytes": bytes, "checkpoint": checkpoint }))?;
+        say!("{}", record::line(&Export { file: out, bytes, checkpoint })?)?;
         return Ok(());
     }
     say!("wrote {}, {}B", shown(&out), scaled(bytes as f64))?;

@@ -17,6 +17,7 @@ mod inspect;
 mod origin;
 mod outputs;
 mod own_text;
+mod plan_records;
 mod progress;
 mod report;
 mod runs;

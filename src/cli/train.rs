@@ -4,8 +4,8 @@ use super::ending::{if_interrupted, resume_with};
 use super::origin::Origin;
 use super::outputs::Inputs;
 use super::own_text::Places;
+use super::plan_records::PlanRecord;
 use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
-use super::settings_lines::plan_json;
 use super::text::{grouped, shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::data::{Dataset, Source, Tales, questions};
@@ -17,7 +17,7 @@ use crate::run::{LAST, RunDir, signals};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
 use crate::terminal::paragraph;
 use crate::train::{Estimate, Outcome, Plan, Session, settle_schedule};
-use crate::{bail_input, environment, input_error, memory};
+use crate::{bail_input, environment, input_error, memory, record};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
 fn tell_estimate(args: &TrainArgs, plan: &Plan, estimate: &Estimate) -> Result<()> {
     show_estimate(estimate);
     if args.json {
-        say!("{}", plan_json(plan, estimate))?;
+        say!("{}", record::line(&PlanRecord::new(plan, estimate))?)?;
     }
     Ok(())
 }
@@ -194,7 +194,7 @@ fn finish(args: &TrainArgs, mut session: Session, dataset: &Dataset, run: &RunDi
 fn train(args: &TrainArgs, session: &mut Session, dataset: &Dataset, run: &RunDir) -> Result<()> {
     let outcome = session.train(&mut Progress::new())?;
     if args.json {
-        say!("{}", serde_json::to_string(&outcome)?)?;
+        say!("{}", record::line(&outcome)?)?;
         return Ok(());
     }
     summarize(&outcome, run, &session.model().config)?;

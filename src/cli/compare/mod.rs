@@ -7,8 +7,8 @@ mod work;
 
 use super::ending::{if_interrupted, resume_with};
 use super::outputs::{Inputs, check_folder};
+use super::plan_records::ComparisonPlanRecord;
 use super::report;
-use super::settings_lines::comparison_json;
 use super::table::Wide;
 use super::text::{arguments_without, command_of, shown};
 use crate::activation::Activation;
@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::kernels::instruction_set;
 use crate::run::signals;
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
-use crate::{bail_input, environment, input_error};
+use crate::{bail_input, environment, input_error, record};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -274,7 +274,7 @@ fn announce(
         note!("warning: {warning}");
     }
     if args.dry_run && args.json {
-        say!("{}", comparison_json(&plan, design, recipe, dataset)?)?;
+        say!("{}", record::line(&ComparisonPlanRecord::new(&plan, design, recipe, dataset)?)?)?;
     }
     if plan.epochs() > MANY_EPOCHS {
         note!(
