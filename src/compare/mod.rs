@@ -25,7 +25,7 @@ pub use evaluate::evaluate;
 pub use grid::{Attempt, Comparison, Grid, load};
 pub use headline::mixed;
 pub use matching::match_arms;
-pub use place::{REPORT, check_place, claim_report, newest, place, unnamed};
+pub use place::{REPORT, check_place, claim_report, newest, place, results_to_keep, unnamed};
 pub use plan::{Fit, Plan, Timing, fit, time, with_steps};
 pub use results::Results;
 pub use statistics::{LEAST_SEEDS, Summary, Tested, holm, summarize};

@@ -66,6 +66,14 @@ pub fn refuse_other(path: &Path, comparison: &Comparison) -> Result<()> {
     }
 }
 
+/// The finished runs that a comparison in this directory begins with: none if it replaces another one.
+pub fn results_to_keep(path: &Path, comparison: &Comparison) -> Result<Results> {
+    match refuse_other(path, comparison) {
+        Ok(()) => Results::open(path, comparison),
+        Err(_) => Results::none(path, comparison),
+    }
+}
+
 /// Refuses a directory that a comparison can't be written in, and changes nothing.
 pub fn check_place(path: &Path, comparison: &Comparison, force: bool) -> Result<()> {
     if path.exists() && !path.is_dir() {

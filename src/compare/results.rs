@@ -67,10 +67,15 @@ impl Results {
     /// # Errors
     /// As [`Results::refresh`].
     pub fn open(directory: &Path, comparison: &Comparison) -> Result<Results> {
-        let path = directory.join(RESULTS);
-        let mut results = Results { path, identities: identities(comparison)?, lines: Vec::new() };
+        let mut results = Results::none(directory, comparison)?;
         results.refresh()?;
         Ok(results)
+    }
+
+    /// The runs of a comparison that begins with none finished, whatever its directory holds.
+    pub fn none(directory: &Path, comparison: &Comparison) -> Result<Results> {
+        let path = directory.join(RESULTS);
+        Ok(Results { path, identities: identities(comparison)?, lines: Vec::new() })
     }
 
     /// Reads what other processes have added. The run of a line that a kill cut counts as not done.

@@ -2,7 +2,6 @@
 
 use super::*;
 use serde_json::json;
-use std::process::Command as Process;
 
 /// What the comparison of tests/fixtures/0.1 was asked for.
 const COMPARISON: &str = "--data text.txt --layers 1 --heads 1 --dim 4 --context 8 --batch-size 2 --eval-every 3 --keep 0 --lr 1e-2 --threads 1 --steps 6 --acts relu,swiglu --seeds 1";
@@ -10,9 +9,14 @@ const COMPARISON: &str = "--data text.txt --layers 1 --heads 1 --dim 4 --context
 /// A directory with the text and the run or comparison `name` of tinygpt 0.1.
 fn from_0_1(name: &str) -> TempDir {
     let folder = folder();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1").join(name);
-    assert!(Process::new("cp").arg("-R").arg(fixture).arg(folder.path()).status().unwrap().success());
+    copy_0_1(name, &folder);
     folder
+}
+
+fn copy_0_1(name: &str, folder: &TempDir) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1").join(name);
+    let status = std::process::Command::new("cp").arg("-R").arg(fixture).arg(folder.path()).status();
+    assert!(status.unwrap().success());
 }
 
 /// The lines of a file of JSON lines.
@@ -92,34 +96,27 @@ fn an_interrupted_run_in_a_comparison_of_0_1_is_resumed() {
 #[test]
 fn files_of_a_newer_version_are_refused_by_name() {
     let folder = from_0_1("run");
-    assert!(
-        Process::new("cp")
-            .arg("-R")
-            .arg(from_0_1("comparison").path().join("comparison"))
-            .arg(folder.path())
-            .status()
-            .unwrap()
-            .success()
-    );
+    copy_0_1("comparison", &folder);
     succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "7"]));
-    let resume = ["train", "--resume", "run", "--steps", "9"];
-    for (file, command) in [
-        ("run/step-000007/trainer.json", resume.as_slice()),
-        ("run/tinygpt.json", resume.as_slice()),
-        ("comparison/compare.json", ["report", "comparison"].as_slice()),
-    ] {
+    succeed(&mut compare(&folder));
+    let refused = |file: &str, mut command: Command| {
         let sound = read(&folder, file);
         set(&folder, file, "format", json!(3));
-        let error = fail(tinygpt(&folder).args(command), 2);
+        let error = fail(&mut command, 2);
         let said = format!("{file} has format 3; this tinygpt reads up to 2. Use a newer tinygpt.");
         assert!(error.ends_with(&said), "{error}");
         std::fs::write(folder.path().join(file), sound).unwrap();
-    }
-    let error = {
-        set(&folder, "comparison/compare.json", "format", json!(3));
-        fail(&mut compare(&folder), 2)
     };
-    assert!(error.contains("comparison/compare.json has format 3"), "{error}");
+    let with = |arguments: &[&str]| {
+        let mut command = tinygpt(&folder);
+        command.args(arguments);
+        command
+    };
+    let resume = ["train", "--resume", "run", "--steps", "9"];
+    refused("run/step-000007/trainer.json", with(&resume));
+    refused("run/tinygpt.json", with(&resume));
+    refused("comparison/compare.json", with(&["report", "comparison"]));
+    refused("comparison/compare.json", compare(&folder));
 }
 
 #[test]
@@ -164,16 +161,12 @@ fn a_damaged_line_of_metrics_is_named_and_nothing_is_lost() {
 #[test]
 fn a_directory_with_the_name_of_a_run_and_another_run_in_it_is_refused() {
     let folder = from_0_1("comparison");
+    let only_relu = String::from_utf8(read(&folder, "comparison/results.jsonl")).unwrap();
     succeed(&mut compare(&folder));
-    let results = String::from_utf8(read(&folder, "comparison/results.jsonl")).unwrap();
-    write(
-        &folder,
-        "comparison/results.jsonl",
-        &results.replace(results.lines().next().unwrap(), "").trim_start(),
-    );
-    set(&folder, "comparison/relu-seed1/last/trainer.json", "data", json!("another text"));
+    write(&folder, "comparison/results.jsonl", &only_relu);
+    set(&folder, "comparison/swiglu-seed1/last/trainer.json", "data", json!("another text"));
     let error = fail(&mut compare(&folder), 2);
-    assert!(error.contains("isn't a checkpoint of relu seed 1"), "{error}");
+    assert!(error.contains("isn't a checkpoint of swiglu seed 1"), "{error}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use super::table::Wide;
 use super::text::{arguments_without, command_of, shown};
 use crate::activation::Activation;
 use crate::compare::{
-    Comparison, Design, Grid, Matching, Plan, Results, check_place, evaluate, load, mixed, place, time,
-    unnamed,
+    Comparison, Design, Grid, Matching, Plan, Results, check_place, evaluate, load, mixed, place,
+    results_to_keep, time, unnamed,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
@@ -260,7 +260,7 @@ fn announce(
 ) -> Result<Option<Plan>> {
     let Settled { recipe, comparison, out, timing } = settled;
     let design = &comparison.design;
-    let results = Results::open(out, comparison)?;
+    let results = results_to_keep(out, comparison)?;
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {
         return Ok(None);
     }
