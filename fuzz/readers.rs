@@ -11,7 +11,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tinygpt::checkpoint::{self, Checkpoint, TrainerState};
+use tinygpt::checkpoint::{self, Build, Checkpoint, TrainerState};
 use tinygpt::compare::{self, Results};
 use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
@@ -83,7 +83,7 @@ impl Place {
             started_in: None,
             data: "0123456789abcdef".to_string(),
             text_tokens: Some((100, 10)),
-            build: None,
+            build: Some(Build::this()),
         };
         let model = Model::new(config, params, Ops::Fused)?;
         let whole = Checkpoint {
