@@ -13,8 +13,8 @@ use super::table::Wide;
 use super::text::{arguments_without, command_of, shown};
 use crate::activation::Activation;
 use crate::compare::{
-    Comparison, Design, Grid, Matching, Plan, Results, check_place, evaluate, load, mixed, place,
-    results_to_keep, time, unnamed,
+    Comparison, Design, Grid, Matching, Plan, check_place, evaluate, load, mixed, place, results_to_keep,
+    time, unnamed,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
