@@ -58,7 +58,7 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         let loss = |loss: Option<f64>| loss.map_or("-".to_string(), |loss| format!("{loss:.4}"));
         table.add_row([
             escape_controls(&run.run.display().to_string()),
-            run.act.map_or("-".to_string(), |act| act.name()),
+            run.act.map_or("-".to_string(), Activation::name),
             loss(run.val_loss),
             format!("{} of {}", grouped(run.step), grouped(run.steps)),
             duration(run.age),
