@@ -11,7 +11,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tinygpt::checkpoint::{self, Checkpoint, TrainerState};
+use tinygpt::checkpoint::{self, Build, Checkpoint, TrainerState};
 use tinygpt::compare::{self, Results};
 use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
@@ -83,6 +83,7 @@ impl Place {
             started_in: None,
             data: "0123456789abcdef".to_string(),
             text_tokens: Some((100, 10)),
+            build: Some(Build::this()),
         };
         let model = Model::new(config, params, Ops::Fused)?;
         let whole = Checkpoint {
@@ -224,14 +225,14 @@ fn look_at_trainer(folder: &Path) -> Result<()> {
 
 fn look_at_metrics(folder: &Path) -> Result<()> {
     let run = RunDir::at(folder);
-    run.metrics();
+    run.metrics()?;
     run.truncate_log(5)
 }
 
 /// As `report` writes one.
 fn report(folder: &Path) -> Result<()> {
     let comparison = compare::load(folder)?;
-    let analysis = compare::evaluate(folder, &comparison, &Results::open(folder)?);
+    let analysis = compare::evaluate(folder, &comparison, &Results::open(folder, &comparison)?)?;
     page("", &analysis, &[], &comparison.command);
     csv(&analysis);
     markdown(&analysis);

@@ -47,6 +47,7 @@ mod mark;
 mod memory;
 mod owned;
 pub mod random;
+mod record;
 mod waiting;
 
 pub mod activation;

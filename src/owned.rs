@@ -5,8 +5,8 @@
 //! some and no manifest isn't taken.
 
 use crate::failure::Failure;
-use crate::files::{SAVING, read_text, replace};
-use crate::{bail_input, input_error};
+use crate::files::{SAVING, replace};
+use crate::{bail_input, input_error, record};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -21,7 +21,6 @@ pub const MARKER: &str = "tinygpt.json";
 pub const LOCK: &str = "lock";
 /// Bytes that a manifest may have: room for some hundred thousand names.
 const LARGEST: u64 = 1 << 23;
-const FORMAT: u32 = 1;
 
 /// What a directory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +44,6 @@ impl Kind {
 /// `tinygpt.json`
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
-    format: u32,
     kind: Kind,
     /// Names in the directory that tinygpt wrote or is about to write.
     files: BTreeSet<String>,
@@ -121,14 +119,9 @@ impl Owned {
         if !file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
             return Ok(None);
         }
-        let shown = file.display();
-        let manifest: Manifest = serde_json::from_str(&read_text(&file, LARGEST)?)
-            .map_err(|error| input_error!("{shown} isn't a manifest of tinygpt's: {error}; move it away"))?;
-        if manifest.format > FORMAT {
-            bail_input!("{shown} was written by a newer tinygpt; update this one");
-        }
+        let manifest: Manifest = record::read(&file, LARGEST)?;
         if let Some(name) = manifest.files.iter().find(|name| !is_plain(name)) {
-            bail_input!("{shown} lists '{name}', which isn't a name in its directory");
+            bail_input!("{} lists '{name}', which isn't a name in its directory", file.display());
         }
         Ok(Some(Owned { path: path.to_path_buf(), manifest, is_written: true }))
     }
@@ -154,7 +147,7 @@ impl Owned {
             Some(owned) => owned,
             None => {
                 let files = (role.legacy)(path).unwrap_or_default();
-                let manifest = Manifest { format: FORMAT, kind: role.kind, files };
+                let manifest = Manifest { kind: role.kind, files };
                 Owned { path: path.to_path_buf(), manifest, is_written: false }
             }
         };
@@ -203,14 +196,14 @@ impl Owned {
     }
 
     fn write(&mut self) -> Result<()> {
-        let (file, contents) = (self.path.join(MARKER), serde_json::to_vec(&self.manifest)?);
+        let (file, contents) = (self.path.join(MARKER), record::line(&self.manifest)?);
         if self.is_written {
-            return replace(&file, &contents);
+            return replace(&file, contents.as_bytes());
         }
         // The first one is written in place: a kill leaves nothing beside it in a directory without manifest.
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&file)?;
-            file.write_all(&contents)?;
+            file.write_all(contents.as_bytes())?;
             file.sync_all()
         };
         write().with_context(|| format!("cannot write {}", file.display()))?;

@@ -2,7 +2,7 @@
 //! (<https://huggingface.co/docs/hub/model-cards>). It is for all to see: of paths it has the last part.
 
 use super::config::loads_in;
-use super::files::TrainerState;
+use super::trainer::TrainerState;
 use crate::files::replace;
 use crate::output::{grouped, shell_word};
 use crate::settings::{ModelConfig, Settings};

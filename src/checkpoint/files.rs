@@ -6,53 +6,20 @@ use super::gguf::{self, is_gguf};
 use super::import::{read_params, weight_files};
 use super::manifest;
 use super::tensors::{read_tensors, write_tensors};
+use super::trainer::{TRAINER, TrainerState};
 use crate::data::Tokenizer;
 use crate::files::{SAVING, read_text, sync};
 use crate::model::Model;
 use crate::owned::entries;
-use crate::settings::{ModelConfig, Ops, Settings, TextEncoding};
+use crate::settings::{ModelConfig, Ops};
 use crate::waiting::waiting;
-use crate::{bail_input, input_error};
+use crate::{bail_input, input_error, record};
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
-
-/// `trainer.json`: what training needs to go on, besides the optimizer's tensors.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainerState {
-    pub settings: Settings,
-    /// The checkpoint that the weights came from, as `--init` named it; none where they came from the seed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<String>,
-    /// The directory that the run was started in, where relative paths in the settings begin; `~` is the
-    /// home directory. tinygpt 0.1 didn't write it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_in: Option<String>,
-    /// Optimizer updates done.
-    pub step: usize,
-    /// Optimizer updates planned.
-    pub steps: usize,
-    /// Training tokens read.
-    pub tokens: u64,
-    pub params: usize,
-    /// Mean loss of the last step's batch, nats per token; none if all steps were skipped.
-    pub train_loss: Option<f64>,
-    /// Steps that updated nothing, since their loss or gradient was not finite.
-    #[serde(default)]
-    pub skipped_steps: usize,
-    /// Root mean square of the FFN's outputs before the first step.
-    pub ffn_output_rms: f64,
-    /// [`Dataset::fingerprint`](crate::data::Dataset::fingerprint) of the text.
-    pub data: String,
-    /// Tokens of the training and of the validation text.
-    #[serde(default)]
-    pub text_tokens: Option<(usize, usize)>,
-}
 
 /// Everything a checkpoint holds.
 pub struct Checkpoint<'a> {
@@ -89,7 +56,7 @@ const FILES: [&str; 8] = [
     "optimizer.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
-    "trainer.json",
+    TRAINER,
 ];
 
 /// The name of something in a checkpoint directory that no checkpoint has.
@@ -115,7 +82,7 @@ pub fn remove(directory: &Path) -> Result<()> {
 
 /// True if `directory` is a checkpoint that tinygpt saved: its training state is the one that the manifest names.
 pub fn is_saved(directory: &Path) -> bool {
-    directory.join(manifest::MANIFEST).is_file() && manifest::verify(directory, &["trainer.json"]).is_ok()
+    directory.join(manifest::MANIFEST).is_file() && manifest::verify(directory, &[TRAINER]).is_ok()
 }
 
 fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
@@ -134,7 +101,7 @@ fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     write_json(directory, "config.json", &config_json(&model.config, bos.or(end), &tokenizer.stops()))?;
     fs::write(directory.join("tokenizer.json"), tokenizer.to_json()?)?;
     write_json(directory, "tokenizer_config.json", &tokenizer_config)?;
-    write_json(directory, "trainer.json", &serde_json::to_value(checkpoint.trainer)?)?;
+    fs::write(directory.join(TRAINER), record::page(checkpoint.trainer)?)?;
     let named = model.params.specs().iter().map(|spec| spec.name.clone());
     let parameters = named.zip(model.params.vars.iter().map(|var| var.as_tensor().clone())).collect();
     write_tensors(&directory.join("model.safetensors"), &parameters)?;
@@ -148,7 +115,7 @@ fn write_json(directory: &Path, name: &str, value: &Value) -> Result<()> {
 }
 
 /// Bytes that a `config.json` or a `trainer.json` may have.
-const LARGEST_JSON: u64 = 1 << 20;
+pub(super) const LARGEST_JSON: u64 = 1 << 20;
 
 pub(super) fn read_json(path: &Path) -> Result<Value> {
     let text = read_text(path, LARGEST_JSON)?;
@@ -222,19 +189,6 @@ fn stops(directory: &Path) -> Result<Vec<u32>> {
 fn json_if_there(directory: &Path, name: &str) -> Result<Value> {
     let path = directory.join(name);
     if path.is_file() { read_json(&path) } else { Ok(Value::Null) }
-}
-
-/// Reads the training state of a checkpoint directory.
-pub fn load_trainer(directory: &Path) -> Result<TrainerState> {
-    manifest::verify(directory, &["trainer.json"])?;
-    let path = directory.join("trainer.json");
-    serde_json::from_value(read_json(&path)?)
-        .map_err(|error| input_error!("{} is no training state: {error}", path.display()))
-}
-
-/// The `--encoding` of the run that a checkpoint comes from, if it says so.
-pub fn encoding_of(directory: &Path) -> Option<TextEncoding> {
-    load_trainer(directory).ok()?.settings.encoding
 }
 
 /// Reads the optimizer's tensors of a checkpoint directory, which must have exactly these names and shapes.

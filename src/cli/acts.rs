@@ -6,11 +6,12 @@ use super::text::grouped;
 use crate::activation::{Activation, Function};
 use crate::checkpoint::{llama_cpp_graph, loads_in};
 use crate::files::replace;
+use crate::record;
 use crate::report::{Curve, Panel, grid};
 use crate::settings::{Backbone, LARGEST, within};
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -39,8 +40,8 @@ pub fn run(args: &ActsArgs) -> Result<()> {
         note!("wrote {}", path.display());
     }
     if args.json {
-        let acts: Vec<Value> = Activation::named().map(|act| describe(act, args.dim)).collect();
-        say!("{}", json!({ "dim": args.dim, "activations": acts }))?;
+        let activations = Activation::named().map(|act| ActRecord::new(act, args.dim)).collect();
+        say!("{}", record::line(&ActsRecord { dim: args.dim, activations })?)?;
         return Ok(());
     }
     let mut table = Table::new([
@@ -84,20 +85,49 @@ fn short_class(class: &'static str) -> &'static str {
     class.trim_end_matches("ForCausalLM")
 }
 
-fn describe(act: Activation, dim: usize) -> Value {
-    let (low, high) = act.derivative_range();
-    let class = |backbone| loads_in(backbone, act).ok();
-    json!({
-        "name": act.name(),
-        "formula": act.formula(),
-        "gated": act.gated,
-        "source": act.function.facts().source,
-        "ffn_dim": act.ffn_dim(dim),
-        "ffn_params": ffn_params(act, dim),
-        "derivative_range": [low, high],
-        "transformers": { "llama": class(Backbone::Llama), "gpt2": class(Backbone::Gpt2) },
-        "llama_cpp": any_graph(act),
-    })
+/// What `--json` prints.
+#[derive(Serialize)]
+struct ActsRecord {
+    dim: usize,
+    activations: Vec<ActRecord>,
+}
+
+#[derive(Serialize)]
+struct ActRecord {
+    name: String,
+    formula: String,
+    gated: bool,
+    source: &'static str,
+    ffn_dim: usize,
+    ffn_params: usize,
+    derivative_range: (f64, f64),
+    /// The class of transformers that loads a checkpoint, where one does.
+    transformers: Classes,
+    /// The graph of llama.cpp that computes the same, where one does.
+    llama_cpp: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Classes {
+    llama: Option<&'static str>,
+    gpt2: Option<&'static str>,
+}
+
+impl ActRecord {
+    fn new(act: Activation, dim: usize) -> ActRecord {
+        let class = |backbone| loads_in(backbone, act).ok();
+        ActRecord {
+            name: act.name(),
+            formula: act.formula(),
+            gated: act.gated,
+            source: act.function.facts().source,
+            ffn_dim: act.ffn_dim(dim),
+            ffn_params: ffn_params(act, dim),
+            derivative_range: act.derivative_range(),
+            transformers: Classes { llama: class(Backbone::Llama), gpt2: class(Backbone::Gpt2) },
+            llama_cpp: any_graph(act),
+        }
+    }
 }
 
 /// Small multiples: value and derivative of every pointwise function.

@@ -2,12 +2,12 @@
 
 use super::text::grouped;
 use crate::bench;
-use crate::memory;
-use crate::model::{Model, Params, training_bytes};
+use crate::model::{Model, ModelSize, Params, training_bytes};
 use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
+use crate::{memory, record};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::time::Duration;
 
 /// What to time.
@@ -46,84 +46,111 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     super::set_threads(recipe.threads)?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let duration = Duration::from_secs_f64(args.seconds);
-    let mut found = serde_json::Map::new();
+    let mut found = Timings::default();
     if wanted(Part::Train) || wanted(Part::Generate) {
         let config = recipe.model(args.vocab)?;
         memory::check(training_bytes(&config, recipe.training.batch_size, recipe.ops))?;
         let device = recipe.device.open()?;
         let params = Params::init(&config, recipe.training.seed, &device)?;
         let model = Model::new(config, params, recipe.ops)?;
-        found.insert("act".into(), json!(model.config.act.name()));
-        found.insert("params".into(), json!(crate::model::ModelSize::new(&model.config).total));
+        found.act = Some(model.config.act.name());
+        found.params = Some(ModelSize::new(&model.config).total);
         if wanted(Part::Train) {
-            train(&model, &recipe, duration, &mut found)?;
+            found.time_training(&model, &recipe, duration)?;
         }
         if wanted(Part::Generate) {
-            found.insert("generate_tokens_per_second".into(), json!(bench::generation(&model, duration)?));
+            found.generate_tokens_per_second = Some(bench::generation(&model, duration)?);
             // Of training where that was timed: it came first and needs more.
-            found.entry("peak_rss_mb").or_insert(json!(megabytes()));
+            found.peak_rss_mb = found.peak_rss_mb.or_else(megabytes);
         }
     }
     if wanted(Part::Acts) {
-        let costs = bench::activation_costs(Duration::from_millis(20))?;
-        let costs = costs.iter().map(|cost| {
-            json!({ "act": cost.act.name(), "forward_ns": cost.forward, "backward_ns": cost.backward })
+        let costs = bench::activation_costs(Duration::from_millis(20))?.into_iter();
+        let costs = costs.map(|cost| CostRecord {
+            act: cost.act.name(),
+            forward_ns: cost.forward,
+            backward_ns: cost.backward,
         });
-        found.insert("activations".into(), costs.collect());
+        found.activations = Some(costs.collect());
     }
-    found.insert("threads".into(), json!(rayon::current_num_threads()));
+    found.threads = rayon::current_num_threads();
     if args.json {
-        say!("{}", Value::Object(found))?;
+        say!("{}", record::line(&found)?)?;
         return Ok(());
     }
     show(&found)
 }
 
-fn train(
-    model: &Model,
-    recipe: &Recipe,
-    duration: Duration,
-    found: &mut serde_json::Map<String, Value>,
-) -> Result<()> {
-    let speed = bench::training(model, &recipe.training, duration)?;
-    let memory = megabytes();
-    let peak = bench::matmul_peak(duration.mul_f64(0.2))?;
-    found.insert("train_tokens_per_second".into(), json!(speed));
-    found.insert("peak_rss_mb".into(), json!(memory));
-    found.insert("gemm_gflops".into(), json!(peak));
-    found.insert("mfu".into(), json!(bench::mfu(&model.config, speed, peak)));
-    Ok(())
+/// What `--json` prints: what was timed.
+#[derive(Default, Serialize)]
+struct Timings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    train_tokens_per_second: Option<f64>,
+    /// The most memory held, where the system tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_rss_mb: Option<f64>,
+    /// What this machine reaches in matrix products, and the share of it that training reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gemm_gflops: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfu: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generate_tokens_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activations: Option<Vec<CostRecord>>,
+    threads: usize,
+}
+
+/// Nanoseconds per value.
+#[derive(Serialize)]
+struct CostRecord {
+    act: String,
+    forward_ns: f64,
+    backward_ns: f64,
+}
+
+impl Timings {
+    fn time_training(&mut self, model: &Model, recipe: &Recipe, duration: Duration) -> Result<()> {
+        let speed = bench::training(model, &recipe.training, duration)?;
+        self.peak_rss_mb = megabytes();
+        let peak = bench::matmul_peak(duration.mul_f64(0.2))?;
+        self.train_tokens_per_second = Some(speed);
+        self.gemm_gflops = Some(peak);
+        self.mfu = Some(bench::mfu(&model.config, speed, peak));
+        Ok(())
+    }
 }
 
 /// The most memory held so far, where the system tells.
 fn megabytes() -> Option<f64> {
-    crate::memory::peak().map(|bytes| bytes as f64 / 1e6)
+    memory::peak().map(|bytes| bytes as f64 / 1e6)
 }
 
-fn show(found: &serde_json::Map<String, Value>) -> Result<()> {
-    let number = |key: &str| found.get(key).and_then(Value::as_f64);
+fn show(found: &Timings) -> Result<()> {
     let whole = |value: f64| grouped(value.round() as usize);
-    if let (Some(act), Some(params)) = (found.get("act").and_then(Value::as_str), number("params")) {
-        say!("model          {} parameters, {act}", whole(params))?;
+    if let (Some(act), Some(params)) = (&found.act, found.params) {
+        say!("model          {} parameters, {act}", grouped(params))?;
     }
-    if let Some(speed) = number("train_tokens_per_second") {
+    if let Some(speed) = found.train_tokens_per_second {
         say!("training       {} tokens/s", whole(speed))?;
     }
-    if let (Some(mfu), Some(peak)) = (number("mfu"), number("gemm_gflops")) {
+    if let (Some(mfu), Some(peak)) = (found.mfu, found.gemm_gflops) {
         say!("               {:.0}% of this machine's {peak:.0} GFLOP/s in matrix products", 100.0 * mfu)?;
     }
-    if let Some(memory) = number("peak_rss_mb") {
+    if let Some(memory) = found.peak_rss_mb {
         say!("memory         {memory:.0} MB at most")?;
     }
-    if let Some(speed) = number("generate_tokens_per_second") {
+    if let Some(speed) = found.generate_tokens_per_second {
         say!("generation     {} tokens/s", whole(speed))?;
     }
-    if let Some(costs) = found.get("activations").and_then(Value::as_array) {
+    if let Some(costs) = &found.activations {
         say!("\nactivation     ns per value, forward and backward")?;
-        for cost in costs {
-            let name = cost["act"].as_str().unwrap_or_default();
-            let time = |key: &str| cost[key].as_f64().unwrap_or(f64::NAN);
-            say!("{name:<14} {:5.2} {:8.2}", time("forward_ns"), time("backward_ns"))?;
+        for CostRecord { act, forward_ns, backward_ns } in costs {
+            say!("{act:<14} {forward_ns:5.2} {backward_ns:8.2}")?;
         }
     }
     Ok(())

@@ -12,13 +12,14 @@ use crate::files::replace;
 use crate::input_error;
 use crate::mark::is_marked;
 use crate::owned::{Kind, Owned, Role, entries, lock};
+use crate::record;
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::RunDir;
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
 use crate::train::Watcher;
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -100,6 +101,12 @@ impl ClaimsArgs {
     }
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Judged {
+    claims: Vec<Claim>,
+}
+
 pub fn run(args: &ClaimsArgs) -> Result<()> {
     let entries = args.entries()?;
     let recipe = args.recipe()?;
@@ -122,7 +129,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         note!("wrote {}", folder.display());
     }
     if args.json {
-        say!("{}", json!({ "claims": claims }))?;
+        say!("{}", record::line(&Judged { claims })?)?;
     } else {
         note!("with every number and figure: {}", written.display());
     }

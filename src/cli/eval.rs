@@ -3,17 +3,17 @@
 use super::own_text::TestText;
 use super::progress::{Counted, below_floor};
 use super::text::{grouped, shown};
-use crate::bail_input;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::check_ids;
 use crate::failure::Failure;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::score::score;
 use crate::settings::{DeviceKind, LARGEST, MOST_THREADS, TextEncoding, within};
+use crate::{bail_input, record};
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
-use std::path::PathBuf;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt eval --checkpoint runs/swiglu --data test.txt --stride 32")]
@@ -41,6 +41,24 @@ pub struct EvalArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Scored<'a> {
+    /// Nats per token.
+    loss: f64,
+    perplexity: f64,
+    /// None if the tokenizer drops some of the text.
+    bits_per_byte: Option<f64>,
+    /// Tokens that were scored, and the bytes of their text.
+    tokens: usize,
+    bytes: usize,
+    stride: usize,
+    /// The loss of the distribution that the text was drawn from, where known: nats per token.
+    floor: Option<f64>,
+    checkpoint: &'a Path,
+    data: &'a str,
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
@@ -81,11 +99,17 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     if args.json {
         say!(
             "{}",
-            json!({
-                "loss": score.loss(), "perplexity": score.perplexity(), "bits_per_byte": score.bits_per_byte(),
-                "tokens": score.tokens, "bytes": text.text_bytes, "stride": stride, "floor": floor, "checkpoint": checkpoint,
-                "data": text.name,
-            })
+            record::line(&Scored {
+                loss: score.loss(),
+                perplexity: score.perplexity(),
+                bits_per_byte: score.bits_per_byte(),
+                tokens: score.tokens,
+                bytes: text.text_bytes,
+                stride,
+                floor,
+                checkpoint: &checkpoint,
+                data: &text.name,
+            })?
         )?;
     } else {
         say!("checkpoint     {}", shown(&checkpoint))?;

@@ -4,12 +4,13 @@ use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
 use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
 use crate::files::is_stream;
+use crate::record;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -32,6 +33,15 @@ pub struct ExportArgs {
     json: bool,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Export {
+    file: PathBuf,
+    /// None of a pipe or a device.
+    bytes: Option<u64>,
+    checkpoint: PathBuf,
+}
+
 pub fn run(args: &ExportArgs) -> Result<()> {
     super::set_threads(None)?;
     let checkpoint = match &args.checkpoint {
@@ -46,7 +56,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     // A pipe or a device tells no size.
     let bytes = (!is_stream(&out)).then(|| out.metadata().map(|metadata| metadata.len())).transpose()?;
     if args.json {
-        say!("{}", json!({ "file": out, "bytes": bytes, "checkpoint": checkpoint }))?;
+        say!("{}", record::line(&Export { file: out, bytes, checkpoint })?)?;
         return Ok(());
     }
     let Some(bytes) = bytes else { return Ok(()) };

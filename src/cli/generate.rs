@@ -5,13 +5,14 @@ use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::Source;
 use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::record;
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{
     DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, TextEncoding, within,
 };
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -100,6 +101,14 @@ impl GenerateArgs {
     }
 }
 
+/// What `--json` prints of each sample.
+#[derive(Serialize)]
+struct Sample<'a> {
+    text: &'a str,
+    tokens: usize,
+    tokens_per_second: f64,
+}
+
 pub fn run(args: &GenerateArgs) -> Result<()> {
     super::set_threads(args.threads)?;
     let (sampling, prompt) = (args.sampling(), args.prompt()?);
@@ -143,7 +152,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         if args.json {
             say!(
                 "{}",
-                json!({ "text": generated.text, "tokens": generated.tokens, "tokens_per_second": tokens_per_second })
+                record::line(&Sample { text: &generated.text, tokens: generated.tokens, tokens_per_second })?
             )?;
         } else {
             show("\n")?;

@@ -18,6 +18,7 @@ mod logger;
 mod origin;
 mod outputs;
 mod own_text;
+mod plan_records;
 mod progress;
 mod report;
 mod runs;

@@ -32,7 +32,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let comparison = load(&directory)?;
     claim_report(&directory, args.force)?;
     args.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
-    let analysis = evaluate(&directory, &comparison, &Results::open(&directory)?);
+    let analysis = evaluate(&directory, &comparison, &Results::open(&directory, &comparison)?)?;
     if let Some(folder) = &args.plot {
         plot(folder, &analysis, &Inputs::default().path("the comparison", Some(&directory)), args.force)?;
     }

@@ -2,13 +2,14 @@
 
 use super::table::{Table, Wide, label, number, text};
 use super::text::{duration, grouped, shown};
-use crate::bail_input;
+use crate::activation::Activation;
 use crate::checkpoint::load_trainer;
-use crate::failure::escape_controls;
-use crate::run::{LAST, RunDir, runs};
+use crate::failure::{escape_controls, one_line};
+use crate::run::{LAST, Metric, RunDir, runs};
+use crate::{bail_input, record};
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -29,10 +30,15 @@ pub fn run(args: &RunsArgs) -> Result<()> {
     if !args.folder.is_dir() {
         bail_input!("there is no directory {}", args.folder.display());
     }
-    let found: Vec<Value> =
-        runs(&args.folder).iter().filter_map(|(saved, run)| describe(*saved, run).ok()).collect();
+    let mut found = Vec::new();
+    for (saved, run) in runs(&args.folder) {
+        match RunRecord::read(saved, &run) {
+            Ok(run) => found.push(run),
+            Err(error) => note!("warning: {}", one_line(&error)),
+        }
+    }
     if args.json {
-        say!("{}", json!({ "runs": found }))?;
+        say!("{}", record::line(&RunsRecord { runs: found })?)?;
         return Ok(());
     }
     if found.is_empty() {
@@ -49,34 +55,52 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         number("params"),
     ]);
     for run in &found {
-        let word = |key: &str| escape_controls(run[key].as_str().unwrap_or("-"));
-        let loss = |key: &str| run[key].as_f64().map_or("-".to_string(), |loss| format!("{loss:.4}"));
-        let count = |key: &str| grouped(run[key].as_u64().unwrap_or_default() as usize);
+        let loss = |loss: Option<f64>| loss.map_or("-".to_string(), |loss| format!("{loss:.4}"));
         table.add_row([
-            word("run"),
-            word("act"),
-            loss("val_loss"),
-            format!("{} of {}", count("step"), count("steps")),
-            duration(run["age"].as_f64().unwrap_or_default()),
-            loss("train_loss"),
-            count("params"),
+            escape_controls(&run.run.display().to_string()),
+            run.act.map_or("-".to_string(), Activation::name),
+            loss(run.val_loss),
+            format!("{} of {}", grouped(run.step), grouped(run.steps)),
+            duration(run.age),
+            loss(run.train_loss),
+            grouped(run.params),
         ]);
     }
     table.print(&args.wide)
 }
 
-fn describe(saved: SystemTime, run: &RunDir) -> Result<Value> {
-    let checkpoint = run.checkpoint(LAST).unwrap_or_default();
-    let state = load_trainer(&checkpoint)?;
-    let losses: Vec<f64> = run.metrics().iter().filter_map(|line| line["val_loss"].as_f64()).collect();
-    Ok(json!({
-        "run": run.path(),
-        "act": state.settings.act,
-        "params": state.params,
-        "step": state.step,
-        "steps": state.steps,
-        "train_loss": state.train_loss,
-        "val_loss": losses.last(),
-        "age": saved.elapsed().map_or(0.0, |age| age.as_secs_f64().round()),
-    }))
+/// What `--json` prints.
+#[derive(Serialize)]
+struct RunsRecord {
+    runs: Vec<RunRecord>,
+}
+
+#[derive(Serialize)]
+struct RunRecord {
+    run: PathBuf,
+    act: Option<Activation>,
+    params: usize,
+    step: usize,
+    steps: usize,
+    train_loss: Option<f64>,
+    /// Of the last evaluation.
+    val_loss: Option<f64>,
+    /// Seconds since the last checkpoint.
+    age: f64,
+}
+
+impl RunRecord {
+    fn read(saved: SystemTime, run: &RunDir) -> Result<RunRecord> {
+        let state = load_trainer(&run.checkpoint(LAST).unwrap_or_default())?;
+        Ok(RunRecord {
+            run: run.path().to_path_buf(),
+            act: state.settings.act,
+            params: state.params,
+            step: state.step,
+            steps: state.steps,
+            train_loss: state.train_loss,
+            val_loss: run.metrics()?.iter().rev().find_map(Metric::val_loss),
+            age: saved.elapsed().map_or(0.0, |age| age.as_secs_f64().round()),
+        })
+    }
 }

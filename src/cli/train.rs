@@ -4,8 +4,8 @@ use super::ending::{if_interrupted, resume_with};
 use super::origin::Origin;
 use super::outputs::Inputs;
 use super::own_text::Places;
+use super::plan_records::PlanRecord;
 use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
-use super::settings_lines::plan_json;
 use super::signals;
 use super::text::{grouped, shell_word, shown};
 use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
@@ -17,7 +17,7 @@ use crate::model::Model;
 use crate::run::{LAST, RunDir};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
 use crate::train::{Estimate, Outcome, Plan, Trainer, TrainingRun, settle_schedule};
-use crate::{bail_input, input_error, memory};
+use crate::{bail_input, input_error, memory, record};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -152,7 +152,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     show_plan(&plan);
     memory::check(plan.memory)?;
     let mut training = TrainingRun::resume(&recipe, &dataset, run.clone(), &device)?;
-    if let Some(note) = &training.note {
+    for note in &training.notes {
         note!("{note}");
     }
     if args.dry_run {
@@ -164,7 +164,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
 fn tell_estimate(args: &TrainArgs, plan: &Plan, estimate: &Estimate) -> Result<()> {
     show_estimate(estimate);
     if args.json {
-        say!("{}", plan_json(plan, estimate))?;
+        say!("{}", record::line(&PlanRecord::new(plan, estimate))?)?;
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ fn finish(args: &TrainArgs, mut training: TrainingRun, dataset: &Dataset, run: &
 fn train(args: &TrainArgs, training: &mut TrainingRun, dataset: &Dataset, run: &RunDir) -> Result<()> {
     let outcome = training.train(&mut Progress::new())?;
     if args.json {
-        say!("{}", serde_json::to_string(&outcome)?)?;
+        say!("{}", record::line(&outcome)?)?;
         return Ok(());
     }
     summarize(&outcome, run, &training.model().config)?;

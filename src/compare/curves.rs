@@ -1,8 +1,8 @@
 //! How the loss fell: from the runs' metrics, over seeds.
 
 use super::analysis::Curve;
-use crate::run::RunDir;
-use serde_json::Value;
+use crate::run::{Metric, RunDir};
+use anyhow::Result;
 use std::path::Path;
 
 /// Points of a curve of training losses, each the mean of as many steps.
@@ -18,8 +18,12 @@ struct Track {
 }
 
 /// The curve of an arm's runs, as far as the shortest of them goes; empty without any.
-pub fn curve(runs: &[impl AsRef<Path>]) -> Curve {
-    let tracks: Vec<Track> = runs.iter().map(|run| track(&RunDir::at(run.as_ref()).metrics())).collect();
+///
+/// # Errors
+/// If a line of a run's metrics can't be read.
+pub fn curve(runs: &[impl AsRef<Path>]) -> Result<Curve> {
+    let tracks = runs.iter().map(|run| Ok(track(&RunDir::at(run.as_ref()).metrics()?)));
+    let tracks: Vec<Track> = tracks.collect::<Result<_>>()?;
     let is_validation = tracks.iter().all(|track| track.is_validation);
     let mut curve = Curve { is_validation, ..Curve::default() };
     let shortest = tracks.iter().map(|track| track.points.len()).min().unwrap_or(0);
@@ -32,19 +36,19 @@ pub fn curve(runs: &[impl AsRef<Path>]) -> Curve {
         curve.low.push(at.iter().map(|point| point.2).fold(f64::INFINITY, f64::min));
         curve.high.push(at.iter().map(|point| point.2).fold(f64::NEG_INFINITY, f64::max));
     }
-    curve
+    Ok(curve)
 }
 
-fn track(metrics: &[Value]) -> Track {
+fn track(metrics: &[Metric]) -> Track {
     let (mut steps, mut evaluations, mut now) = (Vec::new(), Vec::new(), (0.0, 0.0));
-    for line in metrics {
-        if let (Some(loss), Some(tokens), Some(seconds)) =
-            (line["loss"].as_f64(), line["tokens"].as_f64(), line["seconds"].as_f64())
-        {
-            now = (tokens, now.1 + seconds);
-            steps.push((now.0, now.1, loss));
-        } else if let Some(loss) = line["val_loss"].as_f64() {
-            evaluations.push((now.0, now.1, loss));
+    for metric in metrics {
+        match *metric {
+            Metric::Step { loss: Some(loss), tokens, seconds, .. } => {
+                now = (tokens as f64, now.1 + seconds);
+                steps.push((now.0, now.1, loss));
+            }
+            Metric::Evaluation { val_loss, .. } => evaluations.push((now.0, now.1, val_loss)),
+            Metric::Step { loss: None, .. } | Metric::Sample { .. } => {}
         }
     }
     if evaluations.len() >= LEAST_EVALUATIONS {
@@ -71,16 +75,21 @@ pub fn seconds_to(curve: &Curve, loss: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn line(step: u64, loss: f64) -> Value {
-        serde_json::json!({ "step": step, "loss": loss, "tokens": 10 * step, "seconds": 0.5 })
+    fn trained(step: usize, loss: f64) -> Metric {
+        let (lr, tokens) = (1e-3, 10 * step as u64);
+        Metric::Step { step, loss: Some(loss), lr, grad_norm: None, tokens, seconds: 0.5, skipped: false }
+    }
+
+    fn evaluated(step: usize, val_loss: f64) -> Metric {
+        Metric::Evaluation { step, val_loss, val_perplexity: None, bits_per_byte: None, val_tokens: 9 }
     }
 
     #[test]
     fn a_curve_takes_validation_losses_where_there_are_enough() {
         let mut metrics = Vec::new();
         for step in 1..=4 {
-            metrics.push(line(step, 9.0));
-            metrics.push(serde_json::json!({ "step": step, "val_loss": 5.0 - step as f64 }));
+            metrics.push(trained(step, 9.0));
+            metrics.push(evaluated(step, 5.0 - step as f64));
         }
         let points = track(&metrics).points;
         assert_eq!(points, [(10.0, 0.5, 4.0), (20.0, 1.0, 3.0), (30.0, 1.5, 2.0), (40.0, 2.0, 1.0)]);

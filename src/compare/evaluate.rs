@@ -4,20 +4,24 @@ use super::analysis::{Analysis, Arm, Pair, Rate, Spread, Verdict};
 use super::curves::{curve, seconds_to};
 use super::design::{ArmDesign, Design, Run};
 use super::grid::Comparison;
-use super::headline::{headline, warnings};
+use super::headline::{headline, mixed, warnings};
 use super::results::{Line, Results};
 use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};
 use crate::train::Outcome;
 use crate::waiting::waiting;
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// Evaluates the runs of a comparison that are done.
-pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Analysis {
+///
+/// # Errors
+/// If the metrics of a run can't be read.
+pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Result<Analysis> {
     let _waiting = waiting("evaluating the runs");
     let design = &comparison.design;
     let runs = design.runs();
-    let mut arms: Vec<(Arm, Vec<&Line>)> =
-        design.arms.iter().map(|arm| evaluate_arm(path, comparison, arm, results)).collect();
+    let arms = design.arms.iter().map(|arm| evaluate_arm(path, comparison, arm, results));
+    let mut arms: Vec<(Arm, Vec<&Line>)> = arms.collect::<Result<_>>()?;
     // NaN, of arms without an outcome, comes last.
     arms.sort_by(|(a, _), (b, _)| a.loss.mean.total_cmp(&b.loss.mean));
     if let Some(target) =
@@ -44,7 +48,8 @@ pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Anal
     };
     analysis.headline = headline(&analysis);
     analysis.warnings = warnings(&analysis);
-    analysis
+    analysis.warnings.extend(mixed(&results.instruction_sets()));
+    Ok(analysis)
 }
 
 /// The rate of the column in which all arms have the same: the settings' where the grid has it, else the
@@ -62,7 +67,7 @@ fn evaluate_arm<'a>(
     comparison: &Comparison,
     arm: &ArmDesign,
     results: &'a Results,
-) -> (Arm, Vec<&'a Line>) {
+) -> Result<(Arm, Vec<&'a Line>)> {
     let design = &comparison.design;
     let run = |lr: Option<f64>, seed: u64| Run {
         act: arm.act,
@@ -125,9 +130,9 @@ fn evaluate_arm<'a>(
         diverged: lines.iter().filter(|line| line.diverged.is_some()).map(|line| line.run.seed).collect(),
         rates,
         sample: finished.first().map(|line| line.sample.clone()).unwrap_or_default(),
-        curve: curve(&paths),
+        curve: curve(&paths)?,
     };
-    (arm, lines)
+    Ok((arm, lines))
 }
 
 fn of(lines: &[&Line], value: fn(&Outcome) -> f64) -> Vec<f64> {
@@ -260,13 +265,13 @@ mod tests {
     fn simulate(comparison: &Comparison, effects: [f64; 4], rng: &mut Stream) -> Analysis {
         let mut normal = |std| f64::from(random::normal(rng, 1, std)[0]);
         let shared: Vec<f64> = comparison.design.seeds.iter().map(|_| normal(0.05)).collect();
-        let mut results = Results::open(Path::new("/nowhere")).unwrap();
+        let mut lines = Vec::new();
         for run in comparison.design.runs() {
             let arm = ARMS.iter().position(|name| *name == run.act.name()).unwrap();
             let loss = 2.0 + shared[run.seed as usize] + effects[arm] + normal(0.01);
-            results.hold(Line { outcome: Some(outcome(loss)), diverged: None, ..Line::diverged(&run, "") });
+            lines.push(Line { outcome: Some(outcome(loss)), ..Line::of(&run) });
         }
-        evaluate(Path::new("/nowhere"), comparison, &results)
+        evaluate(Path::new("/nowhere"), comparison, &Results::holding(lines)).unwrap()
     }
 
     fn is_claim(pair: &Pair) -> bool {
@@ -336,17 +341,12 @@ mod tests {
     #[test]
     fn an_arm_with_a_diverged_run_stays_and_gets_no_verdict() {
         let comparison = comparison(3);
-        let mut results = Results::open(Path::new("/nowhere")).unwrap();
-        for run in comparison.design.runs() {
-            let diverges = run.act.name() == "gelu" && run.seed == 1;
-            let line = Line::diverged(&run, "at step 3");
-            results.hold(if diverges {
-                line
-            } else {
-                Line { outcome: Some(outcome(2.0)), diverged: None, ..line }
-            });
-        }
-        let analysis = evaluate(Path::new("/nowhere"), &comparison, &results);
+        let line = |run: Run| {
+            let diverged = (run.act.name() == "gelu" && run.seed == 1).then(|| "at step 3".to_string());
+            Line { outcome: diverged.is_none().then(|| outcome(2.0)), diverged, ..Line::of(&run) }
+        };
+        let results = Results::holding(comparison.design.runs().into_iter().map(line).collect());
+        let analysis = evaluate(Path::new("/nowhere"), &comparison, &results).unwrap();
         let gelu = analysis.arms.iter().find(|arm| arm.act.name() == "gelu").unwrap();
         assert_eq!((gelu.diverged.as_slice(), gelu.loss.n), ([1].as_slice(), 2));
         let pair = analysis.pairs.iter().find(|pair| pair.act.name() == "gelu").unwrap();
@@ -358,16 +358,16 @@ mod tests {
     fn in_a_grid_each_arm_is_taken_at_its_best_rate() {
         let mut comparison = comparison(3);
         comparison.design.rates = vec![1e-4, 1e-3, 1e-2];
-        let mut results = Results::open(Path::new("/nowhere")).unwrap();
+        let mut lines = Vec::new();
         for run in comparison.design.runs() {
             // relu is best in the middle, the others at the highest rate, and silu diverges there.
             let lr = run.lr.unwrap();
             let loss = if run.act.name() == "relu" { 2.0 + (lr.log10() + 3.0).abs() } else { 2.0 - lr };
             let diverged = (run.act.name() == "silu" && lr == 1e-2).then(|| "at step 3".to_string());
             let outcome = diverged.is_none().then(|| outcome(loss));
-            results.hold(Line { outcome, diverged, ..Line::diverged(&run, "") });
+            lines.push(Line { outcome, diverged, ..Line::of(&run) });
         }
-        let analysis = evaluate(Path::new("/nowhere"), &comparison, &results);
+        let analysis = evaluate(Path::new("/nowhere"), &comparison, &Results::holding(lines)).unwrap();
         let arm = |name: &str| analysis.arms.iter().find(|arm| arm.act.name() == name).unwrap();
         assert_eq!((arm("relu").lr, arm("gelu").lr, arm("silu").lr), (1e-3, 1e-2, 1e-3));
         assert_eq!(analysis.fixed_lr, Some(1e-3));

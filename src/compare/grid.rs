@@ -9,18 +9,20 @@
 //!   report.html             what they say together
 //! ```
 
+use super::identity::identity;
 use super::place::{REPORT, own, refuse_other};
 use super::results::{Line, RESULTS, Results};
 use super::{Design, Run};
+use crate::checkpoint::load_trainer;
 use crate::data::Dataset;
 use crate::failure::Failure;
 use crate::files::replace;
 use crate::home::shorten;
 use crate::owned::Owned;
-use crate::run::RunDir;
-use crate::settings::{Recipe, Settings};
-use crate::train::{Trainer, TrainingRun, Watcher};
-use crate::{bail_input, input_error, memory};
+use crate::run::{LAST, RunDir};
+use crate::settings::{Length, Recipe, Settings};
+use crate::train::{Event, Trainer, TrainingRun, Watcher};
+use crate::{bail_input, memory, record};
 use anyhow::Result;
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const COMPARISON: &str = "compare.json";
+/// Bytes that it may have: room for a million seeds.
+const LARGEST: u64 = 1 << 24;
 
 /// Tokens of the text that every arm writes, from the same start and with the same random numbers.
 const SAMPLE_TOKENS: usize = 200;
@@ -98,7 +102,7 @@ impl Grid {
         let runs = comparison.design.runs().into_iter().map(|run| run.name());
         owned.claim(files.into_iter().chain(runs), force)?;
         write(path, &comparison)?;
-        let results = Results::open(path)?;
+        let results = Results::open(path, &comparison)?;
         Ok(Grid { path: path.to_path_buf(), comparison, recipe: recipe.clone(), results })
     }
 
@@ -126,32 +130,55 @@ impl Grid {
         }
         let recipe = self.recipe.with(&run.settings())?;
         memory::forget_peak();
-        let mut training = match directory.exists() {
-            true => TrainingRun::resume(&recipe, dataset, directory, device)?,
-            false => TrainingRun::new(Trainer::start(&recipe, dataset, device)?, directory),
+        let mut training = match directory.checkpoint(LAST) {
+            Some(checkpoint) => {
+                self.refuse_other_run(run, &recipe, &checkpoint)?;
+                TrainingRun::resume(&recipe, dataset, directory, device)?
+            }
+            None => TrainingRun::new(Trainer::start(&recipe, dataset, device)?, directory),
         };
+        training.notes.iter().for_each(|note| watcher.notice(Event::Told(note)));
         let line = match training.train(watcher) {
             Ok(mut outcome) => {
                 outcome.checkpoint = shorten(&outcome.checkpoint.to_string_lossy()).into();
                 let pieces = training.pieces();
                 Line {
-                    run: run.clone(),
                     outcome: Some(outcome),
                     diverged: None,
                     piece_nats: pieces.map(|pieces| pieces.nats.clone()).unwrap_or_default(),
                     piece_tokens: pieces.map(|pieces| pieces.tokens.clone()).unwrap_or_default(),
                     peak_memory: memory::peak(),
                     sample: training.trainer().sample(SAMPLE_TOKENS)?,
+                    ..Line::of(run)
                 }
             }
             Err(error) => match error.downcast_ref() {
                 // A result, too: the others go on.
-                Some(Failure::Diverged(message)) => Line::diverged(run, message),
+                Some(Failure::Diverged(message)) => Line { diverged: Some(message.clone()), ..Line::of(run) },
                 _ => return Err(error),
             },
         };
         self.results.append(line)?;
         Ok(Attempt::Done)
+    }
+
+    /// Refuses a checkpoint that isn't of this run, whatever its directory is called.
+    fn refuse_other_run(&self, run: &Run, recipe: &Recipe, checkpoint: &Path) -> Result<()> {
+        let saved = load_trainer(checkpoint)?;
+        // A checkpoint has steps where its run was asked for in epochs; resuming compares them.
+        let length = match recipe.training.length {
+            Length::Steps(steps) => Settings { steps: Some(steps), ..Settings::default() },
+            Length::Epochs(epochs) => Settings { epochs: Some(epochs), ..Settings::default() },
+        };
+        let id = identity(&Recipe::new(length.over(&saved.settings))?, &saved.data);
+        if self.results.identity(run) != Some(&id) {
+            bail_input!(
+                "{} isn't a checkpoint of {} as this comparison trains it, but of a run with other settings or another text. Move its run away.",
+                checkpoint.display(),
+                run.label()
+            );
+        }
+        Ok(())
     }
 }
 
@@ -168,13 +195,11 @@ pub fn load(path: &Path) -> Result<Comparison> {
 
 pub(super) fn read(path: &Path) -> Option<Result<Comparison>> {
     let file = path.join(COMPARISON);
-    let text = fs::read_to_string(&file).ok()?;
-    let comparison = serde_json::from_str(&text);
-    Some(comparison.map_err(|error| input_error!("{}: {error}", file.display())))
+    file.exists().then(|| record::read(&file, LARGEST))
 }
 
 fn write(path: &Path, comparison: &Comparison) -> Result<()> {
-    replace(&path.join(COMPARISON), (serde_json::to_string_pretty(comparison)? + "\n").as_bytes())
+    replace(&path.join(COMPARISON), record::page(comparison)?.as_bytes())
 }
 
 /// Removes the results and runs of a comparison that is replaced, and nothing else. The results go first: a

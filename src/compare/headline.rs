@@ -4,6 +4,7 @@ use super::analysis::{Analysis, Arm, Pair, Verdict};
 use super::statistics::LEAST_SEEDS;
 use crate::activation::Activation;
 use crate::output::{percent_decimals, setting};
+use std::collections::BTreeSet;
 
 /// A final loss this far above the lowest evaluation has risen: half a percent.
 const ROSE: f64 = 0.005;
@@ -130,4 +131,15 @@ pub fn warnings(analysis: &Analysis) -> Vec<String> {
         warnings.push(format!("runs of {} diverged", names(diverged)));
     }
     warnings
+}
+
+/// A reason to doubt the numbers of runs that were computed with several instruction sets.
+pub fn mixed(instruction_sets: &BTreeSet<&str>) -> Option<String> {
+    let names: Vec<&str> = instruction_sets.iter().copied().collect();
+    (names.len() > 1).then(|| {
+        format!(
+            "runs with {} are mixed: the same run differs between them by rounding; train all on one kind of machine to rule that out",
+            names.join(" and ")
+        )
+    })
 }

@@ -58,10 +58,19 @@ pub fn refuse_other(path: &Path, comparison: &Comparison) -> Result<()> {
         Some(Ok(saved)) if comparison.identity() == saved.identity() => bail_input!(
             "{shown} holds a larger comparison, with activations, seeds or learning rates that this one leaves out: add them, name another --out, or replace it with --force"
         ),
-        Some(_) => bail_input!(
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) => bail_input!(
             "{shown} holds a comparison with other settings or another text: name another --out, or replace it with --force"
         ),
         None => Ok(()),
+    }
+}
+
+/// The finished runs that a comparison in this directory begins with: none if it replaces another one.
+pub fn results_to_keep(path: &Path, comparison: &Comparison) -> Result<Results> {
+    match refuse_other(path, comparison) {
+        Ok(()) => Results::open(path, comparison),
+        Err(_) => Results::none(path, comparison),
     }
 }
 

@@ -1,11 +1,14 @@
 //! `results.jsonl`: a line for every finished run, which any number of processes may add to.
 
 use super::Run;
-use crate::run::append_whole_line;
+use super::grid::Comparison;
+use super::identity::identities;
+use crate::checkpoint::Build;
 use crate::train::Outcome;
-use anyhow::{Context, Result};
+use crate::{bail_input, record};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 pub(super) const RESULTS: &str = "results.jsonl";
@@ -15,6 +18,12 @@ pub(super) const RESULTS: &str = "results.jsonl";
 pub struct Line {
     #[serde(flatten)]
     pub run: Run,
+    /// The run's identity. tinygpt 0.1 wrote none: its lines are known by their activation, rate and seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What computed the run's last steps. tinygpt 0.1 didn't write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
     pub outcome: Option<Outcome>,
     /// Why there is no outcome.
     pub diverged: Option<String>,
@@ -28,11 +37,14 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn diverged(run: &Run, why: &str) -> Line {
+    /// The line of a run that ends here, before anything is said of its outcome.
+    pub fn of(run: &Run) -> Line {
         Line {
             run: run.clone(),
+            id: None,
+            build: Some(Build::this()),
             outcome: None,
-            diverged: Some(why.to_string()),
+            diverged: None,
             piece_nats: Vec::new(),
             piece_tokens: Vec::new(),
             peak_memory: None,
@@ -45,29 +57,43 @@ impl Line {
 #[derive(Default)]
 pub struct Results {
     path: PathBuf,
+    /// What the comparison's runs are, by their names.
+    identities: HashMap<String, String>,
     lines: Vec<Line>,
 }
 
 impl Results {
-    pub fn open(directory: &Path) -> Result<Results> {
-        let mut results = Results { path: directory.join(RESULTS), lines: Vec::new() };
+    /// The finished runs of the comparison in a directory.
+    ///
+    /// # Errors
+    /// As [`Results::refresh`].
+    pub fn open(directory: &Path, comparison: &Comparison) -> Result<Results> {
+        let mut results = Results::none(directory, comparison)?;
         results.refresh()?;
         Ok(results)
     }
 
-    /// Reads what other processes have added. A line that is cut or damaged is passed over, and its run
-    /// counts as not done.
+    /// The runs of a comparison that begins with none finished, whatever its directory holds.
+    pub fn none(directory: &Path, comparison: &Comparison) -> Result<Results> {
+        let path = directory.join(RESULTS);
+        Ok(Results { path, identities: identities(comparison)?, lines: Vec::new() })
+    }
+
+    /// Reads what other processes have added. The run of a line that a kill cut counts as not done.
+    ///
+    /// # Errors
+    /// If any other line can't be read, or is of a run with other settings than the comparison's.
     pub fn refresh(&mut self) -> Result<()> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", self.path.display()));
-            }
-        };
-        let text = String::from_utf8_lossy(&bytes);
         self.lines.clear();
-        for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        for line in record::read_lines::<Line>(&self.path)? {
+            let expected = self.identity(&line.run);
+            if line.id.as_deref().is_some_and(|id| expected.is_some_and(|expected| expected != id)) {
+                bail_input!(
+                    "{} has a run of {} with other settings than this comparison. Remove its line to train the run again.",
+                    self.path.display(),
+                    line.run.label()
+                );
+            }
             // Two lines of a run are equal: the first counts.
             if self.find(&line.run).is_none() {
                 self.lines.push(line);
@@ -76,16 +102,28 @@ impl Results {
         Ok(())
     }
 
+    /// The identity of one of the comparison's runs.
+    pub fn identity(&self, run: &Run) -> Option<&str> {
+        self.identities.get(&run.name()).map(String::as_str)
+    }
+
+    /// The instruction sets that the runs were computed with, as far as their lines tell.
+    pub fn instruction_sets(&self) -> BTreeSet<&str> {
+        self.lines.iter().filter_map(|line| Some(line.build.as_ref()?.instruction_set.as_str())).collect()
+    }
+
     pub fn append(&mut self, line: Line) -> Result<()> {
-        append_whole_line(&self.path, &serde_json::to_value(&line)?)?;
+        let id = self.identity(&line.run).map(String::from);
+        let line = Line { id, ..line };
+        record::append_shared_line(&self.path, &line)?;
         self.lines.push(line);
         Ok(())
     }
 
-    /// Takes a line that is not in the file.
+    /// Lines that are in no file.
     #[cfg(test)]
-    pub fn hold(&mut self, line: Line) {
-        self.lines.push(line);
+    pub fn holding(lines: Vec<Line>) -> Results {
+        Results { path: PathBuf::new(), identities: HashMap::new(), lines }
     }
 
     pub fn find(&self, run: &Run) -> Option<&Line> {
@@ -99,7 +137,6 @@ impl Results {
 
     /// True if the file in `directory` holds results, or nothing.
     pub fn is_one(directory: &Path) -> bool {
-        let is_line = |line: &str| serde_json::from_str::<Line>(line).is_ok();
-        fs::read_to_string(directory.join(RESULTS)).is_ok_and(|text| text.lines().next().is_none_or(is_line))
+        record::begins_with::<Line>(&directory.join(RESULTS))
     }
 }

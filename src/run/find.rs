@@ -31,8 +31,13 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf> {
         bail_input!("there is no checkpoint {}: no such directory", path.display());
     }
     let run = RunDir::at(path);
-    match run.checkpoint(BEST).or_else(|| run.checkpoint(LAST)) {
-        Some(checkpoint) => Ok(checkpoint),
+    if let Some(best) = run.checkpoint(BEST) {
+        return Ok(best);
+    }
+    // The best may be one that only the metrics know: ones that can't be read aren't passed over.
+    run.metrics()?;
+    match run.checkpoint(LAST) {
+        Some(last) => Ok(last),
         None => bail_input!("{} holds no checkpoint: neither config.json nor best or last", path.display()),
     }
 }

@@ -1,10 +1,10 @@
 //! Runs of tinygpt 0.1, which wrote no manifest: their files are recognised by what is in them.
 
 use super::pointers::is_pointer;
-use super::{BEST, LAST, METRICS, lines, step_of, tensorboard};
-use crate::checkpoint;
+use super::{BEST, LAST, METRICS, Metric, step_of, tensorboard};
 use crate::files::SAVING;
 use crate::owned::{LOCK, entries};
+use crate::{checkpoint, record};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -16,19 +16,9 @@ pub fn files(path: &Path) -> Option<BTreeSet<String>> {
     }
     let is_own = |name: &String| match name.as_str() {
         LAST | BEST => is_pointer(&path.join(name)),
-        METRICS => is_log(&path.join(name)),
+        METRICS => record::begins_with::<Metric>(&path.join(name)),
         LOCK => false,
         name => is_step(name) || name.starts_with(SAVING) || tensorboard::is_own(name),
     };
     Some(entries(path).filter(is_own).collect())
-}
-
-/// True if the first line is one that a run logs.
-fn is_log(path: &Path) -> bool {
-    let lines = lines::read_lines(path, |_| true);
-    let is_own = |line: &serde_json::Value| {
-        let has = |keys: &[&str]| keys.iter().all(|key| !line[*key].is_null());
-        has(&["step", "lr", "grad_norm", "tokens"]) || has(&["step", "val_loss", "val_tokens"])
-    };
-    lines.first().is_some_and(is_own)
 }

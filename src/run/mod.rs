@@ -13,21 +13,20 @@
 
 mod find;
 mod legacy;
-mod lines;
+mod metric;
 mod pointers;
 mod tensorboard;
 
 pub use find::{find_checkpoint, newest_checkpoint, runs};
-pub use lines::append_whole_line;
+pub use metric::{Metric, finite};
 pub use pointers::{BEST, LAST};
 pub use tensorboard::TensorBoard;
 
 use crate::checkpoint::{self, foreign_file};
 use crate::files::{SAVING, replace};
 use crate::owned::{Kind, Owned, Role, entries, lock};
-use crate::{bail_input, input_error};
+use crate::{bail_input, input_error, record};
 use anyhow::{Context, Result};
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -234,19 +233,25 @@ impl RunDir {
     }
 
     /// Adds a line to `metrics.jsonl`.
-    pub fn log(&self, line: &Value) -> Result<()> {
-        lines::append_line(&self.path.join(METRICS), line)
+    pub fn log(&self, metric: &Metric) -> Result<()> {
+        record::append_line(&self.path.join(METRICS), metric)
     }
 
-    /// The lines of `metrics.jsonl`; the rest of one that a kill cut is skipped.
-    pub fn metrics(&self) -> Vec<Value> {
-        lines::read_lines(&self.path.join(METRICS), |_| true)
+    /// The lines of `metrics.jsonl`, but for what a kill left of the last one.
+    ///
+    /// # Errors
+    /// If a line can't be read; names it.
+    pub fn metrics(&self) -> Result<Vec<Metric>> {
+        record::read_lines(&self.path.join(METRICS))
     }
 
     /// Drops the lines of `metrics.jsonl` past `step`: a resumed run writes them again.
     pub fn truncate_log(&self, step: usize) -> Result<()> {
-        let kept = self.metrics().into_iter().filter(|line| line["step"].as_u64() <= Some(step as u64));
-        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        let mut kept = String::new();
+        for metric in self.metrics()?.iter().filter(|metric| metric.step() <= step) {
+            kept += &record::line(metric)?;
+            kept.push('\n');
+        }
         replace(&self.path.join(METRICS), kept.as_bytes())
     }
 }

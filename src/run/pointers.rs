@@ -4,11 +4,10 @@
 //! a copy of the checkpoint (`cp -rL` and `scp -r` follow links). All three are read; links are written where
 //! the file system has them, else files.
 
-use super::{METRICS, RunDir, is_directory, lines, step_of};
+use super::{Metric, RunDir, is_directory, step_of};
 use crate::checkpoint::{self, load_trainer};
 use crate::files::{SAVING, is_same_file, read_text, sync};
 use anyhow::{Context, Result};
-use serde_json::Value;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,20 +58,19 @@ impl RunDir {
         Some(self.path.join(target.file_name()?))
     }
 
-    /// True if one of the checkpoints that were written so far must be the best.
+    /// True if one of the checkpoints that were written so far must be the best, or may be: nobody knows while the
+    /// metrics can't be read.
     pub(super) fn has_best(&self) -> bool {
-        self.path.join(BEST).symlink_metadata().is_ok() || !self.evaluations().is_empty()
-    }
-
-    fn evaluations(&self) -> Vec<Value> {
-        lines::read_lines(&self.path.join(METRICS), |line| line.contains("\"val_loss\""))
+        let is_evaluated = |metrics: Vec<Metric>| metrics.iter().any(|metric| metric.val_loss().is_some());
+        self.path.join(BEST).symlink_metadata().is_ok() || self.metrics().map_or(true, is_evaluated)
     }
 
     /// The checkpoint with the lowest validation loss of those that were evaluated and are still there.
     fn best_by_metrics(&self) -> Option<PathBuf> {
-        let evaluated = self.evaluations().into_iter().filter_map(|line| {
-            let path = self.step_dir(usize::try_from(line["step"].as_u64()?).ok()?);
-            Some((line["val_loss"].as_f64()?, path)).filter(|(_, path)| is_complete(path))
+        let metrics = self.metrics().ok()?;
+        let evaluated = metrics.iter().filter_map(|metric| {
+            let path = self.step_dir(metric.step());
+            Some((metric.val_loss()?, path)).filter(|(_, path)| is_complete(path))
         });
         evaluated.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, path)| path)
     }

@@ -1,6 +1,7 @@
 //! What a run tells of itself while it goes, and when it is done.
 
 use crate::model::ModelSize;
+use crate::record::number_or_nan;
 use crate::score::Score;
 use crate::settings::{ModelConfig, Recipe};
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,7 @@ pub struct Outcome {
     /// Wall time of all steps, evaluation and saving left out.
     pub seconds: f64,
     /// From the median step; evaluation and saving left out.
+    #[serde(deserialize_with = "number_or_nan")]
     pub tokens_per_second: f64,
     /// Mean loss of the last step's batch; none if all steps were skipped.
     pub train_loss: Option<f64>,
@@ -162,6 +164,7 @@ pub struct Outcome {
     /// The loss of the distribution that the text was drawn from, where known: nats per token.
     pub floor: Option<f64>,
     /// Root mean square of the FFN's outputs before the first step.
+    #[serde(deserialize_with = "number_or_nan")]
     pub ffn_output_rms: f64,
     /// Floating-point operations to train on one token.
     pub flops_per_token: f64,

@@ -3,10 +3,9 @@
 
 use crate::checkpoint::{self, Checkpoint, Metrics, TrainerState};
 use crate::failure::one_line;
-use crate::run::{BEST, LAST, RunDir, TensorBoard};
+use crate::run::{BEST, LAST, Metric, RunDir, TensorBoard};
 use crate::settings::ModelConfig;
 use anyhow::Result;
-use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -70,10 +69,10 @@ impl Journal {
     }
 
     /// Writes a line of metrics, and what of it TensorBoard can show.
-    pub fn log(&mut self, step: usize, line: &Value, scalars: &[(&str, f64)]) {
-        let mut written = self.run.log(line);
+    pub fn log(&mut self, metric: &Metric, scalars: &[(&str, f64)]) {
+        let mut written = self.run.log(metric);
         if let Some(board) = self.board.as_mut().filter(|_| !scalars.is_empty()) {
-            written = written.and(board.scalars(step, scalars));
+            written = written.and(board.scalars(metric.step(), scalars));
         }
         let unlogged = written.err().map(|error| one_line(&error));
         if unlogged != self.unlogged {

@@ -7,9 +7,9 @@ use super::run::TrainingRun;
 use super::schedule::Schedule;
 use super::trainer::Trainer;
 use crate::bail_input;
-use crate::checkpoint::{self, TrainerState};
+use crate::checkpoint::{self, Build, TrainerState};
 use crate::data::Dataset;
-use crate::run::{LAST, RunDir};
+use crate::run::{LAST, Metric, RunDir};
 use crate::settings::{ModelConfig, Recipe, Settings};
 use anyhow::Result;
 use candle_core::Device;
@@ -48,20 +48,25 @@ impl<'a> TrainingRun<'a> {
         let kept = (warmup != default_warmup(steps)).then_some(warmup);
         let fixed = Settings { steps: Some(steps), warmup: kept, ..Settings::default() };
         let (step, before) = (saved.step, Schedule::new(&recipe.training, warmup, saved.steps));
-        let state = TrainerState { settings: fixed.over(recipe.settings()), steps, ..saved };
-        let metrics = run.metrics();
+        let (build, other) = (Build::this(), saved.build.clone());
+        let state = TrainerState {
+            settings: fixed.over(recipe.settings()),
+            steps,
+            build: Some(build.clone()),
+            ..saved
+        };
+        let metrics = run.metrics()?;
         let mut trainer = Trainer::new(recipe, dataset, model, state)?;
         let shapes = AdamW::state_shapes(&trainer.model.params);
         let state = checkpoint::load_optimizer(&directory, &shapes, device)?;
         trainer.optimizer.restore(&trainer.model.params, state)?;
-        let done = |line: &&Value| line["step"].as_u64() <= Some(step as u64);
-        let numbers =
-            |key: &'static str| metrics.iter().filter(done).filter_map(move |line| line[key].as_f64());
-        trainer.step_seconds = numbers("seconds").collect();
-        let note = trainer.schedule.differs_from(&before, step);
-        let best = numbers("val_loss").min_by(f64::total_cmp);
+        let done = || metrics.iter().filter(|metric| metric.step() <= step);
+        trainer.step_seconds = done().filter_map(Metric::seconds).collect();
+        let notes = trainer.schedule.differs_from(&before, step).into_iter();
+        let notes = notes.chain(other.and_then(|other| build.differs_from(&other))).collect();
+        let best = done().filter_map(Metric::val_loss).min_by(f64::total_cmp);
         let mut resumed = TrainingRun::with_journal(trainer, Journal::new(run, Some(step)));
-        (resumed.best, resumed.note) = (best, note);
+        (resumed.best, resumed.notes) = (best, notes);
         Ok(resumed)
     }
 }

@@ -7,10 +7,9 @@ use crate::checkpoint::{Checkpoint, Metrics};
 use crate::failure::{Failure, one_line};
 use crate::model::{Model, ModelSize, training_flops_per_token};
 use crate::output::setting;
-use crate::run::{LAST, RunDir};
+use crate::run::{LAST, Metric, RunDir, finite};
 use crate::score::{Pieces, Score};
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 
 /// Tokens of a sample while training.
 const SAMPLE_TOKENS: usize = 100;
@@ -24,7 +23,7 @@ pub struct TrainingRun<'a> {
     /// The score of the whole validation text after the last step, and its pieces.
     last_score: Option<(Score, Option<Pieces>)>,
     /// What resuming with other settings changes.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
     /// Write a sample after every evaluation.
     pub samples: bool,
 }
@@ -36,7 +35,7 @@ impl<'a> TrainingRun<'a> {
     }
 
     pub(super) fn with_journal(trainer: Trainer<'a>, journal: Journal) -> TrainingRun<'a> {
-        TrainingRun { trainer, journal, best: None, last_score: None, note: None, samples: false }
+        TrainingRun { trainer, journal, best: None, last_score: None, notes: Vec::new(), samples: false }
     }
 
     pub fn trainer(&mut self) -> &mut Trainer<'a> {
@@ -64,7 +63,7 @@ impl<'a> TrainingRun<'a> {
         watcher.notice(Event::Begun { first_step: self.trainer.state.step, steps, estimate });
         self.journal.begin(self.trainer.state.step, &self.config_file()?)?;
         let evaluation_due = |step: usize| step == steps || is_due(step, training.eval_every);
-        let mut owed = evaluation_due(self.trainer.state.step) && self.owes_evaluation();
+        let mut owed = evaluation_due(self.trainer.state.step) && self.owes_evaluation()?;
         loop {
             if owed {
                 self.evaluate(watcher)?;
@@ -90,21 +89,24 @@ impl<'a> TrainingRun<'a> {
     }
 
     /// A run that was killed between saving and evaluating still owes the evaluation.
-    fn owes_evaluation(&self) -> bool {
+    fn owes_evaluation(&self) -> Result<bool> {
         let step = self.trainer.state.step;
-        let is_here = |line: &Value| line["step"].as_u64() == Some(step as u64);
-        let evaluated = |line: &Value| is_here(line) && line["val_loss"].is_number();
-        step > 0 && !self.journal.run().metrics().iter().any(evaluated)
+        let evaluated = |metric: &Metric| metric.step() == step && metric.val_loss().is_some();
+        Ok(step > 0 && !self.journal.run().metrics()?.iter().any(evaluated))
     }
 
     fn step(&mut self) -> Result<StepReport> {
         let report = self.trainer.step().map_err(|error| self.explain(error))?;
-        let mut line = json!({
-            "step": report.step, "loss": report.loss, "lr": report.lr, "grad_norm": report.grad_norm,
-            "tokens": report.tokens, "seconds": report.seconds,
-        });
+        let metric = Metric::Step {
+            step: report.step,
+            loss: finite(report.loss),
+            lr: report.lr,
+            grad_norm: finite(report.grad_norm),
+            tokens: report.tokens,
+            seconds: report.seconds,
+            skipped: report.skipped.is_some(),
+        };
         if let Some(bad) = &report.skipped {
-            line["skipped"] = json!(true);
             let (skipped, most) =
                 (self.trainer.state.skipped_steps, self.trainer.recipe.training.skip_bad_steps);
             let step = report.step;
@@ -116,7 +118,7 @@ impl<'a> TrainingRun<'a> {
             ("train/gradient_norm", report.grad_norm),
             ("train/tokens_per_second", self.trainer.tokens_per_step() as f64 / report.seconds),
         ];
-        self.journal.log(report.step, &line, &scalars);
+        self.journal.log(&metric, &scalars);
         Ok(report)
     }
 
@@ -136,13 +138,16 @@ impl<'a> TrainingRun<'a> {
             self.best = Some(score.loss());
             self.journal.mark_best(step);
         }
-        let line = json!({
-            "step": step, "val_loss": score.loss(), "val_perplexity": score.perplexity(),
-            "bits_per_byte": score.bits_per_byte(), "val_tokens": score.tokens,
-        });
+        let metric = Metric::Evaluation {
+            step,
+            val_loss: score.loss(),
+            val_perplexity: finite(score.perplexity()),
+            bits_per_byte: score.bits_per_byte(),
+            val_tokens: score.tokens,
+        };
         let bits = score.bits_per_byte().map(|bits| ("validation/bits_per_byte", bits));
         let scalars: Vec<_> = [("validation/loss", score.loss())].into_iter().chain(bits).collect();
-        self.journal.log(step, &line, &scalars);
+        self.journal.log(&metric, &scalars);
         let whole = pieces.is_some();
         let floor = self.trainer.dataset.floor.filter(|_| whole).map(|nats| nats / score.tokens as f64);
         watcher.notice(Event::Evaluated(Evaluation { step, score, whole, best, floor }));
@@ -152,8 +157,8 @@ impl<'a> TrainingRun<'a> {
         }
         if self.samples {
             let sample = self.trainer.sample(SAMPLE_TOKENS)?;
-            self.journal.log(step, &json!({ "step": step, "sample": sample }), &[]);
             watcher.notice(Event::Sampled(&sample));
+            self.journal.log(&Metric::Sample { step, sample }, &[]);
         }
         Ok(())
     }

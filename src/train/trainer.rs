@@ -5,7 +5,7 @@ use super::diagnosis::first_bad;
 use super::events::{BadNumbers, StepReport};
 use super::plan::{default_warmup, ffn_output_rms, steps};
 use super::schedule::Schedule;
-use crate::checkpoint::TrainerState;
+use crate::checkpoint::{Build, TrainerState};
 use crate::data::{Batches, Dataset};
 use crate::follow::Follow;
 use crate::generate::{Limits, Sampler, Sampling, generate};
@@ -67,6 +67,7 @@ impl<'a> Trainer<'a> {
             ffn_output_rms: ffn_output_rms(&model, dataset, recipe)?,
             data: dataset.fingerprint(),
             text_tokens: Some((dataset.train.len(), dataset.val.len())),
+            build: Some(Build::this()),
         };
         Trainer::new(recipe, dataset, model, state)
     }

@@ -234,13 +234,11 @@ fn a_plan_is_one_command_per_run_for_a_scheduler() {
     assert!(!exists(&folder, "cmp"));
     let finished = |folder: &TempDir| String::from_utf8(read(folder, "cmp/results.jsonl")).unwrap();
     succeed(tinygpt(&folder).args(commands[1].split(' ').skip(1)));
-    assert!(finished(&folder).starts_with("{\"act\":\"gelu\",\"lr\":null,\"seed\":1,"));
+    assert!(finished(&folder).contains("\"act\":\"gelu\",\"lr\":null,\"seed\":1,"));
     assert_eq!(finished(&folder).lines().count(), 1);
     let mut array = tinygpt(&folder);
     succeed(array.arg("compare").args(SMALL).args(design).env("SLURM_ARRAY_TASK_ID", "4"));
-    assert!(
-        finished(&folder).lines().nth(1).unwrap().starts_with("{\"act\":\"gelu\",\"lr\":null,\"seed\":2,")
-    );
+    assert!(finished(&folder).lines().nth(1).unwrap().contains("\"act\":\"gelu\",\"lr\":null,\"seed\":2,"));
     let error = fail(tinygpt(&folder).arg("compare").args(SMALL).args(design).args(["--only", "5"]), 2);
     assert!(error.contains("between 1 and 4"), "{error}");
     // Whoever comes last does the rest and evaluates.

@@ -12,6 +12,7 @@ mod copies;
 mod default_run;
 mod determinism;
 mod downloads;
+mod earlier;
 mod elsewhere;
 mod encodings;
 mod environment;

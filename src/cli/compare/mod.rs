@@ -7,19 +7,21 @@ mod work;
 
 use super::ending::{if_interrupted, resume_with};
 use super::outputs::{Inputs, check_folder};
+use super::plan_records::ComparisonPlanRecord;
 use super::report;
-use super::settings_lines::comparison_json;
 use super::table::Wide;
 use super::text::{arguments_without, command_of, shown};
 use crate::activation::Activation;
 use crate::cli::signals;
 use crate::compare::{
-    Comparison, Design, Grid, Matching, Plan, Results, check_place, evaluate, load, place, time, unnamed,
+    Comparison, Design, Grid, Matching, Plan, check_place, evaluate, load, mixed, place, results_to_keep,
+    time, unnamed,
 };
 use crate::data::Dataset;
 use crate::failure::Failure;
+use crate::kernels::instruction_set;
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
-use crate::{bail_input, environment, input_error};
+use crate::{bail_input, environment, input_error, record};
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -259,17 +261,21 @@ fn announce(
 ) -> Result<Option<Plan>> {
     let Settled { recipe, comparison, out, timing } = settled;
     let design = &comparison.design;
-    let is_replaced = args.force && check_place(out, comparison, false).is_err();
-    let results = if is_replaced { Results::default() } else { Results::open(out)? };
+    let results = results_to_keep(out, comparison)?;
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {
         return Ok(None);
     }
-    let before = evaluate(out, comparison, &results);
+    let before = evaluate(out, comparison, &results)?;
     let timing = timing.clone().map_or_else(|| time(design, recipe, dataset, device), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
+    let mut instruction_sets = results.instruction_sets();
+    instruction_sets.insert(instruction_set());
+    if let Some(warning) = mixed(&instruction_sets) {
+        note!("warning: {warning}");
+    }
     if args.dry_run && args.json {
-        say!("{}", comparison_json(&plan, design, recipe, dataset)?)?;
+        say!("{}", record::line(&ComparisonPlanRecord::new(&plan, design, recipe, dataset)?)?)?;
     }
     if plan.epochs() > MANY_EPOCHS {
         note!(
@@ -308,11 +314,11 @@ impl CompareArgs {
 
 /// Evaluates what is done: the table or JSON, and the report.
 fn finish(args: &CompareArgs, out: &Path, grid: &Grid) -> Result<()> {
-    let analysis = evaluate(out, grid.comparison(), &grid.results);
+    let analysis = evaluate(out, grid.comparison(), &grid.results)?;
     // Another process may have extended the comparison: then the report is about all of it.
     let report = match load(out)? {
         larger if larger.design != grid.comparison().design => {
-            report::write(out, &larger, &evaluate(out, &larger, &grid.results))?
+            report::write(out, &larger, &evaluate(out, &larger, &grid.results)?)?
         }
         own => report::write(out, &own, &analysis)?,
     };

@@ -1,12 +1,15 @@
 //! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
 
+use crate::activation::Activation;
 use crate::cli::table::{Table, Wide, label, number, text};
 use crate::cli::text::{arguments_without, command_of};
+use crate::compare::analysis::Rate;
 use crate::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results, Verdict};
 use crate::output::{duration, grouped, setting};
+use crate::record;
 use crate::report::{Cells, cells};
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// The command of each run, a line each.
 pub fn commands(design: &Design) -> Result<()> {
@@ -111,23 +114,72 @@ fn rates(analysis: &Analysis) -> Table {
     table
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct ComparisonRecord<'a> {
+    baseline: Activation,
+    headline: &'a str,
+    warnings: &'a [String],
+    results: Vec<ArmRecord<'a>>,
+    pairs: &'a [Pair],
+    diverged: Vec<DivergedRecord<'a>>,
+}
+
+#[derive(Serialize)]
+struct DivergedRecord<'a> {
+    act: Activation,
+    lr: Option<f64>,
+    seed: u64,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
+struct ArmRecord<'a> {
+    act: Activation,
+    lr: f64,
+    params: usize,
+    ffn_dim: usize,
+    seeds: usize,
+    val_loss_mean: f64,
+    val_loss_std: Option<f64>,
+    best_loss_mean: f64,
+    perplexity: f64,
+    bits_per_byte: f64,
+    above_floor: Option<f64>,
+    /// The mean difference from the baseline, and what is known of it.
+    delta: Option<f64>,
+    ci95: Option<(f64, f64)>,
+    text_ci95: Option<(f64, f64)>,
+    p: Option<f64>,
+    verdict: Option<&'static str>,
+    seeds_needed: Option<u64>,
+    tokens_per_second: f64,
+    seconds_to_baseline: Option<f64>,
+    peak_rss_mb: Option<f64>,
+    flops_per_token: f64,
+    ffn_output_rms: f64,
+    rates: &'a [Rate],
+    /// What the choice of the learning rate is worth, in a grid.
+    sensitivity: Option<f64>,
+}
+
 pub fn json(analysis: &Analysis, results: &Results) -> Result<()> {
-    let arms: Vec<Value> = analysis.arms.iter().map(|arm| describe(analysis, arm)).collect();
-    let diverged: Vec<Value> = results
-        .diverged()
-        .map(|(run, why)| json!({ "act": run.act, "lr": run.lr, "seed": run.seed, "why": why }))
-        .collect();
-    say!(
-        "{}",
-        json!({
-            "baseline": analysis.baseline, "headline": analysis.headline, "warnings": analysis.warnings,
-            "results": arms, "pairs": analysis.pairs, "diverged": diverged,
-        })
-    )?;
+    let diverged = results.diverged();
+    let record = ComparisonRecord {
+        baseline: analysis.baseline,
+        headline: &analysis.headline,
+        warnings: &analysis.warnings,
+        results: analysis.arms.iter().map(|arm| arm_record(analysis, arm)).collect(),
+        pairs: &analysis.pairs,
+        diverged: diverged
+            .map(|(run, why)| DivergedRecord { act: run.act, lr: run.lr, seed: run.seed, why })
+            .collect(),
+    };
+    say!("{}", record::line(&record)?)?;
     Ok(())
 }
 
-fn describe(analysis: &Analysis, arm: &Arm) -> Value {
+fn arm_record<'a>(analysis: &Analysis, arm: &'a Arm) -> ArmRecord<'a> {
     let is = |pair: &&Pair| pair.act == arm.act && pair.against == analysis.baseline;
     let pair = analysis.pairs.iter().find(is);
     let verdict = match pair {
@@ -139,30 +191,30 @@ fn describe(analysis: &Analysis, arm: &Arm) -> Value {
         Some(Verdict::Indistinguishable { seeds_needed }) => seeds_needed,
         _ => None,
     };
-    json!({
-        "act": arm.act,
-        "lr": arm.lr,
-        "params": arm.params,
-        "ffn_dim": arm.ffn_dim,
-        "seeds": arm.loss.n,
-        "val_loss_mean": arm.loss.mean,
-        "val_loss_std": arm.loss.std,
-        "best_loss_mean": arm.best_loss.mean,
-        "perplexity": arm.perplexity.mean,
-        "bits_per_byte": arm.bits_per_byte,
-        "above_floor": analysis.floor.map(|floor| arm.loss.mean - floor),
-        "delta": pair.map(|pair| pair.difference),
-        "ci95": pair.and_then(|pair| pair.interval).map(|(low, high)| [low, high]),
-        "text_ci95": pair.and_then(|pair| pair.text_interval).map(|(low, high)| [low, high]),
-        "p": pair.and_then(|pair| pair.p),
-        "verdict": verdict,
-        "seeds_needed": seeds_needed,
-        "tokens_per_second": arm.tokens_per_second.median,
-        "seconds_to_baseline": arm.seconds_to_baseline,
-        "peak_rss_mb": arm.peak_memory,
-        "flops_per_token": arm.flops_per_token,
-        "ffn_output_rms": arm.ffn_output_rms,
-        "rates": arm.rates,
-        "sensitivity": (arm.rates.len() > 1).then(|| arm.sensitivity()),
-    })
+    ArmRecord {
+        act: arm.act,
+        lr: arm.lr,
+        params: arm.params,
+        ffn_dim: arm.ffn_dim,
+        seeds: arm.loss.n,
+        val_loss_mean: arm.loss.mean,
+        val_loss_std: arm.loss.std,
+        best_loss_mean: arm.best_loss.mean,
+        perplexity: arm.perplexity.mean,
+        bits_per_byte: arm.bits_per_byte,
+        above_floor: analysis.floor.map(|floor| arm.loss.mean - floor),
+        delta: pair.map(|pair| pair.difference),
+        ci95: pair.and_then(|pair| pair.interval),
+        text_ci95: pair.and_then(|pair| pair.text_interval),
+        p: pair.and_then(|pair| pair.p),
+        verdict,
+        seeds_needed,
+        tokens_per_second: arm.tokens_per_second.median,
+        seconds_to_baseline: arm.seconds_to_baseline,
+        peak_rss_mb: arm.peak_memory,
+        flops_per_token: arm.flops_per_token,
+        ffn_output_rms: arm.ffn_output_rms,
+        rates: &arm.rates,
+        sensitivity: (arm.rates.len() > 1).then(|| arm.sensitivity()),
+    }
 }

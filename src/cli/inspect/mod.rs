@@ -19,11 +19,10 @@ use crate::settings::{
     Backbone, DeviceKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, List, MOST_STEPS, MOST_THREADS, Ops,
     Recipe, Settings, TextEncoding, TokenizerKind, preset_name, within,
 };
-use crate::{bail_input, input_error};
+use crate::{bail_input, input_error, record};
 use anyhow::Result;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -199,7 +198,7 @@ fn shapes(args: &InspectArgs, model: &str) -> Result<()> {
     let found = Shapes::of(&recipe.model(vocabulary)?);
     pictures::write(args, &Findings { subject: model, shapes: Some(&found), ..Findings::default() })?;
     if args.json {
-        return say_json(&json!({ "model": model, "vocabulary": whose }), &found);
+        return say_json(Described { model, vocabulary: &whose }, &found);
     }
     show::shapes(model, &whose, &found, &args.wide)
 }
@@ -252,10 +251,10 @@ fn trained(args: &InspectArgs) -> Result<()> {
     };
     pictures::write(args, &findings)?;
     if args.json {
-        let place = json!({ "checkpoint": checkpoint, "data": name, "prompt": lens });
+        let place = Place { checkpoint: &checkpoint, data: name.as_deref(), prompt: lens.as_ref() };
         return match &survey {
-            Some(survey) => say_json(&place, survey),
-            None => say_json(&place, &shapes),
+            Some(survey) => say_json(place, survey),
+            None => say_json(place, &shapes),
         };
     }
     prose!("checkpoint     {}", shown(&checkpoint))?;
@@ -346,17 +345,41 @@ fn fresh(args: &InspectArgs) -> Result<()> {
     let findings = Findings { data: Some(&dataset.name), fresh: Some(&found), ..Findings::default() };
     pictures::write(args, &findings)?;
     if args.json {
-        return say_json(&json!({ "data": dataset.name }), &found);
+        return say_json(Text { data: &dataset.name }, &found);
     }
     show::fresh(&dataset.name, &found, &args.wide)
 }
 
-/// Prints what was found behind what it was found in, as one object.
-fn say_json(place: &Value, found: &impl Serialize) -> Result<()> {
-    let mut object = place.clone();
-    if let (Value::Object(object), Value::Object(found)) = (&mut object, serde_json::to_value(found)?) {
-        object.extend(found);
-    }
-    say!("{object}")?;
+/// What `--json` prints: what was found, behind what it was found in.
+#[derive(Serialize)]
+struct Found<Subject, Findings> {
+    #[serde(flatten)]
+    subject: Subject,
+    #[serde(flatten)]
+    found: Findings,
+}
+
+/// A model that isn't built.
+#[derive(Serialize)]
+struct Described<'a> {
+    model: &'a str,
+    vocabulary: &'a str,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    checkpoint: &'a Path,
+    /// The text that the survey is of.
+    data: Option<&'a str>,
+    prompt: Option<&'a Lens>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    data: &'a str,
+}
+
+fn say_json(subject: impl Serialize, found: &impl Serialize) -> Result<()> {
+    say!("{}", record::line(&Found { subject, found })?)?;
     Ok(())
 }
