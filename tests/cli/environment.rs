@@ -98,7 +98,7 @@ fn a_bad_variable_is_named() {
         command.env("TMPDIR", "/nowhere").args(small_but(&["--data", data]));
         command
     };
-    let error = fail(trains("texts"), 2);
+    let error = fail(&mut trains("texts"), 2);
     assert!(error.contains("TMPDIR") && error.contains("/nowhere"), "{error}");
     // A single file is copied nowhere.
     trains("text.txt").assert().success();
