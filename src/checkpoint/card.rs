@@ -2,6 +2,7 @@
 //! (<https://huggingface.co/docs/hub/model-cards>). It is for all to see: of paths it has the last part.
 
 use super::config::loads_in;
+use super::manifest::CARD;
 use super::trainer::TrainerState;
 use crate::files::replace;
 use crate::output::{grouped, shell_word};
@@ -25,9 +26,6 @@ impl Metrics {
         [("loss", self.loss), ("perplexity", self.perplexity)].into_iter().chain(bits)
     }
 }
-
-/// The card's file, as the hub names it.
-pub const CARD: &str = "README.md";
 
 /// Flags that say where and how often something happens, and not what is computed.
 const NO_MATTER: [&str; 5] = ["threads", "device", "ops", "save-every", "keep"];

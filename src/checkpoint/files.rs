@@ -1,14 +1,15 @@
 //! The files of a checkpoint directory, written whole or not at all.
 
-use super::card::{CARD, write_card};
+use super::card::write_card;
 use super::config::{config_json, parse_config};
 use super::gguf::{self, is_gguf};
 use super::import::{read_params, weight_files};
-use super::manifest;
+use super::json::{json_if_there, read_json, write_json};
+use super::manifest::{self, CARD};
 use super::tensors::{read_tensors, write_tensors};
 use super::trainer::{TRAINER, TrainerState};
 use crate::data::Tokenizer;
-use crate::files::{SAVING, read_text, sync};
+use crate::files::{SAVING, sync};
 use crate::model::Model;
 use crate::owned::entries;
 use crate::settings::{ModelConfig, Ops};
@@ -110,18 +111,6 @@ fn write_files(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     manifest::write(directory)
 }
 
-fn write_json(directory: &Path, name: &str, value: &Value) -> Result<()> {
-    Ok(fs::write(directory.join(name), serde_json::to_string_pretty(value)? + "\n")?)
-}
-
-/// Bytes that a `config.json` or a `trainer.json` may have.
-pub(super) const LARGEST_JSON: u64 = 1 << 20;
-
-pub(super) fn read_json(path: &Path) -> Result<Value> {
-    let text = read_text(path, LARGEST_JSON)?;
-    serde_json::from_str(&text).map_err(|error| input_error!("{} is no JSON: {error}", path.display()))
-}
-
 /// Reads what the model of a checkpoint, a directory or a GGUF file, is.
 pub fn load_config(directory: &Path) -> Result<ModelConfig> {
     if is_gguf(directory) {
@@ -183,12 +172,6 @@ fn stops(directory: &Path) -> Result<Vec<u32>> {
         }
     }
     Ok(Vec::new())
-}
-
-/// A JSON file of a directory, or null if there is none.
-fn json_if_there(directory: &Path, name: &str) -> Result<Value> {
-    let path = directory.join(name);
-    if path.is_file() { read_json(&path) } else { Ok(Value::Null) }
 }
 
 /// Reads the optimizer's tensors of a checkpoint directory, which must have exactly these names and shapes.

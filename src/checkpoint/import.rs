@@ -1,7 +1,7 @@
 //! The weights of a model as this program or transformers wrote them: under one of several names, in one
 //! file or in shards, in any of four number formats.
 
-use super::files::read_json;
+use super::json::read_json;
 use super::tensors::{most_bytes, read_files};
 use crate::model::{Model, ParamMap, ParamSpec, Params};
 use crate::settings::{ModelConfig, Ops};

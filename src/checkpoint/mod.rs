@@ -6,6 +6,7 @@ mod files;
 mod gguf;
 mod hub;
 mod import;
+mod json;
 mod manifest;
 mod tensors;
 mod trainer;

@@ -1,6 +1,6 @@
 //! `trainer.json`: how far the run of a checkpoint is, and what it needs to go on.
 
-use super::files::LARGEST_JSON;
+use super::json::LARGEST_JSON;
 use super::manifest;
 use crate::kernels::instruction_set;
 use crate::record;

@@ -1,6 +1,7 @@
 //! `tinygpt bench`
 
 use super::text::grouped;
+use super::threads::set_threads;
 use crate::bench;
 use crate::model::{Model, ModelSize, Params, training_bytes};
 use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
@@ -43,7 +44,7 @@ pub struct BenchArgs {
 pub fn run(args: &BenchArgs) -> Result<()> {
     let preset = Settings::preset(args.model.as_deref().unwrap_or("default"))?;
     let recipe = Recipe::new(args.settings.over(&preset))?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let duration = Duration::from_secs_f64(args.seconds);
     let mut found = Timings::default();

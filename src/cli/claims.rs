@@ -5,6 +5,7 @@ use super::outputs::{Inputs, check_folder, write_files};
 use super::progress::Progress;
 use super::report::chart_files;
 use super::text::{arguments_without, command_line, command_of, duration};
+use super::threads::set_threads;
 use super::time_left::Stages;
 use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::cli::signals;
@@ -110,7 +111,7 @@ struct Judged {
 pub fn run(args: &ClaimsArgs) -> Result<()> {
     let entries = args.entries()?;
     let recipe = args.recipe()?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     args.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
     let _lock = take_place(args)?;
     if matches!((recipe.training.length, Settings::preset("default")?.steps), (Length::Steps(own), Some(usual)) if own < usual)

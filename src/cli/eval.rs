@@ -3,6 +3,7 @@
 use super::own_text::TestText;
 use super::progress::{Counted, below_floor};
 use super::text::{grouped, shown};
+use super::threads::set_threads;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::check_ids;
 use crate::failure::Failure;
@@ -62,7 +63,7 @@ struct Scored<'a> {
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
-    super::set_threads(args.threads)?;
+    set_threads(args.threads)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,

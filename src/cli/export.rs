@@ -2,6 +2,7 @@
 
 use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
+use super::threads::set_threads;
 use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
 use crate::files::is_stream;
 use crate::record;
@@ -43,7 +44,7 @@ struct Export {
 }
 
 pub fn run(args: &ExportArgs) -> Result<()> {
-    super::set_threads(None)?;
+    set_threads(None)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,

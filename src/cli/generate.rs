@@ -1,6 +1,7 @@
 //! `tinygpt generate`
 
 use super::signals;
+use super::threads::set_threads;
 use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::Source;
 use crate::failure::escape_controls;
@@ -110,7 +111,7 @@ struct Sample<'a> {
 }
 
 pub fn run(args: &GenerateArgs) -> Result<()> {
-    super::set_threads(args.threads)?;
+    set_threads(args.threads)?;
     let (sampling, prompt) = (args.sampling(), args.prompt()?);
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,

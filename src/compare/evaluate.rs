@@ -1,9 +1,9 @@
 //! From finished runs to what they say together.
 
 use super::analysis::{Analysis, Arm, Pair, Rate, Spread, Verdict};
+use super::comparison::Comparison;
 use super::curves::{curve, seconds_to};
 use super::design::{ArmDesign, Design, Run};
-use super::grid::Comparison;
 use super::headline::{headline, mixed, warnings};
 use super::results::{Line, Results};
 use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};

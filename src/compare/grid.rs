@@ -9,68 +9,27 @@
 //!   report.html             what they say together
 //! ```
 
+use super::Run;
+use super::comparison::{COMPARISON, Comparison, write};
 use super::identity::identity;
 use super::place::{REPORT, own, refuse_other};
 use super::results::{Line, RESULTS, Results};
-use super::{Design, Run};
 use crate::checkpoint::load_trainer;
 use crate::data::Dataset;
 use crate::failure::Failure;
-use crate::files::replace;
 use crate::home::shorten;
 use crate::owned::Owned;
 use crate::run::{LAST, RunDir};
 use crate::settings::{Length, Recipe, Settings};
 use crate::train::{Event, Trainer, TrainingRun, Watcher};
-use crate::{bail_input, memory, record};
+use crate::{bail_input, memory};
 use anyhow::Result;
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-pub(super) const COMPARISON: &str = "compare.json";
-/// Bytes that it may have: room for a million seeds.
-const LARGEST: u64 = 1 << 24;
 
 /// Tokens of the text that every arm writes, from the same start and with the same random numbers.
 const SAMPLE_TOKENS: usize = 200;
-
-/// What every run of a comparison has in common, and the comparison's own settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    pub design: Design,
-    /// The settings that all runs share.
-    pub settings: Settings,
-    /// The text and its tokenizer: [`Dataset::fingerprint`].
-    pub text: String,
-    /// The command that began it.
-    pub command: String,
-    /// The `--budget` that chose its steps and seeds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<Duration>,
-}
-
-impl Comparison {
-    /// What must be equal for runs to be compared: all but which runs there are, and how they are shown.
-    pub(super) fn identity(&self) -> Value {
-        let mut settings = self.settings.to_map();
-        // Where the text is may change: `text` says what it is.
-        for own in ["act", "seed", "threads", "keep", "data", "val-data"] {
-            settings.remove(own);
-        }
-        let is_grid = !self.design.rates.is_empty();
-        if is_grid {
-            settings.remove("lr");
-        }
-        let Design { matching, match_init, .. } = self.design;
-        serde_json::json!({
-            "settings": settings, "text": self.text, "grid": is_grid, "matching": matching, "match_init": match_init,
-        })
-    }
-}
 
 /// What became of the attempt to train a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,26 +139,6 @@ impl Grid {
         }
         Ok(())
     }
-}
-
-/// The comparison in a directory.
-///
-/// # Errors
-/// If there is none.
-pub fn load(path: &Path) -> Result<Comparison> {
-    match read(path) {
-        Some(comparison) => comparison,
-        None => bail_input!("{} holds no comparison: there is no {COMPARISON}", path.display()),
-    }
-}
-
-pub(super) fn read(path: &Path) -> Option<Result<Comparison>> {
-    let file = path.join(COMPARISON);
-    file.exists().then(|| record::read(&file, LARGEST))
-}
-
-fn write(path: &Path, comparison: &Comparison) -> Result<()> {
-    replace(&path.join(COMPARISON), record::page(comparison)?.as_bytes())
 }
 
 /// Removes the results and runs of a comparison that is replaced, and nothing else. The results go first: a

@@ -1,7 +1,7 @@
 //! Which run a run is: a hash of everything that decides its result. Its directory's name is only a label.
 
+use super::comparison::Comparison;
 use super::design::Run;
-use super::grid::Comparison;
 use crate::settings::Recipe;
 use anyhow::Result;
 use sha2::{Digest, Sha256};

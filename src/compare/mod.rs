@@ -7,6 +7,7 @@
 //! they left there into an [`Analysis`].
 
 pub mod analysis;
+mod comparison;
 mod curves;
 mod design;
 mod evaluate;
@@ -20,9 +21,10 @@ mod results;
 mod statistics;
 
 pub use analysis::{Analysis, Arm, Pair, Verdict};
+pub use comparison::{Comparison, load};
 pub use design::{ArmDesign, Design, Matching, Run};
 pub use evaluate::evaluate;
-pub use grid::{Attempt, Comparison, Grid, load};
+pub use grid::{Attempt, Grid};
 pub use headline::mixed;
 pub use matching::match_arms;
 pub use place::{REPORT, check_place, claim_report, newest, place, results_to_keep, unnamed};

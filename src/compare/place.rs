@@ -1,7 +1,7 @@
 //! Which directory a comparison belongs in, and which of the files there are its own.
 
 use super::Run;
-use super::grid::{COMPARISON, Comparison, read};
+use super::comparison::{COMPARISON, Comparison, read};
 use super::results::{RESULTS, Results};
 use crate::bail_input;
 use crate::mark::is_marked;
@@ -32,22 +32,6 @@ fn legacy(path: &Path) -> Option<BTreeSet<String>> {
         name => Run::is_name(name) && RunDir::at(&path.join(name)).is_recognised(),
     };
     Some(entries(path).filter(is_own).collect())
-}
-
-impl Comparison {
-    /// True if this comparison repeats or extends `saved`: its runs have what must be equal in common, and none
-    /// of them is left out.
-    pub fn continues(&self, saved: &Comparison) -> bool {
-        self.identity() == saved.identity() && self.left_out(saved) == 0
-    }
-
-    /// Arms, seeds and learning rates of `saved` that this comparison doesn't have.
-    fn left_out(&self, saved: &Comparison) -> usize {
-        let (own, saved) = (&self.design, &saved.design);
-        saved.arms.iter().filter(|arm| !own.arms.contains(arm)).count()
-            + saved.seeds.iter().filter(|seed| !own.seeds.contains(seed)).count()
-            + saved.rates.iter().filter(|rate| !own.rates.contains(rate)).count()
-    }
 }
 
 /// Refuses a directory that holds another comparison, or a larger one, which would lose its report.

@@ -1,7 +1,7 @@
 //! `results.jsonl`: a line for every finished run, which any number of processes may add to.
 
 use super::Run;
-use super::grid::Comparison;
+use super::comparison::Comparison;
 use super::identity::identities;
 use crate::checkpoint::Build;
 use crate::train::Outcome;

@@ -1,4 +1,8 @@
+use super::names::METRICS;
 use super::*;
+use crate::files::SAVING;
+use crate::owned::entries;
+use std::fs;
 
 fn run_with(steps: &[usize]) -> (tempfile::TempDir, RunDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -121,8 +125,8 @@ fn the_log_is_cut_back_to_the_step_resumed_from() {
     for step in [50, 100, 150] {
         evaluated(&run, step, 2.5);
     }
-    let whole = fs::read_to_string(run.path.join(METRICS)).unwrap();
+    let whole = fs::read_to_string(run.path().join(METRICS)).unwrap();
     run.truncate_log(100).unwrap();
-    let kept = fs::read_to_string(run.path.join(METRICS)).unwrap();
+    let kept = fs::read_to_string(run.path().join(METRICS)).unwrap();
     assert_eq!(kept.lines().collect::<Vec<_>>(), whole.lines().take(2).collect::<Vec<_>>());
 }

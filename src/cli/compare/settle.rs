@@ -1,7 +1,7 @@
 //! What a comparison comes to before its first run: its matched arms, the steps and seeds that a budget allows,
 //! and its directory. What can be refused is refused before anything is timed.
 
-use super::{CompareArgs, seeds};
+use super::args::{CompareArgs, seeds};
 use crate::cli::text::command_line;
 use crate::compare::{Comparison, Design, Timing, fit, match_arms, time, with_steps};
 use crate::data::Dataset;

@@ -1,6 +1,6 @@
 //! An inspection as files: a page and charts.
 
-use super::InspectArgs;
+use super::args::InspectArgs;
 use crate::checkpoint::load_trainer;
 use crate::cli::outputs::{Inputs, check_file, check_folder, write_files};
 use crate::cli::report::chart_files;

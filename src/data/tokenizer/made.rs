@@ -1,6 +1,6 @@
 //! Tokenizers made from the training text, and where the others are read from.
 
-use super::{END_OF_TEXT, Tokenizer};
+use super::json::{END_OF_TEXT, Tokenizer};
 use crate::data::cache;
 use crate::data::corpus::Part;
 use crate::data::hub::HubModel;

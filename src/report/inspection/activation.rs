@@ -1,6 +1,6 @@
 //! Where the pre-activations lie under the activation's curve.
 
-use super::percent;
+use super::phrases::percent;
 use crate::inspect::{Histogram, Inspection, Layer};
 use crate::report::language::Language;
 use crate::report::panels::{Curve, Panel, lay_out};

@@ -1,6 +1,6 @@
 //! Charts over the layers of a trained model.
 
-use super::{extremes, factor, percent};
+use super::phrases::{extremes, factor, percent};
 use crate::inspect::Inspection;
 use crate::output::grouped;
 use crate::report::chart::{Drawing, Look};

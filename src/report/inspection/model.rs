@@ -1,6 +1,6 @@
 //! A model's parameters by part, and a token's way through an FFN.
 
-use super::percent;
+use super::phrases::percent;
 use crate::inspect::{PartSize, Shapes};
 use crate::output::{grouped, scaled};
 use crate::report::chart::{Drawing, Look};

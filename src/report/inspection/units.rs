@@ -1,6 +1,6 @@
 //! Units as memories: how often the two halves of a unit agree, and the strongest units.
 
-use super::{explained, extremes, percent};
+use super::phrases::{explained, extremes, percent};
 use crate::inspect::{Inspection, Promoted};
 use crate::output::grouped;
 use crate::report::language::Language;
