@@ -2,10 +2,11 @@
 
 use super::text::grouped;
 use super::threads::set_threads;
-use crate::bench;
+use crate::lab::bench;
 use crate::model::{Model, ModelSize, Params, training_bytes};
 use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
-use crate::{memory, record};
+use crate::support::memory;
+use crate::support::record;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::Serialize;

@@ -3,11 +3,11 @@
 use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
 use super::threads::set_threads;
-use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
-use crate::files::is_stream;
-use crate::record;
+use crate::run::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
+use crate::support::files::is_stream;
+use crate::support::record;
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;

@@ -2,15 +2,15 @@
 
 use super::signals;
 use super::threads::set_threads;
-use crate::checkpoint::{load_model, load_tokenizer};
 use crate::data::Source;
-use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::record;
+use crate::run::checkpoint::{load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{
     DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, TextEncoding, within,
 };
+use crate::support::failure::escape_controls;
+use crate::support::record;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;

@@ -3,10 +3,11 @@
 use super::legacy;
 use super::metric::Metric;
 use super::names::{BEST, CONFIG, FILES, LAST, METRICS, is_directory, is_written, step_name, step_of};
-use crate::checkpoint::{self, foreign_file};
-use crate::files::{SAVING, replace};
-use crate::owned::{Kind, Owned, Role, entries, lock};
-use crate::{bail_input, input_error, record};
+use crate::run::checkpoint::{self, foreign_file};
+use crate::support::files::{SAVING, replace};
+use crate::support::owned::{Kind, Owned, Role, entries, lock};
+use crate::support::record;
+use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ impl RunDir {
     /// removed.
     ///
     /// # Errors
-    /// [`Failure::Busy`](crate::failure::Failure) while another process writes in it; if it holds other
+    /// [`Failure::Busy`](crate::support::failure::Failure) while another process writes in it; if it holds other
     /// files and no run.
     pub fn take(path: &Path) -> Result<RunDir> {
         let run = RunDir::own(path, false)?;

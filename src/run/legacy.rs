@@ -2,9 +2,10 @@
 
 use super::metric::Metric;
 use super::names::{BEST, LAST, LONGEST_NAME, METRICS, is_directory, is_own_events, step_of};
-use crate::files::{SAVING, read_text};
-use crate::owned::{LOCK, entries};
-use crate::{checkpoint, record};
+use crate::run::checkpoint;
+use crate::support::files::{SAVING, read_text};
+use crate::support::owned::{LOCK, entries};
+use crate::support::record;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -11,6 +11,7 @@
 //!   events.out.tfevents.*         the same numbers for TensorBoard
 //! ```
 
+pub mod checkpoint;
 mod directory;
 mod find;
 mod legacy;

@@ -7,8 +7,8 @@
 use super::directory::RunDir;
 use super::metric::Metric;
 use super::names::{BEST, LAST, LONGEST_NAME, is_directory, step_name};
-use crate::checkpoint::{self, load_trainer};
-use crate::files::{SAVING, is_same_file, read_text, sync};
+use crate::run::checkpoint::{self, load_trainer};
+use crate::support::files::{SAVING, is_same_file, read_text, sync};
 use anyhow::{Context, Result};
 use std::fs;
 use std::io;

@@ -5,7 +5,7 @@
 
 use super::directory::RunDir;
 use super::names::{EVENTS, OURS};
-use crate::files::append;
+use crate::support::files::append;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 use super::names::METRICS;
 use super::*;
-use crate::files::SAVING;
-use crate::owned::entries;
+use crate::support::files::SAVING;
+use crate::support::owned::entries;
 use std::fs;
 
 fn run_with(steps: &[usize]) -> (tempfile::TempDir, RunDir) {
@@ -110,7 +110,7 @@ fn a_directory_with_a_run_is_not_taken_and_one_with_other_files_only_by_force() 
 fn a_manifest_that_names_files_elsewhere_is_refused() {
     let (folder, run) = run_with(&[100]);
     drop(run);
-    let marker = folder.path().join(crate::owned::MARKER);
+    let marker = folder.path().join(crate::support::owned::MARKER);
     for name in ["../thesis.tex", "/etc/passwd", "step-000100/config.json", "..", ""] {
         let manifest = serde_json::json!({ "format": 1, "kind": "run", "files": [name] });
         fs::write(&marker, manifest.to_string()).unwrap();

@@ -3,9 +3,10 @@
 use crate::activation::Activation;
 use crate::cli::outputs::{Inputs, check_folder};
 use crate::cli::table::Wide;
-use crate::compare::{ArmDesign, Comparison, Design, Matching, check_place, load, place, unnamed};
+use crate::lab::compare::{ArmDesign, Comparison, Design, Matching, check_place, load, place, unnamed};
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
-use crate::{bail_input, environment, input_error};
+use crate::support::environment;
+use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;

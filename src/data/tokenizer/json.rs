@@ -1,7 +1,7 @@
 //! A `tokenizer.json`, read and written.
 
 use super::post_processor::leading;
-use crate::files::read_text;
+use crate::support::files::read_text;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use serde_json::Value;

@@ -8,7 +8,7 @@ use super::forward::FusedPass;
 use super::head;
 use super::weight_gradients::Sums;
 use super::workspace::{Gradient, Kept, PassShape, TOKENS_TOGETHER};
-use crate::kernels::add;
+use crate::model::kernels::add;
 use crate::settings::ModelConfig;
 use rayon::prelude::*;
 

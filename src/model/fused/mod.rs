@@ -18,7 +18,7 @@ mod workspace;
 
 use super::dropout::Dropout;
 use super::params::Params;
-use crate::kernels::rope::Angles;
+use crate::model::kernels::rope::Angles;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
 pub use decode::{Cache, Exact};

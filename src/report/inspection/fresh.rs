@@ -2,7 +2,7 @@
 
 use super::layers::{Series, log_axis, over_layers};
 use super::phrases::{explained, factor};
-use crate::inspect::{FreshModels, InitialGradients, Setting};
+use crate::lab::inspect::{FreshModels, InitialGradients, Setting};
 use crate::report::chart::{Drawing, Look};
 use crate::report::frame::{ACROSS, Axis, HEIGHT};
 use crate::report::language::Language;

@@ -16,8 +16,8 @@ use super::chart::escape;
 use super::language::Language;
 use super::picture::{Chart, figures_with_legends};
 use super::shell::{command as command_block, facts, html, section};
-use crate::inspect::{FreshModels, Inspection, Lens, Setting, Shapes};
-use crate::output::grouped;
+use crate::lab::inspect::{FreshModels, Inspection, Lens, Setting, Shapes};
+use crate::support::output::grouped;
 
 /// What was looked at, and what was found there. Any part may be missing.
 #[derive(Clone, Copy, Debug, Default)]

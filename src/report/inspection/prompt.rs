@@ -3,7 +3,7 @@
 use super::layers::{log_axis, over_layers};
 use super::phrases::{explained, percent};
 use super::units::quoted;
-use crate::inspect::{AtLayer, Lens, Position};
+use crate::lab::inspect::{AtLayer, Lens, Position};
 use crate::report::language::Language;
 use crate::report::picture::Chart;
 use crate::report::shell::{scrolled, table};
