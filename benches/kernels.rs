@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tinygpt::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
+use tinygpt::model::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 
 fn main() {
     divan::main();
@@ -75,7 +75,7 @@ mod products {
 mod vector_products {
     use super::*;
     use divan::counter::BytesCount;
-    use tinygpt::kernels::matvec::{Map, apply};
+    use tinygpt::model::kernels::matvec::{Map, apply};
 
     #[divan::bench]
     fn outputs_first(bencher: Bencher) {
@@ -97,7 +97,7 @@ mod vector_products {
 /// One sequence and one head.
 mod attention {
     use super::*;
-    use tinygpt::kernels::attention::{self, AttentionShape};
+    use tinygpt::model::kernels::attention::{self, AttentionShape};
 
     const SHAPES: [(usize, usize); 3] = [(64, 32), (256, 64), (1024, 64)];
 
@@ -129,7 +129,7 @@ mod attention {
 /// Rows of width 384.
 mod norm {
     use super::*;
-    use tinygpt::kernels::norm::{self, Norm};
+    use tinygpt::model::kernels::norm::{self, Norm};
 
     #[divan::bench(args = [false, true])]
     fn forward(bencher: Bencher, centred: bool) {
@@ -154,13 +154,13 @@ mod norm {
 fn cross_entropy(bencher: Bencher, vocab: usize) {
     let (mut logits, targets, mut losses) = (values(96 * vocab), vec![1; 96], vec![0.0; 96]);
     bencher.counter(ItemsCount::new(96 * vocab)).bench_local(|| {
-        tinygpt::kernels::loss::forward_and_backward(&mut logits, &targets, 0.01, &mut losses);
+        tinygpt::model::kernels::loss::forward_and_backward(&mut logits, &targets, 0.01, &mut losses);
     });
 }
 
 #[divan::bench]
 fn adamw(bencher: Bencher) {
-    use tinygpt::kernels::adamw::{self, Update};
+    use tinygpt::model::kernels::adamw::{self, Update};
     let mut slices: Vec<Vec<f32>> = (0..4).map(|_| values(32 * 1024)).collect();
     let [p, g, m, v] = slices.get_disjoint_mut([0, 1, 2, 3]).unwrap();
     v.fill(1.0);

@@ -11,13 +11,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tinygpt::checkpoint::{self, Build, Checkpoint, TrainerState};
-use tinygpt::compare::{self, Results};
 use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
+use tinygpt::lab::compare::{self, Results};
 use tinygpt::model::{Model, Params};
 use tinygpt::report::{charts, csv, markdown, page};
 use tinygpt::run::RunDir;
+use tinygpt::run::checkpoint::{self, Build, Checkpoint, TrainerState};
 use tinygpt::settings::{Ops, Recipe, Settings, TokenizerKind};
 
 /// A kind of file.

@@ -30,51 +30,26 @@
 //! ```
 //!
 //! `docs/architecture.md` has the map of the code. Modules are listed bottom-up: each uses only those above it. The
-//! library doesn't print: it logs through the crate `log`, and tells a [`train::Watcher`] or a [`follow::Follow`]
+//! library doesn't print: it logs through the crate `log`, and tells a [`train::Watcher`] or a [`support::follow::Follow`]
 //! how far it is.
 
-pub mod failure;
-mod terminal;
 #[macro_use]
-mod output;
-#[macro_use]
-mod serde_by_name;
-mod environment;
-mod files;
-pub mod follow;
-mod home;
-mod mark;
-mod memory;
-mod owned;
-pub mod random;
-mod record;
-mod waiting;
+pub mod support;
 
 pub mod activation;
-pub mod kernels;
 pub mod settings;
 
 pub mod model;
 
 pub mod data;
 
-pub mod checkpoint;
-
 pub mod run;
-
-pub mod score;
 
 pub mod generate;
 
 pub mod train;
 
-pub mod inspect;
-
-pub mod bench;
-
-pub mod compare;
-
-pub mod claims;
+pub mod lab;
 
 pub mod report;
 

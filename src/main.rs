@@ -9,7 +9,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tinygpt::cli::tell(&error);
-            ExitCode::from(tinygpt::failure::exit_code(&error))
+            ExitCode::from(tinygpt::support::failure::exit_code(&error))
         }
     }
 }

@@ -9,7 +9,7 @@ mod readers;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use readers::{KINDS, Kind, Place};
-use tinygpt::failure::{exit_code, one_line};
+use tinygpt::support::failure::{exit_code, one_line};
 
 /// What is done to a sound file. Places are shares of its length, so that they fit any.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ pub use number::{Element, Number};
 pub use table::{Facts, Function, PerFunction};
 
 use crate::bail_input;
-use crate::failure::did_you_mean;
+use crate::support::failure::did_you_mean;
 use std::fmt;
 use std::str::FromStr;
 

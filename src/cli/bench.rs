@@ -1,10 +1,12 @@
 //! `tinygpt bench`
 
 use super::text::grouped;
-use crate::bench;
+use super::threads::set_threads;
+use crate::lab::bench;
 use crate::model::{Model, ModelSize, Params, training_bytes};
 use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
-use crate::{memory, record};
+use crate::support::memory;
+use crate::support::record;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -43,7 +45,7 @@ pub struct BenchArgs {
 pub fn run(args: &BenchArgs) -> Result<()> {
     let preset = Settings::preset(args.model.as_deref().unwrap_or("default"))?;
     let recipe = Recipe::new(args.settings.over(&preset))?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     let wanted = |part| args.only.is_none_or(|only| only == part);
     let duration = Duration::from_secs_f64(args.seconds);
     let mut found = Timings::default();

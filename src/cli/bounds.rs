@@ -1,6 +1,6 @@
 //! Tests that every numeric flag of every command has bounds: a new one without fails them.
 
-use super::Cli;
+use super::arguments::Cli;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, Error};
 use std::any::TypeId;

@@ -5,17 +5,18 @@ use super::outputs::{Inputs, check_folder, write_files};
 use super::progress::Progress;
 use super::report::chart_files;
 use super::text::{arguments_without, command_line, command_of, duration};
+use super::threads::set_threads;
 use super::time_left::Stages;
-use crate::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::cli::signals;
-use crate::files::replace;
 use crate::input_error;
-use crate::mark::is_marked;
-use crate::owned::{Kind, Owned, Role, entries, lock};
-use crate::record;
+use crate::lab::claims::{CLAIMS, Claim, Entry, Lab};
 use crate::report::{Language, claims_charts, claims_markdown, claims_page};
 use crate::run::RunDir;
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
+use crate::support::files::replace;
+use crate::support::mark::is_marked;
+use crate::support::owned::{Kind, Owned, Role, entries, lock};
+use crate::support::record;
 use crate::train::Watcher;
 use anyhow::Result;
 use clap::Args;
@@ -110,7 +111,7 @@ struct Judged {
 pub fn run(args: &ClaimsArgs) -> Result<()> {
     let entries = args.entries()?;
     let recipe = args.recipe()?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     args.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
     let _lock = take_place(args)?;
     if matches!((recipe.training.length, Settings::preset("default")?.steps), (Length::Steps(own), Some(usual)) if own < usual)
@@ -231,7 +232,7 @@ fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf
 
 /// The verdict, what is claimed, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
-    let text = |said: &crate::claims::Said| language.pick(said.en.clone(), said.ja.clone());
+    let text = |said: &crate::lab::claims::Said| language.pick(said.en.clone(), said.ja.clone());
     prose!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
     prose!("    {}\n", text(&claim.answer))?;
     Ok(())

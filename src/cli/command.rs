@@ -1,6 +1,6 @@
 //! The command line as clap sees it, with what holds for every flag of every command.
 
-use super::Cli;
+use super::arguments::Cli;
 use crate::settings::{FINE_TUNE, PRESETS};
 use anyhow::Result;
 use clap::{Arg, Command, CommandFactory};

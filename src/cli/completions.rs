@@ -1,7 +1,7 @@
 //! `tinygpt completions`
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 use std::io::Write;
 
@@ -13,8 +13,9 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-pub fn run(args: &CompletionsArgs) -> Result<()> {
+/// Prints the completions of `command`, the whole command line.
+pub fn run(args: &CompletionsArgs, command: &mut Command) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::command::command()?, "tinygpt", &mut script);
+    clap_complete::generate(args.shell, command, "tinygpt", &mut script);
     Ok(std::io::stdout().write_all(&script)?)
 }

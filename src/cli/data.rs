@@ -2,9 +2,9 @@
 
 use super::outputs::{Inputs, check_file};
 use crate::data::Tales;
-use crate::files::replace;
-use crate::random;
 use crate::settings::{LARGEST_SEED, within};
+use crate::support::files::replace;
+use crate::support::random;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! How a command that doesn't succeed ends: an error in one line, or what an interruption left and how to
 //! resume.
 
-use crate::failure::{Failure, escape_controls, one_line};
-use crate::terminal::{line_columns, write_above_the_bar};
+use crate::support::failure::{Failure, escape_controls, one_line};
+use crate::support::terminal::{line_columns, write_above_the_bar};
 
 /// Writes to standard error why a command ended.
 pub fn tell(error: &anyhow::Error) {

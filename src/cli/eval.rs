@@ -3,13 +3,15 @@
 use super::own_text::TestText;
 use super::progress::{Counted, below_floor};
 use super::text::{grouped, shown};
-use crate::checkpoint::{load_model, load_tokenizer};
+use super::threads::set_threads;
+use crate::bail_input;
 use crate::data::check_ids;
-use crate::failure::Failure;
+use crate::generate::score::score;
+use crate::run::checkpoint::{load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::score::score;
 use crate::settings::{DeviceKind, LARGEST, MOST_THREADS, TextEncoding, within};
-use crate::{bail_input, record};
+use crate::support::failure::Failure;
+use crate::support::record;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -62,7 +64,7 @@ struct Scored<'a> {
 }
 
 pub fn run(args: &EvalArgs) -> Result<()> {
-    super::set_threads(args.threads)?;
+    set_threads(args.threads)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,

@@ -2,11 +2,12 @@
 
 use super::outputs::{Inputs, check_file};
 use super::text::{scaled, shell_word, shown};
-use crate::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
-use crate::files::is_stream;
-use crate::record;
+use super::threads::set_threads;
+use crate::run::checkpoint::{Quantization, export_gguf, load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::Ops;
+use crate::support::files::is_stream;
+use crate::support::record;
 use anyhow::Result;
 use candle_core::Device;
 use clap::Args;
@@ -43,7 +44,7 @@ struct Export {
 }
 
 pub fn run(args: &ExportArgs) -> Result<()> {
-    super::set_threads(None)?;
+    set_threads(None)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,

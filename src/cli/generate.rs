@@ -1,15 +1,16 @@
 //! `tinygpt generate`
 
 use super::signals;
-use crate::checkpoint::{load_model, load_tokenizer};
+use super::threads::set_threads;
 use crate::data::Source;
-use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::record;
+use crate::run::checkpoint::{load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{
     DeviceKind, LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, MOST_THREADS, Ops, TextEncoding, within,
 };
+use crate::support::failure::escape_controls;
+use crate::support::record;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -110,7 +111,7 @@ struct Sample<'a> {
 }
 
 pub fn run(args: &GenerateArgs) -> Result<()> {
-    super::set_threads(args.threads)?;
+    set_threads(args.threads)?;
     let (sampling, prompt) = (args.sampling(), args.prompt()?);
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,

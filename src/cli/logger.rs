@@ -1,6 +1,6 @@
 //! What the library logs, as lines on standard error.
 
-use crate::terminal::note;
+use crate::support::terminal::note;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 struct Logger;

@@ -1,9 +1,9 @@
 //! Where a run's initial weights come from, if not from its seed: `train --init`.
 
 use crate::bail_input;
-use crate::checkpoint::{load_config, load_model, load_tokenizer, with_context};
 use crate::data::Tokenizer;
 use crate::model::Model;
+use crate::run::checkpoint::{load_config, load_model, load_tokenizer, with_context};
 use crate::run::find_checkpoint;
 use crate::settings::{Ops, Settings, TokenizerKind};
 use anyhow::Result;

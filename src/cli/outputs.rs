@@ -2,10 +2,10 @@
 //! only if tinygpt wrote them, or with `--force`.
 
 use crate::data::Source;
-use crate::files::{folder_of, is_same_file, is_stream};
-use crate::home::expand;
-use crate::mark::is_marked;
 use crate::settings::{Settings, TokenizerKind};
+use crate::support::files::{folder_of, is_same_file, is_stream};
+use crate::support::home::expand;
+use crate::support::mark::is_marked;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ pub fn write_files(
     for (path, contents) in paths() {
         check_file(flag, &path, inputs, force || has_header_of(&path, contents))?;
     }
-    paths().try_for_each(|(path, contents)| crate::files::replace(&path, contents))
+    paths().try_for_each(|(path, contents)| crate::support::files::replace(&path, contents))
 }
 
 /// True if a file begins with the same line as a new table: tables have no place for a mark.

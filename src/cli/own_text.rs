@@ -1,10 +1,11 @@
 //! The text that a command reads beside a checkpoint: the one that `--data` names, or the run's own
 //! validation text, found by the paths in its `trainer.json` from whichever directory.
 
-use crate::checkpoint::{TrainerState, encoding_of, load_trainer};
 use crate::data::{Corpus, Source, Tokenizer, Tokens};
+use crate::run::checkpoint::{TrainerState, encoding_of, load_trainer};
 use crate::settings::{Ops, TextEncoding};
-use crate::{bail_input, home, input_error};
+use crate::support::home;
+use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! What `--dry-run --json` prints.
 
 use crate::activation::Activation;
-use crate::compare::{self, Design, Matching};
 use crate::data::Dataset;
-use crate::kernels::instruction_set;
+use crate::lab::compare::{self, Design, Matching};
+use crate::model::kernels::instruction_set;
 use crate::model::{ModelSize, training_bytes};
 use crate::settings::{Recipe, Settings};
 use crate::train::{Estimate, Plan};

@@ -3,9 +3,9 @@
 use super::settings_lines::settings_lines;
 use super::signals;
 use super::text::{duration, grouped, scaled};
+use crate::generate::score::Score;
 use crate::model::ModelSize;
-use crate::score::Score;
-use crate::terminal::{bar, line_columns};
+use crate::support::terminal::{bar, line_columns};
 use crate::train::{Estimate, Evaluation, Event, Plan, Request, StepReport, Watcher};
 use anyhow::Result;
 use indicatif::ProgressBar;

@@ -2,9 +2,9 @@
 
 use super::outputs::{Inputs, check_folder, write_files};
 use super::text::shown;
-use crate::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
-use crate::files::replace;
+use crate::lab::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
 use crate::report::{charts, csv, markdown, page};
+use crate::support::files::replace;
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
@@ -75,7 +75,8 @@ fn settings(comparison: &Comparison) -> Vec<(String, String)> {
     rows.push(("seeds".to_string(), seeds.join(", ")));
     rows.push(("matched".to_string(), shown(&serde_json::json!(design.matching))));
     if design.match_init {
-        let scale = |arm: &crate::compare::ArmDesign| Some(format!("{} {}", arm.act, arm.ffn_init_scale?));
+        let scale =
+            |arm: &crate::lab::compare::ArmDesign| Some(format!("{} {}", arm.act, arm.ffn_init_scale?));
         let scales: Vec<String> = design.arms.iter().filter_map(scale).collect();
         rows.push(("ffn-init-scale".to_string(), scales.join(", ")));
     }

@@ -3,10 +3,11 @@
 use super::table::{Table, Wide, label, number, text};
 use super::text::{duration, grouped, shown};
 use crate::activation::Activation;
-use crate::checkpoint::load_trainer;
-use crate::failure::{escape_controls, one_line};
+use crate::bail_input;
+use crate::run::checkpoint::load_trainer;
 use crate::run::{LAST, Metric, RunDir, runs};
-use crate::{bail_input, record};
+use crate::support::failure::{escape_controls, one_line};
+use crate::support::record;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;

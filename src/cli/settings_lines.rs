@@ -1,7 +1,7 @@
 //! The settings that a run uses, as its plan shows them.
 
-use crate::kernels::instruction_set;
-use crate::output::{grouped, setting};
+use crate::model::kernels::instruction_set;
+use crate::support::output::{grouped, setting};
 use crate::train::Plan;
 
 /// The settings of a run in lines of at most about 80 columns.

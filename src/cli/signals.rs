@@ -3,8 +3,8 @@
 //! As long as there is nothing to save, the first Ctrl-C ends the process at once. After [`listen`] the first
 //! one asks, and the second ends the process.
 
-use crate::failure::{Failure, INTERRUPTED};
-use crate::terminal::bar_was_drawn;
+use crate::support::failure::{Failure, INTERRUPTED};
+use crate::support::terminal::bar_was_drawn;
 use anyhow::Result;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::{flag, low_level};

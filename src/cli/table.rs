@@ -1,6 +1,6 @@
 //! Tables: Markdown, so that they can be pasted, cut to the width of the terminal.
 
-use crate::terminal::table_columns;
+use crate::support::terminal::table_columns;
 use anyhow::Result;
 use clap::Args;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};

@@ -1,9 +1,9 @@
 //! Numbers, paths and commands as people read them.
 
-pub use crate::output::{duration, grouped, scaled, shell_word};
+pub use crate::support::output::{duration, grouped, scaled, shell_word};
 
-use crate::failure::escape_controls;
-use crate::home::shorten;
+use crate::support::failure::escape_controls;
+use crate::support::home::shorten;
 use std::ffi::OsString;
 use std::path::Path;
 

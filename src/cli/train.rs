@@ -8,16 +8,19 @@ use super::plan_records::PlanRecord;
 use super::progress::{Progress, bits_per_byte, show_estimate, show_plan};
 use super::signals;
 use super::text::{grouped, shell_word, shown};
-use crate::checkpoint::{load_tokenizer, load_trainer, loads_in};
+use super::threads::set_threads;
 use crate::data::{Dataset, Source, Tales, questions};
-use crate::failure::escape_controls;
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::inspect::answer;
+use crate::lab::inspect::answer;
 use crate::model::Model;
+use crate::run::checkpoint::{load_tokenizer, load_trainer, loads_in};
 use crate::run::{LAST, RunDir};
 use crate::settings::{ModelConfig, Recipe, Settings, preset_name};
+use crate::support::failure::escape_controls;
+use crate::support::memory;
+use crate::support::record;
 use crate::train::{Estimate, Outcome, Plan, Trainer, TrainingRun, settle_schedule};
-use crate::{bail_input, input_error, memory, record};
+use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -81,7 +84,7 @@ fn start(args: &TrainArgs) -> Result<()> {
         None => Settings::preset(args.model.as_deref().unwrap_or("default"))?,
     };
     let recipe = Recipe::new(args.settings.over(&preset))?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = match &origin {
         Some(origin) => Dataset::load_with(&recipe, origin.tokenizer()?)?,
@@ -142,7 +145,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
         settings.val_data = find(&saved.settings.val_data, "--val-data")?;
     }
     let recipe = Recipe::new(settings)?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load_with(&recipe, load_tokenizer(&checkpoint)?)?;
     show_notes(&dataset);

@@ -5,7 +5,7 @@
 //! step number reads exactly what the undisturbed run would have read.
 
 use crate::bail_input;
-use crate::random;
+use crate::support::random;
 use anyhow::Result;
 
 /// B windows: what the model reads, and what it should say next, each B T ids in row order. Fewer ids than one

@@ -4,8 +4,10 @@
 //! An entry ends with its length and its CRC-32C. It is used only if both are right, and made again if not.
 //! Whenever one is made, those that nobody has used for 30 days are removed.
 
-use crate::files::{SAVING, write_whole};
-use crate::{environment, home, input_error};
+use crate::input_error;
+use crate::support::environment;
+use crate::support::files::{SAVING, write_whole};
+use crate::support::home;
 use anyhow::{Context, Result};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};

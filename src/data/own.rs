@@ -1,6 +1,6 @@
 //! Which files tinygpt itself wrote: metrics, reports and model cards are no text to learn from.
 
-use crate::owned::{LOCK, MARKER};
+use crate::support::owned::{LOCK, MARKER};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fs;

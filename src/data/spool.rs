@@ -1,7 +1,7 @@
 //! Bytes that can't be mapped where they are: written to a file without a name, and mapped there.
 
 use super::unreadable::Unreadable;
-use crate::environment::temporary_file;
+use crate::support::environment::temporary_file;
 use anyhow::{Context, Result};
 use memmap2::Mmap;
 use std::fs::File;

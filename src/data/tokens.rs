@@ -3,8 +3,8 @@
 use super::cache::{self, Entry};
 use super::corpus::Part;
 use super::tokenizer::Tokenizer;
-use crate::output::bar;
-use crate::waiting::waiting;
+use crate::support::output::bar;
+use crate::support::waiting::waiting;
 use anyhow::{Context, Result};
 use std::ops::Deref;
 

@@ -1,7 +1,7 @@
 //! Files that can't be read as text: among many files they are skipped and named, alone they are refused.
 
 use crate::input_error;
-use crate::output::shell_word;
+use crate::support::output::shell_word;
 use anyhow::Error;
 use std::ffi::OsStr;
 use std::fmt;

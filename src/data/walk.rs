@@ -2,7 +2,7 @@
 
 use super::own::OwnFiles;
 use super::unreadable::Unreadable;
-use crate::mark::is_marked;
+use crate::support::mark::is_marked;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::collections::hash_map::Entry;

@@ -1,6 +1,7 @@
 //! Generating text: read the prompt, then choose and read one token after the other.
 
 mod sampler;
+pub mod score;
 
 pub use sampler::{Sampler, Sampling};
 

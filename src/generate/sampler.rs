@@ -1,8 +1,8 @@
 //! Choosing the next token: llama.cpp's chain, with its names and in its order.
 
-use crate::failure::Failure;
 use crate::model::Exact;
-use crate::random::{self, Stream};
+use crate::support::failure::Failure;
+use crate::support::random::{self, Stream};
 use anyhow::Result;
 use std::cmp::Ordering;
 use std::collections::HashSet;

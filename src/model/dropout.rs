@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al. 2014) with masks that are a function of where they are used.
 
-use crate::random;
+use crate::support::random;
 use candle_core::{Result, Tensor};
 
 /// Drops values while training. Two forward passes with equal fields drop the same ones.

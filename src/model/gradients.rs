@@ -4,7 +4,7 @@ use super::dropout::Dropout;
 use super::fused::FusedGpt;
 use super::gpt::{Gpt, Pass};
 use super::params::Params;
-use crate::kernels::adamw::sum_of_squares;
+use crate::model::kernels::adamw::sum_of_squares;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;

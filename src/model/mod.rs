@@ -1,6 +1,6 @@
 //! The model: a decoder-only transformer, twice.
 //!
-//! [`Gpt`] is the reference, built from candle modules; it runs on every device. [`FusedGpt`](fused::FusedGpt)
+//! [`Gpt`] is the reference, built from candle modules; it runs on every device. `fused::FusedGpt`
 //! computes the same function with kernels, faster, for f32 on a CPU. [`Model`] holds the parameters and chooses
 //! between the two once. [`ParamMap`] says which parameters there are, for both.
 //!
@@ -16,6 +16,7 @@ mod ffn;
 mod fused;
 mod gpt;
 mod gradients;
+pub mod kernels;
 mod norm;
 mod observe;
 mod ops;

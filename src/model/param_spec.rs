@@ -1,6 +1,6 @@
 //! What a parameter is, and how it starts.
 
-use crate::random;
+use crate::support::random;
 
 /// How a parameter starts.
 #[derive(Clone, Copy, Debug, PartialEq)]

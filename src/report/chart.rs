@@ -4,8 +4,8 @@
 //! presentation attributes, so that a renderer without a browser's CSS draws the same.
 
 use super::scale::Scale;
-use crate::failure::escape_controls;
-use crate::mark::MARK;
+use crate::support::failure::escape_controls;
+use crate::support::mark::MARK;
 use std::fmt::{Display, Write};
 
 /// How charts look.

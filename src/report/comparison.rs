@@ -2,7 +2,7 @@
 
 use super::picture::Chart;
 use super::{curves, rows};
-use crate::compare::analysis::Analysis;
+use crate::lab::compare::analysis::Analysis;
 
 /// The charts that there is something to show in, in the page's order.
 pub fn all(analysis: &Analysis) -> Vec<Chart> {

@@ -5,7 +5,7 @@ use super::frame::{ACROSS, Axis, HEIGHT, LEFT, RIGHT, UP};
 use super::picture::{Chart, WIDTH};
 use super::scale::{Scale, padded, scientific, without_outliers};
 use super::words::count;
-use crate::compare::analysis::{Analysis, Arm, Curve};
+use crate::lab::compare::analysis::{Analysis, Arm, Curve};
 
 /// More points than this make a file larger and a line no better.
 const MOST_POINTS: usize = 300;

@@ -8,8 +8,8 @@ use super::picture::{Chart, figures};
 use super::shell::{Script, command as command_block, facts, html, note, scrolled, section};
 use super::table;
 use super::words::count;
-use crate::compare::analysis::Analysis;
-use crate::output::setting;
+use crate::lab::compare::analysis::Analysis;
+use crate::support::output::setting;
 use std::fmt::Write;
 
 /// The report of a comparison. `settings` and `command` are what reproduces it.

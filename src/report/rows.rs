@@ -4,7 +4,7 @@ use super::chart::{Drawing, Look, text_width};
 use super::picture::{Chart, WIDTH};
 use super::scale::{Scale, padded, without_outliers};
 use super::words::{fixed, signed, verdict};
-use crate::compare::analysis::{Analysis, Pair};
+use crate::lab::compare::analysis::{Analysis, Pair};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 const ROW: f64 = 30.0;

@@ -3,7 +3,7 @@
 
 use super::chart::{STYLE, escape};
 use super::language::Language;
-use crate::mark::MARK;
+use crate::support::mark::MARK;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 

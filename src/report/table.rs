@@ -3,8 +3,8 @@
 use super::chart::escape;
 use super::scale::scientific;
 use super::words::{DASH, against_baseline, fixed, four_digits, p_value, relative, signed, standing};
-use crate::compare::analysis::{Analysis, Arm, Pair, Verdict};
-use crate::output::{duration, grouped, scaled};
+use crate::lab::compare::analysis::{Analysis, Arm, Pair, Verdict};
+use crate::support::output::{duration, grouped, scaled};
 use std::fmt::Write;
 
 /// An arm with what is said of it elsewhere.

@@ -1,7 +1,7 @@
 //! Numbers and verdicts as a report writes them. What is no number is a dash.
 
-use crate::compare::analysis::{Analysis, Arm, Pair, Verdict};
-use crate::output::percent_decimals;
+use crate::lab::compare::analysis::{Analysis, Arm, Pair, Verdict};
+use crate::support::output::percent_decimals;
 
 pub const DASH: &str = "\u{2013}";
 

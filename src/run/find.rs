@@ -2,7 +2,7 @@
 
 use super::{BEST, LAST, RunDir};
 use crate::bail_input;
-use crate::checkpoint::{fetch_model, is_gguf, refuse_file};
+use crate::run::checkpoint::{fetch_model, is_gguf, refuse_file};
 use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};

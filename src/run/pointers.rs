@@ -4,20 +4,15 @@
 //! a copy of the checkpoint (`cp -rL` and `scp -r` follow links). All three are read; links are written where
 //! the file system has them, else files.
 
-use super::{Metric, RunDir, is_directory, step_of};
-use crate::checkpoint::{self, load_trainer};
-use crate::files::{SAVING, is_same_file, read_text, sync};
+use super::directory::RunDir;
+use super::metric::Metric;
+use super::names::{BEST, LAST, LONGEST_NAME, is_directory, step_name};
+use crate::run::checkpoint::{self, load_trainer};
+use crate::support::files::{SAVING, is_same_file, read_text, sync};
 use anyhow::{Context, Result};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The newest checkpoint.
-pub const LAST: &str = "last";
-/// The checkpoint with the lowest validation loss.
-pub const BEST: &str = "best";
-/// Bytes of a name that is kept in a file.
-const LONGEST_NAME: u64 = 4096;
 
 impl RunDir {
     /// The checkpoint that a pointer names. One that is missing or leads nowhere is found again: the last is
@@ -37,7 +32,7 @@ impl RunDir {
 
     /// The checkpoint that `path` means: what it points to if it's a pointer of this run, else itself.
     pub fn pointed_by(&self, path: &Path) -> Option<PathBuf> {
-        match [LAST, BEST].into_iter().find(|pointer| is_same_file(&self.path.join(pointer), path)) {
+        match [LAST, BEST].into_iter().find(|pointer| is_same_file(&self.path().join(pointer), path)) {
             Some(pointer) => self.checkpoint(pointer),
             None => Some(path.to_path_buf()).filter(|path| is_complete(path)),
         }
@@ -45,7 +40,7 @@ impl RunDir {
 
     /// Where a pointer leads: always to a name in this directory, whatever it says.
     fn named(&self, pointer: &str) -> Option<PathBuf> {
-        let path = self.path.join(pointer);
+        let path = self.path().join(pointer);
         if is_directory(&path) {
             // The original, if it was copied too: it's the one that resuming and pruning know.
             let original = load_trainer(&path).ok().map(|state| self.step_dir(state.step));
@@ -55,14 +50,14 @@ impl RunDir {
             Ok(target) => target,
             Err(_) => PathBuf::from(read_text(&path, LONGEST_NAME).ok()?.trim()),
         };
-        Some(self.path.join(target.file_name()?))
+        Some(self.path().join(target.file_name()?))
     }
 
     /// True if one of the checkpoints that were written so far must be the best, or may be: nobody knows while the
     /// metrics can't be read.
     pub(super) fn has_best(&self) -> bool {
         let is_evaluated = |metrics: Vec<Metric>| metrics.iter().any(|metric| metric.val_loss().is_some());
-        self.path.join(BEST).symlink_metadata().is_ok() || self.metrics().map_or(true, is_evaluated)
+        self.path().join(BEST).symlink_metadata().is_ok() || self.metrics().map_or(true, is_evaluated)
     }
 
     /// The checkpoint with the lowest validation loss of those that were evaluated and are still there.
@@ -77,13 +72,13 @@ impl RunDir {
 
     /// Makes a pointer name the checkpoint of `step`, in one move.
     pub fn point(&self, pointer: &str, step: usize) -> Result<()> {
-        let path = self.path.join(pointer);
+        let path = self.path().join(pointer);
         let written = || -> Result<()> {
             if is_directory(&path) {
                 self.put_back(&path)?;
             }
-            write_pointer(&path, &super::step_name(step), link)?;
-            sync(&self.path)
+            write_pointer(&path, &step_name(step), link)?;
+            sync(self.path())
         };
         written().with_context(|| format!("cannot write {}", path.display()))
     }
@@ -91,7 +86,7 @@ impl RunDir {
     /// Gives the copy of a checkpoint its original's name, or removes it where the original is there.
     fn put_back(&self, copy: &Path) -> Result<()> {
         let step = load_trainer(copy).map(|state| state.step);
-        match step.map(|step| (super::step_name(step), self.step_dir(step))) {
+        match step.map(|step| (step_name(step), self.step_dir(step))) {
             Ok((name, original)) if original.symlink_metadata().is_err() => {
                 self.claim(name)?;
                 Ok(fs::rename(copy, original)?)
@@ -125,15 +120,6 @@ fn link(name: &str, path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn link(_name: &str, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-/// True for a pointer of tinygpt 0.1: a link to a step or a file with its name, or a copy of a checkpoint.
-pub(super) fn is_pointer(path: &Path) -> bool {
-    if is_directory(path) {
-        return checkpoint::is_saved(path);
-    }
-    let target = fs::read_link(path).ok().or_else(|| Some(read_text(path, LONGEST_NAME).ok()?.trim().into()));
-    target.is_some_and(|target| target.to_str().is_some_and(|name| step_of(name).is_some()))
 }
 
 #[cfg(test)]

@@ -3,21 +3,13 @@
 //! The format is TensorFlow's: `tensorflow/core/lib/io/record_writer.h` for records, and the few
 //! fields of `tensorflow/core/util/event.proto` and `framework/summary.proto` that scalars need.
 
-use super::RunDir;
-use crate::files::append;
+use super::directory::RunDir;
+use super::names::{EVENTS, OURS};
+use crate::support::files::append;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// What the name of every event file begins with.
-pub const EVENTS: &str = "events.out.tfevents.";
-const OURS: &str = ".tinygpt";
-
-/// True for the name of an event file that tinygpt wrote.
-pub fn is_own(name: &str) -> bool {
-    name.starts_with(EVENTS) && name.ends_with(OURS)
-}
 
 /// Appends scalars to an event file.
 pub struct TensorBoard {

@@ -1,4 +1,8 @@
+use super::names::METRICS;
 use super::*;
+use crate::support::files::SAVING;
+use crate::support::owned::entries;
+use std::fs;
 
 fn run_with(steps: &[usize]) -> (tempfile::TempDir, RunDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -106,7 +110,7 @@ fn a_directory_with_a_run_is_not_taken_and_one_with_other_files_only_by_force() 
 fn a_manifest_that_names_files_elsewhere_is_refused() {
     let (folder, run) = run_with(&[100]);
     drop(run);
-    let marker = folder.path().join(crate::owned::MARKER);
+    let marker = folder.path().join(crate::support::owned::MARKER);
     for name in ["../thesis.tex", "/etc/passwd", "step-000100/config.json", "..", ""] {
         let manifest = serde_json::json!({ "format": 1, "kind": "run", "files": [name] });
         fs::write(&marker, manifest.to_string()).unwrap();
@@ -121,8 +125,8 @@ fn the_log_is_cut_back_to_the_step_resumed_from() {
     for step in [50, 100, 150] {
         evaluated(&run, step, 2.5);
     }
-    let whole = fs::read_to_string(run.path.join(METRICS)).unwrap();
+    let whole = fs::read_to_string(run.path().join(METRICS)).unwrap();
     run.truncate_log(100).unwrap();
-    let kept = fs::read_to_string(run.path.join(METRICS)).unwrap();
+    let kept = fs::read_to_string(run.path().join(METRICS)).unwrap();
     assert_eq!(kept.lines().collect::<Vec<_>>(), whole.lines().take(2).collect::<Vec<_>>());
 }

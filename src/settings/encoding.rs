@@ -1,7 +1,7 @@
 //! The encoding of a text, where the user names it.
 
 use crate::bail_input;
-use crate::failure::did_you_mean;
+use crate::support::failure::did_you_mean;
 use anyhow::Result;
 use encoding_rs::Encoding;
 use std::fmt;

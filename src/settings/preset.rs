@@ -1,7 +1,7 @@
 //! Presets: the files of `models/`, compiled in, and files of the user's own.
 
 use super::Settings;
-use crate::failure::did_you_mean;
+use crate::support::failure::did_you_mean;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::Path;

@@ -3,7 +3,8 @@
 use super::bounds::MOST_STEPS;
 use super::{Backbone, ModelConfig, Ops, Settings, TextEncoding};
 use crate::activation::Activation;
-use crate::{bail_input, home, input_error};
+use crate::support::home;
+use crate::{bail_input, input_error};
 use anyhow::Result;
 use candle_core::Device;
 use std::fmt;
@@ -179,7 +180,7 @@ impl Recipe {
     /// Fills in derived defaults and checks every value.
     ///
     /// # Errors
-    /// A [`Failure::Input`](crate::failure::Failure) that names the offending flag.
+    /// A [`Failure::Input`](crate::support::failure::Failure) that names the offending flag.
     pub fn new(settings: Settings) -> Result<Recipe> {
         settings.check()?;
         let settings = without_home(settings);

@@ -1,6 +1,6 @@
 //! AdamW (Loshchilov & Hutter 2019, algorithm 2), as `torch.optim.AdamW` computes it.
 
-use crate::kernels::adamw::{self, Update};
+use crate::model::kernels::adamw::{self, Update};
 use crate::model::{Gradients, ParamSpec, Params, with_all_values_mut};
 use crate::settings::Training;
 use anyhow::{Context, Result};

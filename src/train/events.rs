@@ -1,9 +1,9 @@
 //! What a run tells of itself while it goes, and when it is done.
 
+use crate::generate::score::Score;
 use crate::model::ModelSize;
-use crate::record::number_or_nan;
-use crate::score::Score;
 use crate::settings::{ModelConfig, Recipe};
+use crate::support::record::number_or_nan;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
 //! What a run writes in its directory while it goes. A disk that is full, or may not be written any more,
 //! is told of and does not end the training: the last good checkpoint stays.
 
-use crate::checkpoint::{self, Checkpoint, Metrics, TrainerState};
-use crate::failure::one_line;
+use crate::run::checkpoint::{self, Checkpoint, Metrics, TrainerState};
 use crate::run::{BEST, LAST, Metric, RunDir, TensorBoard};
 use crate::settings::ModelConfig;
+use crate::support::failure::one_line;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

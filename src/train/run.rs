@@ -3,12 +3,12 @@
 use super::events::{BadNumbers, Evaluation, Event, Outcome, Request, StepReport, Watcher};
 use super::journal::Journal;
 use super::trainer::{EVAL_TOKENS, Trainer, median};
-use crate::checkpoint::{Checkpoint, Metrics};
-use crate::failure::{Failure, one_line};
+use crate::generate::score::{Pieces, Score};
 use crate::model::{Model, ModelSize, training_flops_per_token};
-use crate::output::setting;
+use crate::run::checkpoint::{Checkpoint, Metrics};
 use crate::run::{LAST, Metric, RunDir, finite};
-use crate::score::{Pieces, Score};
+use crate::support::failure::{Failure, one_line};
+use crate::support::output::setting;
 use anyhow::{Context, Result};
 
 /// Tokens of a sample while training.

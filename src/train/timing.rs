@@ -5,7 +5,7 @@ use super::trainer::{EVAL_TOKENS, Trainer, median};
 use crate::data::Batch;
 use crate::model::training_flops_per_token;
 use crate::settings::ModelConfig;
-use crate::waiting::waiting;
+use crate::support::waiting::waiting;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 

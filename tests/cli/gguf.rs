@@ -4,7 +4,7 @@ use super::imports::{copy, fixture};
 use super::*;
 use serde_json::json;
 use std::path::PathBuf;
-use tinygpt::checkpoint::load_tokenizer;
+use tinygpt::run::checkpoint::load_tokenizer;
 
 /// Flags of one model for each graph of llama.cpp, between them both kinds of tokenizers, shared key/value heads,
 /// and both kinds of output heads.

@@ -5,8 +5,8 @@ use super::*;
 use candle_core::Device;
 use std::fs;
 use std::path::PathBuf;
-use tinygpt::checkpoint::{load_model, load_tokenizer};
 use tinygpt::model::Exact;
+use tinygpt::run::checkpoint::{load_model, load_tokenizer};
 use tinygpt::settings::Ops;
 
 pub const FIXTURES: [&str; 5] =

@@ -3,7 +3,7 @@
 use super::*;
 use roxmltree::Document;
 use synthetic::{HOSTILE_NAME, analysis, hostile};
-use tinygpt::compare::analysis::Analysis;
+use tinygpt::lab::compare::analysis::Analysis;
 use tinygpt::report::{charts, csv, markdown, page};
 
 mod synthetic;

@@ -4,8 +4,8 @@ use super::imports::{copy, fixture};
 use super::*;
 use candle_core::Device;
 use std::fs;
-use tinygpt::checkpoint::{load_model, load_tokenizer};
 use tinygpt::model::{Exact, Model};
+use tinygpt::run::checkpoint::{load_model, load_tokenizer};
 use tinygpt::settings::Ops;
 
 /// Those of tests/checkpoints/tokenizers, made by scripts/make_tokenizers.py.

@@ -7,8 +7,8 @@ use candle_core::Device;
 use serde_json::json;
 use std::collections::BTreeMap;
 use tinygpt::activation::Activation;
-use tinygpt::checkpoint::{Checkpoint, load_model, load_tokenizer, load_trainer, loads_in, save};
 use tinygpt::model::{Exact, Model, Params};
+use tinygpt::run::checkpoint::{Checkpoint, load_model, load_tokenizer, load_trainer, loads_in, save};
 use tinygpt::settings::{Backbone, ModelConfig, Ops, Recipe, Settings};
 
 #[test]

@@ -3,7 +3,7 @@
 use super::work::Work;
 use crate::cli::signals;
 use crate::cli::text::{arguments_without, duration};
-use crate::compare::Results;
+use crate::lab::compare::Results;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};

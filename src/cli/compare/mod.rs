@@ -1,216 +1,32 @@
 //! `tinygpt compare`
 
+mod args;
 mod jobs;
 mod settle;
 mod show;
 mod work;
 
 use super::ending::{if_interrupted, resume_with};
-use super::outputs::{Inputs, check_folder};
 use super::plan_records::ComparisonPlanRecord;
 use super::report;
-use super::table::Wide;
 use super::text::{arguments_without, command_of, shown};
-use crate::activation::Activation;
+use super::threads::set_threads;
 use crate::cli::signals;
-use crate::compare::{
-    Comparison, Design, Grid, Matching, Plan, check_place, evaluate, load, mixed, place, results_to_keep,
-    time, unnamed,
-};
 use crate::data::Dataset;
-use crate::failure::Failure;
-use crate::kernels::instruction_set;
-use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
-use crate::{bail_input, environment, input_error, record};
+use crate::lab::compare::{Grid, Plan, evaluate, load, mixed, results_to_keep, time};
+use crate::model::kernels::instruction_set;
+use crate::settings::{Recipe, Settings};
+use crate::support::failure::Failure;
+use crate::support::record;
 use anyhow::Result;
+pub use args::CompareArgs;
 use candle_core::Device;
-use clap::Args;
 use settle::{Settled, settle};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 use work::Work;
 
-#[derive(Args)]
-#[command(mut_arg("act", |arg| arg.hide(true)))]
-#[command(after_help = "\
-Example: tinygpt compare --acts relu,gelu,swiglu --data my.txt --budget 30m
-         tinygpt compare --acts relu,sigmoid --lrs 1e-3,3e-3,1e-2 --data my.txt
-         tinygpt compare --acts all --data my.txt --plan > runs.txt")]
-pub struct CompareArgs {
-    /// Activations to compare, separated by commas; `all` for every one with a name
-    #[arg(long, value_name = "A,B,C", default_value = "relu,gelu,silu,swiglu", hide_possible_values = true)]
-    acts: List<Activation>,
-    /// Seeds to repeat every activation with: --seed, --seed + 1, ... [default: 5]
-    #[arg(long, value_name = "N", value_parser = within(1..=MOST_SEEDS))]
-    seeds: Option<u64>,
-    /// Activation that differences are taken against [default: relu, or the first of --acts]
-    #[arg(long, value_name = "NAME", hide_possible_values = true)]
-    baseline: Option<Activation>,
-    /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
-    #[arg(long, value_name = "A,B,C", conflicts_with = "lr")]
-    lrs: Option<List<f64>>,
-    /// Smallest difference of the loss that counts: a share or a percentage
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
-    matters: f64,
-    /// What FFNs of different kinds have in common
-    #[arg(long = "match", value_enum, default_value = "params")]
-    matching: Matching,
-    /// Scale each FFN's initial output to the baseline's
-    #[arg(long)]
-    match_init: bool,
-    /// Choose seeds, and if need be steps, to take so long: 30m, 2h
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["seeds", "steps", "epochs"])]
-    budget: Option<Duration>,
-    /// Preset to start from, or a .toml file
-    #[arg(long, value_name = "NAME|FILE", default_value = "default", value_parser = preset_name(), help_heading = "Model")]
-    model: String,
-    #[command(flatten)]
-    settings: Settings,
-    /// Directory of the runs and their results. The same command resumes it, and more --acts, --seeds or --lrs
-    /// extend it; any other comparison needs a directory of its own [default: runs/compare, or the first of
-    /// runs/compare-2, ... that is free or holds this comparison]
-    #[arg(long, value_name = "DIR", help_heading = "Run")]
-    out: Option<PathBuf>,
-    /// Replace the comparison in --out or runs/compare, and files in the way that tinygpt didn't write
-    #[arg(long, help_heading = "Run")]
-    force: bool,
-    /// Time a few steps, print what would run and which differences it could detect, then stop; with --json as
-    /// an object
-    #[arg(long, help_heading = "Run")]
-    dry_run: bool,
-    /// Train side by side in N processes, the threads divided among them
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(1..=MOST_JOBS), help_heading = "Run")]
-    jobs: usize,
-    /// Print the command of each run, a line each, then stop
-    #[arg(long, conflicts_with = "budget", help_heading = "Run")]
-    plan: bool,
-    /// Train only the K-th run of --plan, counted from 1 [default: $SLURM_ARRAY_TASK_ID if set]
-    #[arg(long, value_name = "K", value_parser = within(1..=MOST_STEPS), help_heading = "Run")]
-    only: Option<usize>,
-    /// Train what nobody else is training, then stop: what --jobs starts
-    #[arg(long, hide = true)]
-    worker: bool,
-    #[command(flatten, next_help_heading = "Run")]
-    wide: Wide,
-    /// Write the report's charts as SVG, and the table as CSV and Markdown, to a directory
-    #[arg(long, value_name = "DIR", help_heading = "Run")]
-    plot: Option<PathBuf>,
-    /// Print one JSON object on the last line
-    #[arg(long, help_heading = "Run")]
-    json: bool,
-}
-
-const SEEDS: u64 = 5;
-const MOST_SEEDS: u64 = 1000;
-const MOST_JOBS: usize = 256;
 /// More passes than these over a text teach it by heart.
 const MANY_EPOCHS: f64 = 4.0;
-
-/// Reads `0.5%` or `0.005`.
-fn share(text: &str) -> Result<f64, String> {
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(number) => (number, 100.0),
-        None => (text, 1.0),
-    };
-    match number.trim().parse::<f64>() {
-        Ok(number) if (0.0..=unit).contains(&number) => Ok(number / unit),
-        _ => Err("it must be a share between 0% and 100%, such as 0.5% or 0.005".to_string()),
-    }
-}
-
-impl CompareArgs {
-    fn baseline(&self, acts: &[Activation]) -> Result<Activation> {
-        let relu = "relu".parse()?;
-        let baseline = match self.baseline {
-            Some(baseline) => baseline,
-            None if acts.contains(&relu) => relu,
-            None => acts[0],
-        };
-        if !acts.contains(&baseline) {
-            bail_input!("--baseline {baseline} is not among --acts");
-        }
-        Ok(baseline)
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.settings.act.is_some() {
-            bail_input!("compare takes --acts, a list, instead of --act");
-        }
-        if self.jobs > 1 && self.settings.data.as_deref() == Some("-") {
-            bail_input!(
-                "--jobs cannot give standard input to several processes: save the text to a file first"
-            );
-        }
-        Ok(())
-    }
-
-    /// The comparison that was asked for, its arms not matched yet.
-    fn design(&self, recipe: &Recipe) -> Result<Design> {
-        let (seed, largest) = (recipe.training.seed, LARGEST_SEED - MOST_SEEDS);
-        if seed > largest {
-            bail_input!("--seed is {seed}; to count up from it, it must be at most {largest}");
-        }
-        let mut rates = self.lrs.as_ref().map_or_else(Vec::new, |rates| rates.to_vec());
-        rates.sort_by(f64::total_cmp);
-        for &lr in &rates {
-            recipe
-                .with(&Settings { lr: Some(lr), ..Settings::default() })
-                .map_err(|error| input_error!("--lrs: {error}"))?;
-        }
-        Ok(Design {
-            baseline: self.baseline(&self.acts)?,
-            arms: self.acts.iter().copied().map(crate::compare::ArmDesign::new).collect(),
-            seeds: seeds(recipe, self.seeds.unwrap_or(SEEDS)),
-            rates,
-            matters: self.matters,
-            matching: self.matching,
-            match_init: self.match_init,
-        })
-    }
-
-    /// The comparison that this command began before, which keeps the steps and seeds that `--budget` chose:
-    /// the one in --out, or one without a name that `is_it`.
-    fn begun(&self, is_it: impl Fn(&Comparison) -> bool) -> Option<Comparison> {
-        match &self.out {
-            _ if self.force || self.budget.is_none() => None,
-            Some(out) => load(out).ok(),
-            None => unnamed().find(|saved| saved.budget == self.budget && is_it(saved)),
-        }
-    }
-
-    /// The directory for the comparison. Refuses one that holds another, before anything is timed.
-    fn place(&self, comparison: &Comparison) -> Result<PathBuf> {
-        let out = match &self.out {
-            Some(out) => out.clone(),
-            None if self.force => PathBuf::from("runs/compare"),
-            None => place(comparison),
-        };
-        if self.force {
-            self.inputs().refuse_inside(&out)?;
-        }
-        check_place(&out, comparison, self.force)?;
-        self.plot.as_deref().map_or(Ok(()), |folder| check_folder("--plot", folder))?;
-        Ok(out)
-    }
-
-    /// What a comparison reads.
-    fn inputs(&self) -> Inputs {
-        Inputs::default().path("--model", Some(&self.model)).settings(&self.settings)
-    }
-
-    /// The one run that this process trains, and the name of the setting that says so.
-    fn only(&self) -> Result<Option<(usize, &'static str)>> {
-        let task = "SLURM_ARRAY_TASK_ID";
-        match self.only {
-            Some(only) => Ok(Some((only, "--only"))),
-            None => Ok(environment::number(task)?.map(|only| (only, task))),
-        }
-    }
-}
-
-fn seeds(recipe: &Recipe, count: u64) -> Vec<u64> {
-    (0..count).map(|i| recipe.training.seed + i).collect()
-}
 
 pub fn run(args: &CompareArgs) -> Result<()> {
     signals::await_requests()?;
@@ -225,7 +41,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
         return show::commands(&design);
     }
     let only = args.only()?;
-    super::set_threads(recipe.threads)?;
+    set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
     super::train::show_notes(&dataset);

@@ -1,13 +1,14 @@
 //! What a comparison comes to before its first run: its matched arms, the steps and seeds that a budget allows,
 //! and its directory. What can be refused is refused before anything is timed.
 
-use super::{CompareArgs, seeds};
+use super::args::{CompareArgs, seeds};
+use crate::bail_input;
 use crate::cli::text::command_line;
-use crate::compare::{Comparison, Design, Timing, fit, match_arms, time, with_steps};
 use crate::data::Dataset;
+use crate::lab::compare::{Comparison, Design, Timing, fit, match_arms, time, with_steps};
 use crate::settings::{Recipe, Settings};
+use crate::support::memory;
 use crate::train::{self, settle_schedule};
-use crate::{bail_input, memory};
 use anyhow::Result;
 use candle_core::Device;
 use std::path::PathBuf;

@@ -3,11 +3,11 @@
 use crate::activation::Activation;
 use crate::cli::table::{Table, Wide, label, number, text};
 use crate::cli::text::{arguments_without, command_of};
-use crate::compare::analysis::Rate;
-use crate::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results, Verdict};
-use crate::output::{duration, grouped, setting};
-use crate::record;
+use crate::lab::compare::analysis::Rate;
+use crate::lab::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results, Verdict};
 use crate::report::{Cells, cells};
+use crate::support::output::{duration, grouped, setting};
+use crate::support::record;
 use anyhow::Result;
 use serde::Serialize;
 

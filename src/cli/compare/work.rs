@@ -3,9 +3,9 @@
 use crate::cli::progress::Progress;
 use crate::cli::signals;
 use crate::cli::time_left::TimeLeft;
-use crate::compare::{Attempt, Grid, Plan, Results, Run};
 use crate::data::Dataset;
-use crate::failure::Failure;
+use crate::lab::compare::{Attempt, Grid, Plan, Results, Run};
+use crate::support::failure::Failure;
 use anyhow::Result;
 use candle_core::Device;
 use std::time::Duration;

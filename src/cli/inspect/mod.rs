@@ -1,176 +1,27 @@
 //! `tinygpt inspect`
 
+mod args;
 mod pictures;
 mod show;
 
 use super::own_text::TestText;
 use super::progress::Counted;
-use super::table::Wide;
 use super::text::shown;
-use crate::activation::Activation;
-use crate::checkpoint::{load_model, load_tokenizer};
+use super::threads::set_threads;
 use crate::data::{Batches, Corpus, Dataset, Tokenizer, check_ids};
-use crate::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
-use crate::memory;
+use crate::lab::inspect::{Inspection, Lens, Setting, Shapes, fresh_models, inspect, lens};
 use crate::model::{Model, training_bytes};
-use crate::report::{Findings, Language};
+use crate::report::Findings;
+use crate::run::checkpoint::{load_model, load_tokenizer};
 use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{
-    Backbone, DeviceKind, LARGEST, LARGEST_SEED, LARGEST_VOCABULARY, List, MOST_STEPS, MOST_THREADS, Ops,
-    Recipe, Settings, TextEncoding, TokenizerKind, preset_name, within,
-};
-use crate::{bail_input, input_error, record};
+use crate::settings::{Ops, Recipe, Settings, TokenizerKind};
+use crate::support::memory;
+use crate::support::record;
+use crate::{bail_input, input_error};
 use anyhow::Result;
-use clap::{ArgGroup, Args};
+pub use args::InspectArgs;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
-
-#[derive(Args)]
-#[command(group = ArgGroup::new("without_weights").args(["init_only", "model"]).multiple(true))]
-#[command(after_help = "\
-Example: tinygpt inspect --checkpoint runs/swiglu --html swiglu.html
-         tinygpt inspect --prompt 'a cat is' --top 3
-         tinygpt inspect --init-only --acts relu,sigmoid --layers 2,6,24 --no-residual
-         tinygpt inspect --model gpt3-175b")]
-pub struct InspectArgs {
-    /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
-    #[arg(long, value_name = "DIR|hf:REPO|FILE", help_heading = "A trained model")]
-    checkpoint: Option<PathBuf>,
-    /// Tokens to read, at most [default: 20000]
-    #[arg(long, value_name = "N", value_parser = within(1..=MOST_STEPS), help_heading = "A trained model")]
-    tokens: Option<usize>,
-    /// Units of each layer whose triggers and promoted tokens are shown: the strongest [default: 5]
-    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST), help_heading = "A trained model")]
-    units: Option<usize>,
-    /// What follows each token of this text, and what would after every layer (the logit lens); by itself
-    /// no other text is read
-    #[arg(long, value_name = "TEXT", help_heading = "A trained model")]
-    prompt: Option<String>,
-    /// Tokens shown of those that may follow: the most probable [default: 5]
-    #[arg(long, value_name = "K", value_parser = within(1..=LARGEST_VOCABULARY), requires = "prompt", help_heading = "A trained model")]
-    top: Option<usize>,
-    /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(
-        long,
-        value_name = "DEVICE",
-        default_value = "cpu",
-        hide_possible_values = true,
-        help_heading = "A trained model"
-    )]
-    device: DeviceKind,
-
-    /// Look at fresh models instead: how much of the gradient reaches the first layer
-    #[arg(long, conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"], help_heading = "Fresh models")]
-    init_only: bool,
-    /// Activations, separated by commas; `all` for every one with a name
-    #[arg(
-        long,
-        value_name = "A,B,C",
-        default_value = "relu,gelu,silu,tanh,sigmoid",
-        hide_possible_values = true,
-        requires = "init_only",
-        conflicts_with = "checkpoint",
-        help_heading = "Fresh models"
-    )]
-    acts: List<Activation>,
-    /// Numbers of layers, separated by commas
-    #[arg(
-        long,
-        value_name = "A,B,C",
-        default_value = "2,6,24",
-        requires = "init_only",
-        conflicts_with = "checkpoint",
-        help_heading = "Fresh models"
-    )]
-    layers: List<usize>,
-    /// FFNs alone, one after the other: no residual additions, no norms, no attention, and initial
-    /// weights that keep the mean square of every value at 1
-    #[arg(long, requires = "init_only", conflicts_with = "checkpoint", help_heading = "Fresh models")]
-    no_residual: bool,
-    /// Seed of the initial weights and the batch
-    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED), requires = "init_only",
-        conflicts_with = "checkpoint", help_heading = "Fresh models")]
-    seed: Option<u64>,
-
-    /// Preset, or a .toml file: with --init-only what fresh models start from, by itself the model whose
-    /// shapes are shown, without any weights
-    #[arg(
-        long,
-        value_name = "NAME|FILE",
-        value_parser = preset_name(),
-        conflicts_with_all = ["checkpoint", "tokens", "units", "prompt", "device"],
-        help_heading = "Shapes, of fresh models too"
-    )]
-    model: Option<String>,
-    /// llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
-    #[arg(long, requires = "without_weights", help_heading = "Shapes, of fresh models too")]
-    backbone: Option<Backbone>,
-    /// Model width
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = within(1..=LARGEST),
-        requires = "without_weights",
-        help_heading = "Shapes, of fresh models too"
-    )]
-    dim: Option<usize>,
-    /// Attention heads; must divide --dim
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = within(1..=LARGEST),
-        requires = "without_weights",
-        help_heading = "Shapes, of fresh models too"
-    )]
-    heads: Option<usize>,
-    /// Context length in tokens
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = within(1..=LARGEST),
-        requires = "without_weights",
-        help_heading = "Shapes, of fresh models too"
-    )]
-    context: Option<usize>,
-    /// Tokens in the vocabulary [default: as many as the preset's tokenizer has]
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = within(1..=LARGEST_VOCABULARY),
-        requires = "model",
-        conflicts_with_all = ["init_only", "checkpoint"],
-        help_heading = "Shapes, of fresh models too"
-    )]
-    vocab_size: Option<usize>,
-
-    /// Text to read: whatever `train --data` takes; of tales, their validation part [default: the
-    /// validation text of the run; of fresh models, the preset's text]
-    #[arg(long, value_name = "SOURCE")]
-    data: Option<String>,
-    /// Encoding of --data, such as windows-1252 or gbk [default: the run's --encoding, or detected]
-    #[arg(long, value_name = "LABEL")]
-    encoding: Option<TextEncoding>,
-    /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
-    threads: Option<usize>,
-    /// Write a page with every chart and table to a file
-    #[arg(long, value_name = "FILE", help_heading = "Pages and pictures")]
-    html: Option<PathBuf>,
-    /// Language of the page: en or ja [default: en]
-    #[arg(long, value_name = "LANGUAGE", requires = "html", help_heading = "Pages and pictures")]
-    lang: Option<Language>,
-    /// Write the charts as SVG to a directory
-    #[arg(long, value_name = "DIR", help_heading = "Pages and pictures")]
-    plot: Option<PathBuf>,
-    /// Replace files in the way that tinygpt didn't write
-    #[arg(long, help_heading = "Pages and pictures")]
-    force: bool,
-    #[command(flatten)]
-    wide: Wide,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
+use std::path::Path;
 
 const TOKENS: usize = 20_000;
 const UNITS: usize = 5;
@@ -222,7 +73,7 @@ fn vocabulary(said: Option<usize>, recipe: &Recipe) -> Result<(usize, String)> {
 }
 
 fn trained(args: &InspectArgs) -> Result<()> {
-    super::set_threads(args.threads)?;
+    set_threads(args.threads)?;
     let checkpoint = match &args.checkpoint {
         Some(path) => find_checkpoint(path)?,
         None => newest_checkpoint()?,
@@ -326,7 +177,7 @@ fn fresh(args: &InspectArgs) -> Result<()> {
             variants.push(recipe.with(&flags)?);
         }
     }
-    super::set_threads(args.threads)?;
+    set_threads(args.threads)?;
     let dataset = Dataset::load(&recipe)?;
     memory::check(training_bytes(
         &recipe.model(dataset.tokenizer.vocab_size())?,

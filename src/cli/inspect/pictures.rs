@@ -1,13 +1,13 @@
 //! An inspection as files: a page and charts.
 
-use super::InspectArgs;
-use crate::checkpoint::load_trainer;
+use super::args::InspectArgs;
 use crate::cli::outputs::{Inputs, check_file, check_folder, write_files};
 use crate::cli::report::chart_files;
 use crate::cli::text::command_line;
-use crate::files::replace;
 use crate::report::{Findings, Language, inspection_charts, inspection_page};
+use crate::run::checkpoint::load_trainer;
 use crate::run::{find_checkpoint, newest_checkpoint};
+use crate::support::files::replace;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,10 @@
 use crate::activation::Activation;
 use crate::cli::table::{Table, Wide, label, number, tail, text};
 use crate::cli::text::{grouped, scaled};
-use crate::failure::escape_controls;
-use crate::inspect::{FreshModels, Inspection, Layer, Lens, Parameters, Promoted, Setting, Shapes, Truth};
+use crate::lab::inspect::{
+    FreshModels, Inspection, Layer, Lens, Parameters, Promoted, Setting, Shapes, Truth,
+};
+use crate::support::failure::escape_controls;
 use anyhow::Result;
 
 /// Prints what was found in a trained model.

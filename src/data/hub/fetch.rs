@@ -2,8 +2,9 @@
 
 use super::server::{Metadata, Server, Trouble, explain};
 use super::store::{Entry, Store, create_parent, may_have_etag};
-use crate::output::bar;
-use crate::{bail_input, environment};
+use crate::bail_input;
+use crate::support::environment;
+use crate::support::output::bar;
 use anyhow::{Context, Result};
 use hf_hub::Repo;
 use indicatif::DecimalBytes;

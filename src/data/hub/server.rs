@@ -2,7 +2,8 @@
 
 use super::address::{host, join, origin, percent_encode};
 use super::store::{hub_home, is_plain};
-use crate::{bail_input, environment, input_error};
+use crate::support::environment;
+use crate::{bail_input, input_error};
 use anyhow::Result;
 use hf_hub::Repo;
 use std::fs;

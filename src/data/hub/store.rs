@@ -8,8 +8,10 @@
 //! .locks/models--owner--name/<etag>.lock         locked while a file is downloaded
 //! ```
 
-use crate::files::{read_chunks, replace};
-use crate::{environment, home, input_error};
+use crate::input_error;
+use crate::support::environment;
+use crate::support::files::{read_chunks, replace};
+use crate::support::home;
 use anyhow::{Context, Result};
 use hf_hub::{Cache, CacheRepo, Repo};
 use sha1::Sha1;

@@ -1,6 +1,6 @@
 //! The grammar of a tale, and drawing tales from it.
 
-use crate::random::{self, Stream};
+use crate::support::random::{self, Stream};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};

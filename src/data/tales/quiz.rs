@@ -1,7 +1,7 @@
 //! Questions about the facts of the tales.
 
 use super::grammar::{Grammar, Piece, Question, Role, Template};
-use crate::random;
+use crate::support::random;
 
 /// `count` questions about facts of characters drawn by `seed`: about every character once before any a
 /// second time, and then about another of its facts.

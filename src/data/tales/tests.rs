@@ -1,7 +1,7 @@
 //! Promises of the tales: their probability is exact, their facts are constant.
 
 use super::*;
-use crate::random;
+use crate::support::random;
 
 const BOTH: [&str; 2] = ["tales", "tales:ja"];
 

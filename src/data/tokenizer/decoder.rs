@@ -1,6 +1,6 @@
 //! Token ids back to text, one at a time.
 
-use super::Tokenizer;
+use super::json::Tokenizer;
 use anyhow::Result;
 
 /// A character has at most this many bytes, and so at most this many byte tokens.
@@ -15,8 +15,15 @@ pub struct Decoder<'a> {
     pending: Vec<u32>,
 }
 
+impl Tokenizer {
+    /// Decodes a stream of tokens that follows the token `before`.
+    pub fn decoder(&self, before: Option<u32>) -> Decoder<'_> {
+        Decoder::new(self, before)
+    }
+}
+
 impl<'a> Decoder<'a> {
-    pub(super) fn new(tokenizer: &'a Tokenizer, before: Option<u32>) -> Decoder<'a> {
+    fn new(tokenizer: &'a Tokenizer, before: Option<u32>) -> Decoder<'a> {
         Decoder { tokenizer, context: before.into_iter().collect(), pending: Vec::new() }
     }
 

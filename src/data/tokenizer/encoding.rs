@@ -1,7 +1,7 @@
 //! Text to token ids. A long text is encoded in pieces, since an encoding takes a hundred times the
 //! memory of its ids.
 
-use super::Tokenizer;
+use super::json::Tokenizer;
 use crate::data::corpus::Part;
 use crate::data::pieces::{pieces, stretches};
 use crate::input_error;
@@ -13,9 +13,6 @@ const SHORT: usize = 64 << 10;
 const PIECES_AT_ONCE: usize = 64;
 /// Bytes on either side of a cut on which the cut is tried.
 const TRIAL: usize = 1 << 10;
-/// Bytes that are encoded at once when a text can't be cut into pieces. A byte takes up to 200 bytes of
-/// memory, so all of them take up to 400 MB.
-pub(super) const STRETCH: usize = 2 << 20;
 
 impl Tokenizer {
     /// The ids of a text, without special tokens.

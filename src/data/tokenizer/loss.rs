@@ -1,6 +1,6 @@
 //! How much of a text a tokenizer drops: what it can't say, and what its normalizer changes.
 
-use super::Tokenizer;
+use super::json::Tokenizer;
 use crate::data::corpus::Part;
 use crate::data::pieces::stretches;
 use anyhow::Result;

@@ -1,14 +1,14 @@
 //! Tokenizers made from the training text, and where the others are read from.
 
-use super::{END_OF_TEXT, Tokenizer};
+use super::json::{END_OF_TEXT, Tokenizer};
 use crate::data::cache;
 use crate::data::corpus::Part;
 use crate::data::hub::HubModel;
 use crate::data::pieces::pieces_of_short_words;
 use crate::data::tokens::IN_MEMORY;
-use crate::home;
 use crate::settings::TokenizerKind;
-use crate::waiting::waiting;
+use crate::support::home;
+use crate::support::waiting::waiting;
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;

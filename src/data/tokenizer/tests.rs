@@ -1,10 +1,11 @@
+use super::json::END_OF_TEXT;
 use super::made::byte_pair_tokenizer;
 use super::*;
 use crate::data::Part;
 use crate::data::pieces::pieces;
 use crate::settings::TokenizerKind;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn of(text: &str) -> Tokenizer {
     trained(&TokenizerKind::Char, text)

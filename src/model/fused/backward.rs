@@ -8,9 +8,9 @@ use super::forward::FusedPass;
 use super::tiles::Tile;
 use super::weight_gradients::{Product, Sums};
 use super::workspace::{Gradient, Kept};
-use crate::kernels::matmul::{Accumulate, Matrix};
-use crate::kernels::scratch::Scratch;
-use crate::kernels::{activate, add, attention, norm};
+use crate::model::kernels::matmul::{Accumulate, Matrix};
+use crate::model::kernels::scratch::Scratch;
+use crate::model::kernels::{activate, add, attention, norm};
 use crate::model::param_map::LinearParams;
 use rayon::prelude::*;
 

@@ -2,11 +2,11 @@
 
 use super::forward::FusedPass;
 use super::workspace::Kept;
-use crate::kernels::coarse::{BLOCK, Coarse};
-use crate::kernels::matvec::Map;
-use crate::kernels::rope::Rotation;
-use crate::kernels::scratch::Scratch;
-use crate::kernels::{activate, add, matvec, norm};
+use crate::model::kernels::coarse::{BLOCK, Coarse};
+use crate::model::kernels::matvec::Map;
+use crate::model::kernels::rope::Rotation;
+use crate::model::kernels::scratch::Scratch;
+use crate::model::kernels::{activate, add, matvec, norm};
 use crate::model::param_map::{LinearParams, NormParams};
 use crate::settings::ModelConfig;
 use rayon::prelude::*;

@@ -3,11 +3,11 @@
 use super::linear::Weights;
 use super::tiles::{Tile, Tiling};
 use super::workspace::{Kept, PassShape};
-use crate::kernels::attention::{self, AttentionShape};
-use crate::kernels::rope::Angles;
-use crate::kernels::scratch::Scratch;
-use crate::kernels::{activate, add, norm};
 use crate::model::Dropout;
+use crate::model::kernels::attention::{self, AttentionShape};
+use crate::model::kernels::rope::Angles;
+use crate::model::kernels::scratch::Scratch;
+use crate::model::kernels::{activate, add, norm};
 use crate::model::param_map::{BlockParams, ParamMap};
 use crate::settings::ModelConfig;
 use rayon::prelude::*;

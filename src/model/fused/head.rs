@@ -5,9 +5,9 @@ use super::forward::FusedPass;
 use super::tiles::Tiling;
 use super::weight_gradients::{Product, Sums};
 use super::workspace::{Gradient, PassShape};
-use crate::kernels::matmul::{Accumulate, Matrix};
-use crate::kernels::scratch::Scratch;
-use crate::kernels::{loss, norm};
+use crate::model::kernels::matmul::{Accumulate, Matrix};
+use crate::model::kernels::scratch::Scratch;
+use crate::model::kernels::{loss, norm};
 use crate::settings::ModelConfig;
 use rayon::prelude::*;
 

@@ -5,10 +5,10 @@
 //! in its own cache what it wrote a phase before; with more cores each half has its phases' tasks.
 
 use super::forward::FusedPass;
+use super::head;
 use super::weight_gradients::Sums;
-use super::workspace::{Gradient, Kept, PassShape};
-use super::{TOKENS_TOGETHER, head};
-use crate::kernels::add;
+use super::workspace::{Gradient, Kept, PassShape, TOKENS_TOGETHER};
+use crate::model::kernels::add;
 use crate::settings::ModelConfig;
 use rayon::prelude::*;
 

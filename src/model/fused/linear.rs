@@ -1,7 +1,7 @@
 //! Linear maps and norms over slices, by the indices of their parameters.
 
-use crate::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
-use crate::kernels::{add_to_rows, norm, transpose};
+use crate::model::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
+use crate::model::kernels::{add_to_rows, norm, transpose};
 use crate::model::param_map::{LinearParams, NormParams, ParamMap};
 use rayon::prelude::*;
 

@@ -18,7 +18,7 @@ mod workspace;
 
 use super::dropout::Dropout;
 use super::params::Params;
-use crate::kernels::rope::Angles;
+use crate::model::kernels::rope::Angles;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
 pub use decode::{Cache, Exact};
@@ -29,16 +29,7 @@ use linear::{Weights, transpose_all};
 use std::sync::{Mutex, PoisonError};
 pub use values::with_all_values_mut;
 use values::with_values;
-use workspace::{Kept, PassShape};
-
-/// Tokens that go through the model together, or two sequences if these are more. The others follow, one group of
-/// sequences after the other, so that a large batch needs no more memory.
-const TOKENS_TOGETHER: usize = 1536;
-
-/// Sequences of `tokens` tokens that go through the model together.
-fn sequences_together(tokens: usize) -> usize {
-    (TOKENS_TOGETHER / tokens).max(1)
-}
+use workspace::{Kept, PassShape, sequences_together};
 
 /// A model, and the buffers that its passes share.
 pub struct FusedGpt {

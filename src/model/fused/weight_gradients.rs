@@ -1,7 +1,7 @@
 //! Gradients of the parameters: products over all rows of a pass, cut into blocks of the result.
 
-use crate::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
-use crate::kernels::{add, add_columns};
+use crate::model::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
+use crate::model::kernels::{add, add_columns};
 use crate::model::param_map::{LinearParams, NormParams};
 use rayon::prelude::*;
 

@@ -3,6 +3,15 @@
 use super::tiles::Tiling;
 use crate::settings::ModelConfig;
 
+/// Tokens that go through the model together, or two sequences if these are more. The others follow, one group of
+/// sequences after the other, so that a large batch needs no more memory.
+pub const TOKENS_TOGETHER: usize = 1536;
+
+/// Sequences of `tokens` tokens that go through the model together.
+pub fn sequences_together(tokens: usize) -> usize {
+    (TOKENS_TOGETHER / tokens).max(1)
+}
+
 /// Sequences of one length, a number of them at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassShape {

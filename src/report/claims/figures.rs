@@ -1,8 +1,8 @@
 //! A claim's figure as a chart.
 
 use crate::activation::Function;
-use crate::claims::{Arguments, Figure, Line, Picture, Shown};
-use crate::inspect::flat_below;
+use crate::lab::claims::{Arguments, Figure, Line, Picture, Shown};
+use crate::lab::inspect::flat_below;
 use crate::report::chart::{Drawing, Look};
 use crate::report::frame::{ACROSS, Axis, HEIGHT, UP};
 use crate::report::inspection::{log_axis, outline};

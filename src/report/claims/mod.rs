@@ -6,7 +6,7 @@ use super::chart::escape;
 use super::language::Language;
 use super::picture::figures_with_legends;
 use super::shell::{command as command_block, facts, html, note, scrolled, section, table as html_table};
-use crate::claims::{Claim, SOURCES, Said, Table, Verdict};
+use crate::lab::claims::{Claim, SOURCES, Said, Table, Verdict};
 
 /// Every figure as an SVG document, with the stem of its file's name, in English: not every font has
 /// other letters.
@@ -162,7 +162,7 @@ pub fn claims_markdown(claims: &[Claim], (command, each): (&str, &str), language
 /// Text that means nothing to Markdown but itself.
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in crate::failure::escape_controls(text).chars() {
+    for c in crate::support::failure::escape_controls(text).chars() {
         if c == '\n' {
             safe.push('\u{21b5}');
             continue;

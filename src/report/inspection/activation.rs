@@ -1,7 +1,7 @@
 //! Where the pre-activations lie under the activation's curve.
 
-use super::percent;
-use crate::inspect::{Histogram, Inspection, Layer};
+use super::phrases::percent;
+use crate::lab::inspect::{Histogram, Inspection, Layer};
 use crate::report::language::Language;
 use crate::report::panels::{Curve, Panel, lay_out};
 use crate::report::picture::{Chart, WIDTH};

@@ -1,8 +1,8 @@
 //! Fresh models: which gradients reach the first layer, by activation and depth.
 
 use super::layers::{Series, log_axis, over_layers};
-use super::{explained, factor};
-use crate::inspect::{FreshModels, InitialGradients, Setting};
+use super::phrases::{explained, factor};
+use crate::lab::inspect::{FreshModels, InitialGradients, Setting};
 use crate::report::chart::{Drawing, Look};
 use crate::report::frame::{ACROSS, Axis, HEIGHT};
 use crate::report::language::Language;

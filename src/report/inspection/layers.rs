@@ -1,13 +1,13 @@
 //! Charts over the layers of a trained model.
 
-use super::{extremes, factor, percent};
-use crate::inspect::Inspection;
-use crate::output::grouped;
+use super::phrases::{extremes, factor, percent};
+use crate::lab::inspect::Inspection;
 use crate::report::chart::{Drawing, Look};
 use crate::report::frame::{ACROSS, Axis, HEIGHT, UP};
 use crate::report::language::Language;
 use crate::report::picture::{Chart, WIDTH};
 use crate::report::scale::{Scale, padded, step};
+use crate::support::output::grouped;
 
 /// A line over the layers; where a layer has no value, none.
 pub type Series = (String, Vec<Option<f64>>);
@@ -66,7 +66,7 @@ pub fn charts(survey: &Inspection, language: Language) -> Vec<Chart> {
     vec![linear(survey, language), loudness(survey, language), gradients(survey, language)]
 }
 
-fn values(survey: &Inspection, of: impl Fn(&crate::inspect::Layer) -> Option<f64>) -> Vec<Option<f64>> {
+fn values(survey: &Inspection, of: impl Fn(&crate::lab::inspect::Layer) -> Option<f64>) -> Vec<Option<f64>> {
     survey.layers.iter().map(of).collect()
 }
 
@@ -155,7 +155,8 @@ fn linear(survey: &Inspection, language: Language) -> Chart {
 
 /// How much of the function's flat parts and of its zeros the model uses.
 pub fn shares(survey: &Inspection, language: Language) -> Chart {
-    let percentages = |of: fn(&crate::inspect::Layer) -> f64| values(survey, |layer| Some(100.0 * of(layer)));
+    let percentages =
+        |of: fn(&crate::lab::inspect::Layer) -> f64| values(survey, |layer| Some(100.0 * of(layer)));
     let series = [
         ("saturated, x \u{2264} 0".to_string(), percentages(|layer| layer.hidden.saturated_negative)),
         ("saturated, x > 0".to_string(), percentages(|layer| layer.hidden.saturated_positive)),

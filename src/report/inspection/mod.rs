@@ -5,6 +5,7 @@ mod activation;
 mod fresh;
 mod layers;
 mod model;
+mod phrases;
 mod prompt;
 mod units;
 
@@ -14,10 +15,9 @@ pub use layers::log_axis;
 use super::chart::escape;
 use super::language::Language;
 use super::picture::{Chart, figures_with_legends};
-use super::shell::{command as command_block, facts, html, note, section};
-use super::words::fixed;
-use crate::inspect::{FreshModels, Inspection, Lens, Setting, Shapes};
-use crate::output::grouped;
+use super::shell::{command as command_block, facts, html, section};
+use crate::lab::inspect::{FreshModels, Inspection, Lens, Setting, Shapes};
+use crate::support::output::grouped;
 
 /// What was looked at, and what was found there. Any part may be missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,37 +145,4 @@ fn origin(findings: &Findings, language: Language) -> String {
     rows.push((said("version", "バージョン"), env!("CARGO_PKG_VERSION").to_string()));
     let again = language.pick("The command that makes this page again:", "このページを作り直すコマンド:");
     facts(&rows) + &command_block(again, findings.command)
-}
-
-/// A note as a paragraph of its own that says what a table means here.
-fn meaning(text: &str) -> String {
-    format!("<p class=\"meaning\">{}</p>\n", escape(text))
-}
-
-/// A table under what it means and above how to read it. `html` is HTML.
-fn explained(sentence: &str, html: &str, reading: &str) -> String {
-    meaning(sentence) + html + &note(reading)
-}
-
-/// 66.4%
-fn percent(share: f64) -> String {
-    format!("{}%", fixed(100.0 * share, 1))
-}
-
-/// 0.87 or 4.1e-10
-fn factor(value: f64) -> String {
-    match value {
-        value if !value.is_finite() => "\u{221e}".to_string(),
-        value if (0.01..1000.0).contains(&value) => fixed(value, 2),
-        value => super::scale::scientific(value),
-    }
-}
-
-/// The layers where something is least and most, with how much it is there; none where no layer has it.
-fn extremes(values: impl IntoIterator<Item = Option<f64>>) -> Option<((usize, f64), (usize, f64))> {
-    let known: Vec<(usize, f64)> =
-        values.into_iter().enumerate().filter_map(|(layer, value)| Some((layer, value?))).collect();
-    let least = known.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let most = known.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some((least, most))
 }

@@ -1,13 +1,13 @@
 //! A model's parameters by part, and a token's way through an FFN.
 
-use super::percent;
-use crate::inspect::{PartSize, Shapes};
-use crate::output::{grouped, scaled};
+use super::phrases::percent;
+use crate::lab::inspect::{PartSize, Shapes};
 use crate::report::chart::{Drawing, Look};
 use crate::report::language::Language;
 use crate::report::picture::{Chart, WIDTH};
 use crate::report::shell::{scrolled, table as html_table};
 use crate::report::words::fixed;
+use crate::support::output::{grouped, scaled};
 
 pub fn charts(shapes: &Shapes, language: Language) -> Vec<Chart> {
     vec![parts(shapes, language), path(shapes, language)]

@@ -1,9 +1,9 @@
 //! A prompt: what the model predicts after each token, and through the logit lens.
 
 use super::layers::{log_axis, over_layers};
+use super::phrases::{explained, percent};
 use super::units::quoted;
-use super::{explained, percent};
-use crate::inspect::{AtLayer, Lens, Position};
+use crate::lab::inspect::{AtLayer, Lens, Position};
 use crate::report::language::Language;
 use crate::report::picture::Chart;
 use crate::report::shell::{scrolled, table};

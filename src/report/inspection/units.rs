@@ -1,11 +1,11 @@
 //! Units as memories: how often the two halves of a unit agree, and the strongest units.
 
-use super::{explained, extremes, percent};
-use crate::inspect::{Inspection, Promoted};
-use crate::output::grouped;
+use super::phrases::{explained, extremes, percent};
+use crate::lab::inspect::{Inspection, Promoted};
 use crate::report::language::Language;
 use crate::report::shell::{scrolled, table};
 use crate::report::words::fixed;
+use crate::support::output::grouped;
 
 /// Agreement by layer, and the strongest units with what fires them and what they promote.
 pub fn tables(survey: &Inspection, language: Language) -> String {
@@ -68,7 +68,7 @@ fn strongest(survey: &Inspection, language: Language) -> String {
         said("promotes where negative", "負のとき押し上げる"),
         said("coefficient", "係数"),
     ];
-    let row = |(layer, unit): (usize, &crate::inspect::Memory)| {
+    let row = |(layer, unit): (usize, &crate::lab::inspect::Memory)| {
         let trigger = unit.triggers.first();
         vec![
             format!("{layer}, {}", unit.unit),

@@ -1,8 +1,8 @@
 //! Comparisons that nobody ran.
 
 use tinygpt::activation::Activation;
-use tinygpt::compare::Summary;
-use tinygpt::compare::analysis::{Analysis, Arm, Curve, Pair, Rate, Spread, Verdict};
+use tinygpt::lab::compare::Summary;
+use tinygpt::lab::compare::analysis::{Analysis, Arm, Curve, Pair, Rate, Spread, Verdict};
 
 pub const HOSTILE_NAME: &str = "<script>alert(1)</script>";
 pub const HOSTILE_SAMPLE: &str = "Once </pre></script><img src=x onerror=\"alert(2)\"> \u{1b}[31mred\u{1b}[0m & <b onclick='alert(3)'>bold</b>\n\ttabbed";

@@ -1,0 +1,132 @@
+//! Which runs a comparison has.
+
+use crate::activation::Activation;
+use crate::settings::Settings;
+use crate::support::output::setting;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// What makes arms equal that cannot be equal in everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Matching {
+    /// The number of parameters, to the nearest 8 hidden units
+    Params,
+    /// Arithmetic per token, the activation's own included, to the nearest 8 hidden units
+    Flops,
+}
+
+/// An activation and what its runs have of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmDesign {
+    pub act: Activation,
+    /// Where it is not the activation's default.
+    pub ffn_dim: Option<usize>,
+    /// Where initial outputs are matched.
+    pub ffn_init_scale: Option<f64>,
+}
+
+impl ArmDesign {
+    pub fn new(act: Activation) -> ArmDesign {
+        ArmDesign { act, ffn_dim: None, ffn_init_scale: None }
+    }
+}
+
+/// What is compared, fixed before the first run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Design {
+    pub arms: Vec<ArmDesign>,
+    pub baseline: Activation,
+    pub seeds: Vec<u64>,
+    /// Learning rates of a grid, lowest first; empty where all runs have that of the settings.
+    pub rates: Vec<f64>,
+    /// The least relative difference of loss that matters: 0.005 is half a per cent.
+    pub matters: f64,
+    pub matching: Matching,
+    pub match_init: bool,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    pub act: Activation,
+    /// In a grid of learning rates.
+    pub lr: Option<f64>,
+    pub seed: u64,
+    #[serde(skip)]
+    pub ffn_dim: Option<usize>,
+    #[serde(skip)]
+    pub ffn_init_scale: Option<f64>,
+}
+
+impl Design {
+    /// Every run. Seeds outside, activations inside: what is done at any time is a comparison.
+    pub fn runs(&self) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for &seed in &self.seeds {
+            for lr in self.rates_or_none() {
+                for arm in &self.arms {
+                    let ArmDesign { act, ffn_dim, ffn_init_scale } = *arm;
+                    runs.push(Run { act, lr, seed, ffn_dim, ffn_init_scale });
+                }
+            }
+        }
+        runs
+    }
+
+    /// The rates of the grid, or one that is not said.
+    pub fn rates_or_none(&self) -> Vec<Option<f64>> {
+        if self.rates.is_empty() { vec![None] } else { self.rates.iter().copied().map(Some).collect() }
+    }
+
+    /// The pairs of arms that are reported: each against the baseline, and the winner against the runner-up.
+    pub fn pairs(&self) -> usize {
+        match self.arms.len() {
+            0 | 1 => 0,
+            2 => 1,
+            arms => arms,
+        }
+    }
+}
+
+impl Run {
+    /// What this run is told beyond what all runs are told.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            act: Some(self.act),
+            lr: self.lr,
+            seed: Some(self.seed),
+            ffn_dim: self.ffn_dim,
+            ffn_init_scale: self.ffn_init_scale,
+            ..Settings::default()
+        }
+    }
+
+    /// Whether both are the same run of a comparison.
+    pub fn is(&self, other: &Run) -> bool {
+        (self.act, self.seed) == (other.act, other.seed) && self.lr == other.lr
+    }
+
+    /// `gelu seed 2`, `gelu lr 1e-3 seed 2`
+    pub fn label(&self) -> String {
+        let lr = self.lr.map_or(String::new(), |lr| format!(" lr {}", setting(lr)));
+        format!("{}{lr} seed {}", self.act, self.seed)
+    }
+
+    /// The name of its directory: `relu-seed1`, `relu-lr0.001-seed1`. With every digit of the rate, as
+    /// directories of earlier versions have it.
+    pub fn name(&self) -> String {
+        let lr = self.lr.map_or(String::new(), |lr| format!("-lr{lr}"));
+        format!("{}{lr}-seed{}", self.act.name().replace(':', "-"), self.seed)
+    }
+
+    /// Whether [`Run::name`] gives such names.
+    pub fn is_name(name: &str) -> bool {
+        let Some((arm, seed)) = name.rsplit_once("-seed") else { return false };
+        let act = match arm.rsplit_once("-lr") {
+            Some((act, lr)) if lr.parse::<f64>().is_ok() => act,
+            _ => arm,
+        };
+        act.replacen('-', ":", 1).parse::<Activation>().is_ok() && seed.parse::<u64>().is_ok()
+    }
+}

@@ -1,0 +1,379 @@
+//! From finished runs to what they say together.
+
+use super::analysis::{Analysis, Arm, Pair, Rate, Spread, Verdict};
+use super::comparison::Comparison;
+use super::curves::{curve, seconds_to};
+use super::design::{ArmDesign, Design, Run};
+use super::headline::{headline, mixed, warnings};
+use super::results::{Line, Results};
+use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};
+use crate::support::waiting::waiting;
+use crate::train::Outcome;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// Evaluates the runs of a comparison that are done.
+///
+/// # Errors
+/// If the metrics of a run can't be read.
+pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Result<Analysis> {
+    let _waiting = waiting("evaluating the runs");
+    let design = &comparison.design;
+    let runs = design.runs();
+    let arms = design.arms.iter().map(|arm| evaluate_arm(path, comparison, arm, results));
+    let mut arms: Vec<(Arm, Vec<&Line>)> = arms.collect::<Result<_>>()?;
+    // NaN, of arms without an outcome, comes last.
+    arms.sort_by(|(a, _), (b, _)| a.loss.mean.total_cmp(&b.loss.mean));
+    if let Some(target) =
+        arms.iter().find(|(arm, _)| arm.act == design.baseline).map(|(arm, _)| arm.loss.mean)
+    {
+        for (arm, _) in &mut arms {
+            arm.seconds_to_baseline = seconds_to(&arm.curve, target);
+        }
+    }
+    let pairs = evaluate_pairs(design, &arms);
+    let first = arms.iter().flat_map(|(_, lines)| lines).find_map(|line| line.outcome.as_ref());
+    let mut analysis = Analysis {
+        data: comparison.settings.data.clone().unwrap_or_default(),
+        baseline: design.baseline,
+        headline: String::new(),
+        warnings: Vec::new(),
+        pairs,
+        matters: design.matters,
+        floor: first.and_then(|outcome| outcome.floor),
+        fixed_lr: fixed_rate(comparison, &arms),
+        done: runs.iter().filter(|run| results.find(run).is_some()).count(),
+        planned: runs.len(),
+        arms: arms.into_iter().map(|(arm, _)| arm).collect(),
+    };
+    analysis.headline = headline(&analysis);
+    analysis.warnings = warnings(&analysis);
+    analysis.warnings.extend(mixed(&results.instruction_sets()));
+    Ok(analysis)
+}
+
+/// The rate of the column in which all arms have the same: the settings' where the grid has it, else the
+/// baseline's best; none without a grid.
+fn fixed_rate(comparison: &Comparison, arms: &[(Arm, Vec<&Line>)]) -> Option<f64> {
+    let rates = &comparison.design.rates;
+    let said = comparison.settings.lr.filter(|lr| rates.contains(lr));
+    let of_baseline = arms.iter().find(|(arm, _)| arm.act == comparison.design.baseline);
+    said.or_else(|| of_baseline.map(|(arm, _)| arm.lr)).filter(|_| !rates.is_empty())
+}
+
+/// An arm at its best learning rate, and the lines of its runs there.
+fn evaluate_arm<'a>(
+    path: &Path,
+    comparison: &Comparison,
+    arm: &ArmDesign,
+    results: &'a Results,
+) -> Result<(Arm, Vec<&'a Line>)> {
+    let design = &comparison.design;
+    let run = |lr: Option<f64>, seed: u64| Run {
+        act: arm.act,
+        lr,
+        seed,
+        ffn_dim: arm.ffn_dim,
+        ffn_init_scale: arm.ffn_init_scale,
+    };
+    let lines = |lr: Option<f64>| -> Vec<&'a Line> {
+        design.seeds.iter().filter_map(|&seed| results.find(&run(lr, seed))).collect()
+    };
+    let said = comparison.settings.lr.unwrap_or(f64::NAN);
+    let rates: Vec<Rate> = design
+        .rates_or_none()
+        .into_iter()
+        .map(|lr| {
+            let losses = of(&lines(lr), |outcome| outcome.val_loss);
+            let diverged = lines(lr).iter().filter(|line| line.diverged.is_some()).count();
+            let loss = (!losses.is_empty()).then(|| summarize(&losses));
+            Rate { lr: lr.unwrap_or(said), loss, diverged }
+        })
+        .collect();
+    // A rate at which runs diverge is no choice, unless there is no other.
+    let mean = |rate: &Rate| rate.loss.map_or(f64::NAN, |loss| loss.mean);
+    let better =
+        |a: &&Rate, b: &&Rate| (a.diverged > 0).cmp(&(b.diverged > 0)).then(mean(a).total_cmp(&mean(b)));
+    let lr = rates.iter().min_by(better).map_or(said, |rate| rate.lr);
+    let chosen = Some(lr).filter(|_| !design.rates.is_empty());
+    let lines = lines(chosen);
+    let finished: Vec<&Line> = lines.iter().copied().filter(|line| line.outcome.is_some()).collect();
+    let begun = || design.seeds.iter().map(|&seed| path.join(run(chosen, seed).name()));
+    let paths: Vec<PathBuf> = match finished.as_slice() {
+        // A sweep that is still running shows what there is.
+        [] => begun().filter(|run| run.exists()).collect(),
+        finished => finished.iter().map(|line| path.join(line.run.name())).collect(),
+    };
+    let outcome = finished.first().and_then(|line| line.outcome.as_ref());
+    let losses = of(&finished, |outcome| outcome.val_loss);
+    let mean = |value: fn(&Outcome) -> f64| summarize(&of(&finished, value)).mean;
+    let arm = Arm {
+        act: arm.act,
+        lr,
+        params: outcome.map_or(0, |outcome| outcome.params),
+        ffn_dim: outcome.map_or(0, |outcome| outcome.ffn_dim),
+        flops_per_token: outcome.map_or(f64::NAN, |outcome| outcome.flops_per_token),
+        ffn_output_rms: mean(|outcome| outcome.ffn_output_rms),
+        seeds: finished.iter().map(|line| line.run.seed).collect(),
+        loss: summarize(&losses),
+        losses,
+        best_loss: summarize(&of(&finished, |outcome| outcome.best_loss)),
+        perplexity: summarize(&of(&finished, |outcome| outcome.val_loss.exp())),
+        bits_per_byte: mean(|outcome| outcome.bits_per_byte.unwrap_or(f64::NAN)),
+        tokens_per_second: spread(of(&finished, |outcome| outcome.tokens_per_second)),
+        seconds_to_baseline: None,
+        peak_memory: finished
+            .iter()
+            .filter_map(|line| line.peak_memory)
+            .max()
+            .map(|bytes| bytes as f64 / 1e6),
+        diverged: lines.iter().filter(|line| line.diverged.is_some()).map(|line| line.run.seed).collect(),
+        rates,
+        sample: finished.first().map(|line| line.sample.clone()).unwrap_or_default(),
+        curve: curve(&paths)?,
+    };
+    Ok((arm, lines))
+}
+
+fn of(lines: &[&Line], value: fn(&Outcome) -> f64) -> Vec<f64> {
+    lines.iter().filter_map(|line| line.outcome.as_ref()).map(value).collect()
+}
+
+fn spread(mut values: Vec<f64>) -> Spread {
+    values.sort_by(f64::total_cmp);
+    let at = |i: usize| values.get(i).copied().unwrap_or(f64::NAN);
+    Spread { median: at(values.len() / 2), low: at(0), high: at(values.len().saturating_sub(1)) }
+}
+
+/// Each arm against the baseline, then the winner against the runner-up: tested together.
+fn evaluate_pairs(design: &Design, arms: &[(Arm, Vec<&Line>)]) -> Vec<Pair> {
+    let Some(baseline) = arms.iter().find(|(arm, _)| arm.act == design.baseline) else { return Vec::new() };
+    let mut compared: Vec<_> =
+        arms.iter().filter(|(arm, _)| arm.act != design.baseline).map(|arm| (arm, baseline)).collect();
+    let not_reported_yet = |arm: &Arm| arm.act != design.baseline && arm.loss.n > 0;
+    match arms {
+        [winner, runner_up, ..] if not_reported_yet(&winner.0) && not_reported_yet(&runner_up.0) => {
+            compared.push((winner, runner_up));
+        }
+        _ => {}
+    }
+    let matched: Vec<Vec<(&Line, &Line)>> = compared.iter().map(|((_, a), (_, b))| by_seed(a, b)).collect();
+    let loss = |line: &Line| line.outcome.as_ref().map_or(f64::NAN, |outcome| outcome.val_loss);
+    let differences: Vec<Vec<f64>> =
+        matched.iter().map(|pairs| pairs.iter().map(|(a, b)| loss(a) - loss(b)).collect()).collect();
+    let tests = holm(&differences);
+    let mut pairs = Vec::new();
+    for ((((arm, _), (against, _)), lines), tested) in compared.iter().zip(&matched).zip(tests) {
+        let diverged = !arm.diverged.is_empty() || !against.diverged.is_empty();
+        pairs.push(Pair {
+            act: arm.act,
+            against: against.act,
+            n: tested.summary.n,
+            difference: tested.summary.mean,
+            std: tested.summary.std,
+            interval: tested.interval,
+            p: tested.p,
+            text_interval: bootstrap(&piece_differences(lines)),
+            verdict: match diverged {
+                true => Verdict::Diverged,
+                false => verdict(&tested, against.loss.mean, design.matters),
+            },
+        });
+    }
+    pairs
+}
+
+/// The runs of two arms that ended, by their seed.
+fn by_seed<'a>(a: &[&'a Line], b: &[&'a Line]) -> Vec<(&'a Line, &'a Line)> {
+    let ended = |line: &&&'a Line| line.outcome.is_some();
+    let partner = |line: &'a Line| b.iter().filter(ended).find(|other| other.run.seed == line.run.seed);
+    a.iter().filter(ended).filter_map(|&line| Some((line, *partner(line)?))).collect()
+}
+
+/// For each piece of the validation text the difference of losses, mean over seeds, and its tokens.
+fn piece_differences(pairs: &[(&Line, &Line)]) -> Vec<(f64, f64)> {
+    let Some((first, _)) = pairs.first() else { return Vec::new() };
+    let mut pieces: Vec<(f64, f64)> = first.piece_tokens.iter().map(|&tokens| (0.0, tokens as f64)).collect();
+    for (a, b) in pairs {
+        if a.piece_tokens != first.piece_tokens || b.piece_tokens != first.piece_tokens {
+            return Vec::new();
+        }
+        for (piece, (a, b)) in pieces.iter_mut().zip(a.piece_nats.iter().zip(&b.piece_nats)) {
+            piece.0 += (a - b) / pairs.len() as f64;
+        }
+    }
+    pieces
+}
+
+/// What may be said of a difference to an arm whose mean loss is `loss`.
+pub fn verdict(tested: &Tested, loss: f64, matters: f64) -> Verdict {
+    if tested.summary.n < LEAST_SEEDS {
+        return Verdict::TooFewSeeds;
+    }
+    if !tested.is_different() {
+        return Verdict::Indistinguishable { seeds_needed: seeds_needed(tested) };
+    }
+    let difference = tested.summary.mean;
+    match (difference < 0.0, (difference / loss).abs() < matters) {
+        (true, false) => Verdict::Better,
+        (true, true) => Verdict::BetterButSmall,
+        (false, false) => Verdict::Worse,
+        (false, true) => Verdict::WorseButSmall,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::lab::compare::statistics::detectable_among;
+    use crate::lab::compare::{ArmDesign, Matching};
+    use crate::settings::Settings;
+    use crate::support::random::{self, Stream};
+
+    const ARMS: [&str; 4] = ["relu", "gelu", "silu", "swiglu"];
+
+    fn comparison(seeds: u64) -> Comparison {
+        let acts: Vec<Activation> = ARMS.iter().map(|name| name.parse().unwrap()).collect();
+        Comparison {
+            design: Design {
+                baseline: acts[0],
+                arms: acts.into_iter().map(ArmDesign::new).collect(),
+                seeds: (0..seeds).collect(),
+                rates: Vec::new(),
+                matters: 0.0,
+                matching: Matching::Params,
+                match_init: false,
+            },
+            settings: Settings { lr: Some(1e-3), ..Settings::default() },
+            text: String::new(),
+            command: String::new(),
+            budget: None,
+        }
+    }
+
+    fn outcome(val_loss: f64) -> Outcome {
+        serde_json::from_value(serde_json::json!({
+            "act": "", "params": 1, "ffn_params": 1, "ffn_dim": 1, "steps": 1, "tokens": 1, "seconds": 1.0,
+            "tokens_per_second": 1.0, "train_loss": 1.0, "val_loss": val_loss, "best_loss": val_loss,
+            "bits_per_byte": 1.0, "floor": null, "ffn_output_rms": 1.0, "flops_per_token": 1.0, "checkpoint": "",
+        }))
+        .unwrap()
+    }
+
+    /// Losses around 2: a seed's own part, which all arms share, an arm's effect, and noise of 0.01.
+    fn simulate(comparison: &Comparison, effects: [f64; 4], rng: &mut Stream) -> Analysis {
+        let mut normal = |std| f64::from(random::normal(rng, 1, std)[0]);
+        let shared: Vec<f64> = comparison.design.seeds.iter().map(|_| normal(0.05)).collect();
+        let mut lines = Vec::new();
+        for run in comparison.design.runs() {
+            let arm = ARMS.iter().position(|name| *name == run.act.name()).unwrap();
+            let loss = 2.0 + shared[run.seed as usize] + effects[arm] + normal(0.01);
+            lines.push(Line { outcome: Some(outcome(loss)), ..Line::of(&run) });
+        }
+        evaluate(Path::new("/nowhere"), comparison, &Results::holding(lines)).unwrap()
+    }
+
+    fn is_claim(pair: &Pair) -> bool {
+        !matches!(pair.verdict, Verdict::Indistinguishable { .. } | Verdict::TooFewSeeds)
+    }
+
+    #[test]
+    fn identical_arms_are_called_different_in_at_most_five_per_cent_of_comparisons() {
+        for seeds in [3, 5, 8] {
+            let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "identical arms"));
+            let claims = (0..1000)
+                .filter(|_| simulate(&comparison, [0.0; 4], &mut rng).pairs.iter().any(is_claim))
+                .count();
+            assert!(claims <= 50, "{claims} of 1,000 with {seeds} seeds");
+        }
+    }
+
+    /// Differences of two arms have a standard deviation of sqrt(2) 0.01. Binomial noise of 1,000 comparisons
+    /// is 1.3%.
+    #[test]
+    fn a_difference_of_the_promised_size_is_found_four_times_in_five() {
+        for seeds in [4, 5, 8, 20] {
+            let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "a difference"));
+            let effect = 0.01 * 2f64.sqrt() * detectable_among(seeds as usize, comparison.design.pairs());
+            let found = |analysis: &Analysis| {
+                analysis
+                    .pairs
+                    .iter()
+                    .any(|pair| pair.act.name() == "swiglu" && pair.verdict == Verdict::Worse)
+            };
+            let times = (0..1000)
+                .filter(|_| found(&simulate(&comparison, [0.0, 0.0, 0.0, effect], &mut rng)))
+                .count();
+            assert!((760..=880).contains(&times), "{times} of 1,000 with {seeds} seeds");
+        }
+    }
+
+    #[test]
+    fn nothing_is_claimed_below_three_seeds() {
+        let analysis = simulate(&comparison(2), [0.0, 1.0, 2.0, -1.0], &mut random::stream(1, "two seeds"));
+        assert!(analysis.pairs.iter().all(|pair| pair.verdict == Verdict::TooFewSeeds));
+        assert!(
+            analysis.headline.starts_with("Verdicts need at least 3 seeds; there are 2."),
+            "{}",
+            analysis.headline
+        );
+    }
+
+    #[test]
+    fn the_headline_says_what_the_pairs_say() {
+        let mut rng = random::stream(3, "headlines");
+        let clear = simulate(&comparison(8), [0.0, 0.3, 0.2, -0.2], &mut rng).headline;
+        assert!(
+            clear.starts_with("swiglu beats relu by ") && clear.contains("at this learning rate"),
+            "{clear}"
+        );
+        let even = simulate(&comparison(8), [0.0, 0.3, 0.2, 0.0], &mut rng).headline;
+        assert!(even.contains("are indistinguishable with 8 seeds") && even.contains("would need"), "{even}");
+        let small = Comparison { design: Design { matters: 0.2, ..comparison(8).design }, ..comparison(8) };
+        let small = simulate(&small, [0.0, 0.3, 0.2, -0.2], &mut rng).headline;
+        assert!(small.contains("less than the 20% that matter"), "{small}");
+        // The baseline wins.
+        let relu = simulate(&comparison(8), [0.0, 0.3, 0.2, 0.5], &mut rng).headline;
+        assert!(relu.starts_with("relu beats silu by"), "{relu}");
+    }
+
+    #[test]
+    fn an_arm_with_a_diverged_run_stays_and_gets_no_verdict() {
+        let comparison = comparison(3);
+        let line = |run: Run| {
+            let diverged = (run.act.name() == "gelu" && run.seed == 1).then(|| "at step 3".to_string());
+            Line { outcome: diverged.is_none().then(|| outcome(2.0)), diverged, ..Line::of(&run) }
+        };
+        let results = Results::holding(comparison.design.runs().into_iter().map(line).collect());
+        let analysis = evaluate(Path::new("/nowhere"), &comparison, &results).unwrap();
+        let gelu = analysis.arms.iter().find(|arm| arm.act.name() == "gelu").unwrap();
+        assert_eq!((gelu.diverged.as_slice(), gelu.loss.n), ([1].as_slice(), 2));
+        let pair = analysis.pairs.iter().find(|pair| pair.act.name() == "gelu").unwrap();
+        assert_eq!(pair.verdict, Verdict::Diverged);
+        assert!(analysis.warnings.iter().any(|warning| warning.contains("gelu diverged")));
+    }
+
+    #[test]
+    fn in_a_grid_each_arm_is_taken_at_its_best_rate() {
+        let mut comparison = comparison(3);
+        comparison.design.rates = vec![1e-4, 1e-3, 1e-2];
+        let mut lines = Vec::new();
+        for run in comparison.design.runs() {
+            // relu is best in the middle, the others at the highest rate, and silu diverges there.
+            let lr = run.lr.unwrap();
+            let loss = if run.act.name() == "relu" { 2.0 + (lr.log10() + 3.0).abs() } else { 2.0 - lr };
+            let diverged = (run.act.name() == "silu" && lr == 1e-2).then(|| "at step 3".to_string());
+            let outcome = diverged.is_none().then(|| outcome(loss));
+            lines.push(Line { outcome, diverged, ..Line::of(&run) });
+        }
+        let analysis = evaluate(Path::new("/nowhere"), &comparison, &Results::holding(lines)).unwrap();
+        let arm = |name: &str| analysis.arms.iter().find(|arm| arm.act.name() == name).unwrap();
+        assert_eq!((arm("relu").lr, arm("gelu").lr, arm("silu").lr), (1e-3, 1e-2, 1e-3));
+        assert_eq!(analysis.fixed_lr, Some(1e-3));
+        assert!((arm("relu").sensitivity() - 1.0).abs() < 1e-9);
+        assert_eq!(arm("silu").sensitivity(), f64::INFINITY);
+        let edge = analysis.warnings.iter().find(|warning| warning.contains("edge")).unwrap();
+        assert!(edge.contains("gelu") && edge.contains("swiglu") && !edge.contains("relu,"), "{edge}");
+    }
+}

@@ -1,0 +1,33 @@
+//! Comparing activations: every one with every seed, paired by seed.
+//!
+//! Two runs with the same seed share the initial values of every tensor they have in common and
+//! every batch, so that their difference is the activation's and the noise of both cancels.
+//!
+//! A [`Design`] says which runs there are, a [`Grid`] trains them in a directory, [`evaluate`] turns what
+//! they left there into an [`Analysis`].
+
+pub mod analysis;
+mod comparison;
+mod curves;
+mod design;
+mod evaluate;
+mod grid;
+mod headline;
+mod identity;
+mod matching;
+mod place;
+mod plan;
+mod results;
+mod statistics;
+
+pub use analysis::{Analysis, Arm, Pair, Verdict};
+pub use comparison::{Comparison, load};
+pub use design::{ArmDesign, Design, Matching, Run};
+pub use evaluate::evaluate;
+pub use grid::{Attempt, Grid};
+pub use headline::mixed;
+pub use matching::match_arms;
+pub use place::{REPORT, check_place, claim_report, newest, place, results_to_keep, unnamed};
+pub use plan::{Fit, Plan, Timing, fit, time, with_steps};
+pub use results::Results;
+pub use statistics::{LEAST_SEEDS, Summary, Tested, holm, summarize};

@@ -1,0 +1,295 @@
+//! Gradients: how much of the loss reaches the first layer's FFN, and how much the last's, in fresh models
+//! and in trained ones.
+
+use super::normal::{on_standard_normal, second_moment};
+use super::{Moments, ffn_matrices};
+use crate::activation::Activation;
+use crate::data::Batch;
+use crate::model::{Gpt, Init, Model, ParamSpec, Params, Part, Pass};
+use crate::settings::ModelConfig;
+use crate::support::follow::Follow;
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
+use candle_nn::loss::cross_entropy;
+use serde::Serialize;
+
+/// What stands around the FFNs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Setting {
+    /// The model as it is trained: residual stream, norms, attention, and its own initial values.
+    Model,
+    /// FFNs alone, each reading what the one before it gives: x <- W_down f(W_up x), between an
+    /// embedding and a head, without residual additions, norms and attention. Initial values keep the
+    /// mean square of every value at 1, whatever the function: an embedding from N(0, 1), matrices of
+    /// variance 1 / (inputs) into the hidden units, and 1 / (inputs x E f(Z)^2) for Z from N(0, 1) out
+    /// of them. For relu this is the initialisation of He et al. 2015 (equation 10).
+    Stack,
+}
+
+/// The gradient of the mean loss with respect to each layer's FFN matrix whose product is the
+/// argument of f: the up projection, or the gate's where there is one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InitialGradients {
+    pub act: Activation,
+    pub layers: usize,
+    /// Nats per token.
+    pub loss: f64,
+    /// Euclidean norm by layer.
+    pub norms: Vec<f64>,
+    /// The first layer's norm over the last's. Not a number where values overflowed on the way.
+    pub first_over_last: f64,
+}
+
+/// What was found in fresh models.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FreshModels {
+    pub setting: Setting,
+    /// Model width C.
+    pub width: usize,
+    pub seed: u64,
+    /// Tokens whose loss was differentiated.
+    pub tokens: usize,
+    /// Of every activation once.
+    pub standard_normal: Vec<OnStandardNormal>,
+    /// One per model, in the order asked for.
+    pub gradients: Vec<InitialGradients>,
+}
+
+/// An activation's f on N(0, 1).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OnStandardNormal {
+    pub act: Activation,
+    #[serde(flatten)]
+    pub moments: Moments,
+}
+
+/// [`initial_gradients`] of models of one width on one batch, and their functions on N(0, 1). Meanwhile
+/// `follow` is told how many layers of how many are done.
+///
+/// # Errors
+/// If there is no model, or the batch does not fit them.
+pub fn fresh_models(
+    configs: &[ModelConfig],
+    batch: &Batch,
+    seed: u64,
+    setting: Setting,
+    follow: Follow,
+) -> Result<FreshModels> {
+    let Some(first) = configs.first() else { anyhow::bail!("there is no model to inspect") };
+    let mut acts: Vec<Activation> = configs.iter().map(|config| config.act).collect();
+    acts.dedup();
+    let on_normal = |act: Activation| OnStandardNormal { act, moments: on_standard_normal(act.function) };
+    let all = configs.iter().map(|config| config.layers).sum();
+    let mut done = 0;
+    let mut gradients = Vec::new();
+    for config in configs {
+        gradients.push(initial_gradients(config, batch, seed, setting)?);
+        done += config.layers;
+        follow(done, all)?;
+    }
+    Ok(FreshModels {
+        setting,
+        width: first.dim,
+        seed,
+        tokens: batch.inputs.len(),
+        standard_normal: acts.into_iter().map(on_normal).collect(),
+        gradients,
+    })
+}
+
+/// Differentiates the loss of a fresh model on a batch, in f64, so that norms far below what f32 can hold
+/// are still measured.
+pub fn initial_gradients(
+    config: &ModelConfig,
+    batch: &Batch,
+    seed: u64,
+    setting: Setting,
+) -> Result<InitialGradients> {
+    let context = config.context;
+    let shape = (batch.inputs.len() / context, context);
+    let tensor = |ids: &[u32]| Tensor::from_slice(ids, shape, &Device::Cpu);
+    let (ids, targets) = (tensor(&batch.inputs)?, tensor(&batch.targets)?.flatten_all()?);
+    let fresh = |config: &ModelConfig, of: &dyn Fn(&ParamSpec) -> ParamSpec| {
+        Params::fill(config, |spec| {
+            let values = of(spec).initial_values(seed);
+            Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)?.to_dtype(DType::F64)
+        })
+    };
+    let (loss, params) = match setting {
+        Setting::Model => {
+            let params = fresh(config, &Clone::clone)?;
+            let model = Gpt::new(config, params.var_builder())?;
+            let logits = model.forward(&ids, &mut Pass { learning: true, ..Pass::default() })?;
+            (cross_entropy(&logits, &targets)?, params)
+        }
+        Setting::Stack => {
+            let config = ModelConfig { tied: false, ..config.clone() };
+            let params = fresh(&config, &|spec| keeping_scale(spec, &config))?;
+            (cross_entropy(&stack(&config, &params, &ids)?, &targets)?, params)
+        }
+    };
+    let norms = norms(&argument_gradients(&loss, &params, config)?)?;
+    Ok(InitialGradients {
+        act: config.act,
+        layers: config.layers,
+        loss: loss.to_scalar::<f64>()?,
+        first_over_last: norms[0] / norms[config.layers - 1],
+        norms,
+    })
+}
+
+/// Tokens that one graph is kept for, at most: what a backward pass needs grows with them.
+const GRAPH_TOKENS: usize = 256;
+
+/// By layer, the norm of the gradient of a model's mean loss on `tokens`, each predicted from those before
+/// it in its window, with respect to the FFN matrix that gives f its argument. Windows are of one context,
+/// or shorter so that memory is bounded; `step` hears of each how long it was.
+///
+/// # Errors
+/// What `step` answers.
+pub fn gradient_norms(
+    model: &Model,
+    tokens: &[u32],
+    step: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<Vec<f64>> {
+    let length = model.config.context.min(GRAPH_TOKENS);
+    let predicted = tokens.len() - 1;
+    let mut sums: Vec<Option<Tensor>> = vec![None; model.config.layers];
+    for (ids, targets) in tokens[..predicted].chunks(length).zip(tokens[1..].chunks(length)) {
+        let tensor = |ids: &[u32]| Tensor::new(ids, model.device());
+        let mut pass = Pass { learning: true, ..Pass::default() };
+        let logits = model.gpt.forward(&tensor(ids)?.unsqueeze(0)?, &mut pass)?;
+        // Its share of the mean over all windows.
+        let share = ids.len() as f64 / predicted as f64;
+        let loss = (cross_entropy(&logits, &tensor(targets)?)? * share)?;
+        let gradients = argument_gradients(&loss, &model.params, &model.config)?;
+        for (sum, gradient) in sums.iter_mut().zip(gradients) {
+            *sum = match (sum.take(), gradient) {
+                (Some(sum), Some(gradient)) => Some((sum + gradient)?),
+                (one, other) => one.or(other),
+            };
+        }
+        step(ids.len())?;
+    }
+    norms(&sums)
+}
+
+/// By layer, the gradient of `loss` with respect to the matrix that gives f its argument; none where the
+/// loss does not depend on it.
+fn argument_gradients(loss: &Tensor, params: &Params, config: &ModelConfig) -> Result<Vec<Option<Tensor>>> {
+    let gradients = loss.backward()?;
+    // Detached: a gradient would keep the graph that it came from.
+    let of = |matrices: &Vec<&candle_core::Var>| gradients.get(matrices[0]).map(Tensor::detach);
+    Ok(ffn_matrices(params, config).iter().map(of).collect())
+}
+
+/// Euclidean norms, 0 where there is no gradient.
+fn norms(gradients: &[Option<Tensor>]) -> Result<Vec<f64>> {
+    let norm = |gradient: &Option<Tensor>| match gradient {
+        Some(gradient) => {
+            let exact = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            Ok(exact.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt())
+        }
+        None => Ok(0.0),
+    };
+    gradients.iter().map(norm).collect()
+}
+
+/// Token ids (B, T) -> logits (B T, V) through the FFNs alone: see [`Setting::Stack`].
+fn stack(config: &ModelConfig, params: &Params, ids: &Tensor) -> Result<Tensor> {
+    let model = Gpt::new(config, params.var_builder())?;
+    let mut x = params.vars[params.map.embedding].index_select(&ids.flatten_all()?, 0)?; // (B T, C)
+    for ffn in model.ffns() {
+        x = ffn.forward(&x)?;
+    }
+    Ok(x.matmul(&model.head().t()?)?)
+}
+
+/// The spec with the initial values of [`Setting::Stack`].
+fn keeping_scale(spec: &ParamSpec, config: &ModelConfig) -> ParamSpec {
+    let Init::Normal { .. } = spec.init else { return spec.clone() };
+    let variance = match spec.role.part() {
+        Part::Embedding => 1.0,
+        _ if spec.is_ffn_output() => 1.0 / (config.ffn_dim as f64 * second_moment(config.act.function)),
+        _ => 1.0 / config.dim as f64,
+    };
+    ParamSpec { init: Init::Normal { std: variance.sqrt() }, ..spec.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Function;
+    use crate::settings::Backbone;
+    use crate::support::random;
+
+    fn gradients(backbone: Backbone, act: &str, layers: usize, setting: Setting) -> InitialGradients {
+        let act: Activation = act.parse().unwrap();
+        let config = ModelConfig {
+            backbone,
+            act,
+            layers,
+            heads: 2,
+            kv_heads: 2,
+            dim: 32,
+            ffn_dim: act.ffn_dim(32),
+            context: 16,
+            vocab_size: 20,
+            tied: true,
+            init_std: (2.0f64 / (5.0 * 32.0)).sqrt(),
+            norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+        };
+        let mut rng = random::stream(1, "batch");
+        let mut ids = || -> Vec<u32> { (0..64).map(|_| random::below(&mut rng, 20) as u32).collect() };
+        let batch = Batch { inputs: ids(), targets: ids() };
+        initial_gradients(&config, &batch, 1, setting).unwrap()
+    }
+
+    /// One layer multiplies the mean square of a gradient by E f'(Z)^2 / E f(Z)^2: 1 for relu, 0.152
+    /// for sigmoid.
+    fn by_theory(function: Function, layers: i32) -> f64 {
+        let slopes: f64 = {
+            let draws = random::normal(&mut random::stream(1, "theory"), 100_000, 1.0);
+            draws.iter().map(|x| function.derivative(f64::from(*x)).powi(2)).sum::<f64>() / 1e5
+        };
+        (slopes / second_moment(function)).powi(layers - 1).sqrt()
+    }
+
+    #[test]
+    fn without_residuals_sigmoids_gradient_vanishes_with_depth_and_relus_does_not() {
+        for backbone in [Backbone::Llama, Backbone::Gpt2] {
+            let ratio = |act: &str, layers| gradients(backbone, act, layers, Setting::Stack).first_over_last;
+            assert!((0.02..50.0).contains(&ratio("relu", 24)), "{}", ratio("relu", 24));
+            assert!(ratio("sigmoid", 24) < 1e-6 * ratio("relu", 24), "{}", ratio("sigmoid", 24));
+            assert!(ratio("sigmoid", 24) < 1e-3 * ratio("sigmoid", 6));
+            for (act, layers) in [("relu", 6), ("sigmoid", 6), ("sigmoid", 24), ("tanh", 24), ("gelu", 6)] {
+                let function = act.parse::<Activation>().unwrap().function;
+                let (found, theory) = (ratio(act, layers as usize), by_theory(function, layers));
+                assert!((0.03..30.0).contains(&(found / theory)), "{act} {layers}: {found}, theory {theory}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_residuals_every_layer_learns_with_every_function() {
+        for act in ["relu", "sigmoid", "swiglu"] {
+            let found = gradients(Backbone::Llama, act, 24, Setting::Model);
+            assert_eq!(found.norms.len(), 24);
+            assert!((0.03..30.0).contains(&found.first_over_last), "{found:?}");
+            assert!(found.norms.iter().all(|norm| *norm > 0.0), "{found:?}");
+        }
+    }
+
+    /// The loss of a fresh model is about that of guessing, ln 20, and one layer is first and last.
+    #[test]
+    fn a_single_layer_has_a_ratio_of_one() {
+        for setting in [Setting::Model, Setting::Stack] {
+            let found = gradients(Backbone::Llama, "silu", 1, setting);
+            assert_eq!(found.first_over_last, 1.0);
+            assert!((found.loss - 20.0f64.ln()).abs() < 1.5, "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a model knows of the tales: facts asked by cloze, and its loss on the bytes that tell a fact beside
+//! all others.
+
+use super::Mean;
+use crate::data::{Grammar, Question, Tokenizer, Written, check_ids};
+use crate::generate::score::each_loss;
+use crate::generate::{Limits, Sampler, Sampling, generate};
+use crate::model::Model;
+use anyhow::Result;
+use serde::Serialize;
+
+/// Longest answer, in tokens.
+const ANSWER_TOKENS: usize = 24;
+
+/// What a model knows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Knowledge {
+    /// Questions asked, and those whose most probable continuation, token by token, is the answer.
+    pub asked: usize,
+    pub right: usize,
+    /// Mean loss on tokens that tell a fact which can be known by then, nats per token.
+    pub fact_loss: f64,
+    /// Mean loss on all other tokens.
+    pub other_loss: f64,
+}
+
+impl Knowledge {
+    /// Share of the questions that were answered right.
+    pub fn recall(&self) -> f64 {
+        self.right as f64 / self.asked as f64
+    }
+}
+
+/// The most probable continuation, token by token, up to the end of the sentence.
+pub fn completion(model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
+    let limits = Limits { max_tokens: ANSWER_TOKENS, stop: [".", "。", "\n"].map(String::from).to_vec() };
+    let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
+    Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
+}
+
+/// The most probable end of a question's sentence, and whether it is the answer.
+pub fn answer(model: &Model, tokenizer: &Tokenizer, question: &Question) -> Result<(String, bool)> {
+    let text = completion(model, tokenizer, &prompt(question))?.trim().to_string();
+    let right = text.starts_with(&question.answer);
+    Ok((text, right))
+}
+
+/// What a model is asked with: the start of a tale up to the answer.
+fn prompt(question: &Question) -> String {
+    format!("\n{}{}", question.opening, question.prompt)
+}
+
+/// Asks the questions, and scores a text of the same tales.
+pub fn knowledge(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    questions: &[Question],
+    text: &Written,
+) -> Result<Knowledge> {
+    let mut right = 0;
+    for question in questions {
+        right += usize::from(answer(model, tokenizer, question)?.1);
+    }
+    let tokens = tokenizer.encode(&text.text)?;
+    check_ids(&tokens, model.config.vocab_size)?;
+    let tells_fact = facts_by_token(tokenizer, &tokens, text)?;
+    let (mut facts, mut others) = (Mean::default(), Mean::default());
+    // Half a context: every token is predicted from as much before it at least.
+    let stride = model.config.context.div_ceil(2);
+    each_loss(
+        model,
+        &tokens,
+        stride,
+        &[],
+        &mut |index, nats| {
+            if tells_fact[index] { facts.add(nats) } else { others.add(nats) }
+        },
+        &mut |_, _| Ok(()),
+    )?;
+    Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.value(), other_loss: others.value() })
+}
+
+/// Of each token whether it lies within a fact.
+fn facts_by_token(tokenizer: &Tokenizer, tokens: &[u32], text: &Written) -> Result<Vec<bool>> {
+    let mut decoder = tokenizer.decoder(None);
+    let mut end = 0;
+    let mut facts = text.facts.iter().peekable();
+    let mut told = Vec::new();
+    for &token in tokens {
+        let start = end;
+        end += decoder.push(token)?.len();
+        while facts.next_if(|fact| fact.end <= start).is_some() {}
+        told.push(facts.peek().is_some_and(|fact| fact.start <= start && end <= fact.end && start < end));
+    }
+    Ok(told)
+}
+
+/// Bits about the extra facts `0..facts` of `tales:facts=N` that the model has, as Allen-Zhu & Li (2024,
+/// "Physics of language models: part 3.3, knowledge capacity scaling laws") count them: of every number
+/// the log2 of how many it could have been, less the bits that the model still needs to write it; all
+/// together never below 0. With it, the share of the numbers that are recalled.
+pub fn capacity(model: &Model, tokenizer: &Tokenizer, grammar: &Grammar, facts: usize) -> Result<(f64, f64)> {
+    let possible = (grammar.extra_numbers() as f64).log2();
+    let (mut bits, mut right) = (0.0, 0);
+    for index in 0..facts {
+        let question = grammar.extra_question(index);
+        right += usize::from(answer(model, tokenizer, &question)?.1);
+        let before = tokenizer.encode_prompt(&prompt(&question))?;
+        let tokens: Vec<u32> = before.iter().copied().chain(tokenizer.encode(&question.answer)?).collect();
+        let losses = model.losses(&tokens[..tokens.len() - 1], &tokens[1..], tokens.len() - 1)?;
+        let needed: f64 = losses[before.len() - 1..].iter().map(|nats| f64::from(*nats)).sum();
+        bits += possible - needed / std::f64::consts::LN_2;
+    }
+    Ok((bits.max(0.0), right as f64 / facts as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::data::{Part, Tales, questions};
+    use crate::model::Params;
+    use crate::settings::{Backbone, ModelConfig, Ops, TokenizerKind};
+    use crate::support::random;
+    use candle_core::Device;
+
+    fn world(name: &str) -> (Grammar, Written, Tokenizer) {
+        let grammar = name.parse::<Tales>().unwrap().grammar().unwrap();
+        let text = grammar.tales(&mut random::stream(1, "knowledge"), 3000);
+        let tokenizer = Tokenizer::train(&TokenizerKind::Char, &Part::written(text.text.clone())).unwrap();
+        (grammar, text, tokenizer)
+    }
+
+    #[test]
+    fn the_tokens_of_facts_are_those_that_spell_them() {
+        for name in ["tales", "tales:ja"] {
+            let (_, text, tokenizer) = world(name);
+            let tokens = tokenizer.encode(&text.text).unwrap();
+            let told = facts_by_token(&tokenizer, &tokens, &text).unwrap();
+            let spelt: Vec<u32> =
+                tokens.iter().zip(&told).filter(|(_, told)| **told).map(|(id, _)| *id).collect();
+            let facts: String = text.facts.iter().map(|fact| &text.text[fact.clone()]).collect();
+            assert_eq!(tokenizer.decode(&spelt).unwrap(), facts);
+        }
+    }
+
+    #[test]
+    fn an_untrained_model_knows_nothing() {
+        let (grammar, text, tokenizer) = world("tales:facts=20");
+        let act: Activation = "relu".parse().unwrap();
+        let config = ModelConfig {
+            backbone: Backbone::Gpt2,
+            act,
+            layers: 1,
+            heads: 1,
+            kv_heads: 1,
+            dim: 16,
+            ffn_dim: 64,
+            context: 64,
+            vocab_size: tokenizer.vocab_size(),
+            tied: true,
+            init_std: 0.02,
+            norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+        };
+        let params = Params::init(&config, 1, &Device::Cpu).unwrap();
+        let model = Model::new(config, params, Ops::Fused).unwrap();
+        let found = knowledge(&model, &tokenizer, &questions(&grammar, 1, 40), &text).unwrap();
+        assert_eq!((found.asked, found.right), (40, 0));
+        let guess = (tokenizer.vocab_size() as f64).ln();
+        assert!((found.fact_loss - guess).abs() < 0.2 && (found.other_loss - guess).abs() < 0.2, "{found:?}");
+        let (bits, recall) = capacity(&model, &tokenizer, &grammar, 20).unwrap();
+        assert_eq!((bits, recall), (0.0, 0.0));
+    }
+}

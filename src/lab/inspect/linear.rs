@@ -1,0 +1,228 @@
+//! How much of an FFN one affine map explains: least squares from its inputs to its outputs.
+
+use candle_core::{DType, Device, Result, Tensor};
+use serde::Serialize;
+
+/// Fewer fitted tokens than this per input and the score is not given: on new tokens a fit leaves
+/// about C / n more of the variance unexplained than the best map would, for C inputs and n tokens.
+const TOKENS_PER_INPUT: usize = 10;
+
+/// Added to the diagonal of the inputs' covariance, as a share of its mean: LayerNorm's outputs lie in
+/// a plane, so that the covariance alone may have no inverse.
+const RIDGE: f64 = 1e-9;
+
+/// The best affine map from an FFN's inputs to its outputs, and how well it does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LinearFit {
+    /// 1 - (squared error) / (variance), over all outputs together, on tokens not fitted; none where
+    /// there are too few tokens for it, or the outputs do not vary.
+    pub r2: Option<f64>,
+    /// Tokens fitted.
+    pub fitted: usize,
+    /// Tokens scored.
+    pub scored: usize,
+}
+
+/// Sums over pairs of rows, inputs x of width C and outputs y of width D, in f64 on the CPU.
+pub struct Sums {
+    rows: usize,
+    /// (1, C) and (1, D).
+    x: Tensor,
+    y: Tensor,
+    /// x^T x (C, C), x^T y (C, D), and the sum of the squares of y (1, D).
+    xx: Tensor,
+    xy: Tensor,
+    yy: Tensor,
+}
+
+impl Sums {
+    pub fn new(inputs: usize, outputs: usize) -> Result<Sums> {
+        let zeros = |rows, columns| Tensor::zeros((rows, columns), DType::F64, &Device::Cpu);
+        Ok(Sums {
+            rows: 0,
+            x: zeros(1, inputs)?,
+            y: zeros(1, outputs)?,
+            xx: zeros(inputs, inputs)?,
+            xy: zeros(inputs, outputs)?,
+            yy: zeros(1, outputs)?,
+        })
+    }
+
+    /// Adds rows x (N, C) with their y (N, D), in any number format on any device.
+    pub fn add(&mut self, x: &Tensor, y: &Tensor) -> Result<()> {
+        // Detached: the sums outlive the pass, and would keep its graph with them.
+        let exact = |t: &Tensor| t.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous();
+        let (x, y) = (exact(x)?, exact(y)?);
+        self.rows += x.dims()[0];
+        let transposed = x.t()?;
+        self.x = (&self.x + x.sum_keepdim(0)?)?;
+        self.y = (&self.y + y.sum_keepdim(0)?)?;
+        self.xx = (&self.xx + transposed.matmul(&x)?)?;
+        self.xy = (&self.xy + transposed.matmul(&y)?)?;
+        self.yy = (&self.yy + y.sqr()?.sum_keepdim(0)?)?;
+        Ok(())
+    }
+
+    /// The same sums of x - a and y - b, for rows a (1, C) and b (1, D).
+    fn about(&self, a: &Tensor, b: &Tensor) -> Result<Sums> {
+        let rows = self.rows as f64;
+        // sum (x - a)^T (y - b) = sum x^T y - X^T b - a^T Y + n a^T b, with X and Y the sums.
+        let shifted = |products: &Tensor, x: &Tensor, y: &Tensor, a: &Tensor, b: &Tensor| {
+            let mixed = (x.t()?.matmul(b)? + a.t()?.matmul(y)?)?;
+            (products - mixed)? + (a.t()?.matmul(b)? * rows)?
+        };
+        Ok(Sums {
+            rows: self.rows,
+            x: (&self.x - (a * rows)?)?,
+            y: (&self.y - (b * rows)?)?,
+            xx: shifted(&self.xx, &self.x, &self.x, a, a)?,
+            xy: shifted(&self.xy, &self.x, &self.y, a, b)?,
+            yy: ((&self.yy - ((&self.y * b)? * 2.0)?)? + (b.sqr()? * rows)?)?,
+        })
+    }
+
+    fn means(&self) -> Result<(Tensor, Tensor)> {
+        Ok(((&self.x / self.rows as f64)?, (&self.y / self.rows as f64)?))
+    }
+}
+
+/// Fits an affine map to the rows in `fitted` and scores it on those in `scored`.
+pub fn linear_fit(fitted: &Sums, scored: &Sums) -> Result<LinearFit> {
+    let fit = LinearFit { r2: None, fitted: fitted.rows, scored: scored.rows };
+    if scored.rows < 2 || fitted.rows < TOKENS_PER_INPUT * fitted.x.elem_count() {
+        return Ok(fit);
+    }
+    let (x_mean, y_mean) = fitted.means()?;
+    let centred = fitted.about(&x_mean, &y_mean)?;
+    let slope = solve(&centred.xx, &centred.xy)?; // (C, D)
+
+    // The squared error of y - b - (x - a) slope, from sums about the fitted means a and b.
+    let moved = scored.about(&x_mean, &y_mean)?;
+    let total = |t: Tensor| t.sum_all()?.to_scalar::<f64>();
+    let explained = total((&slope * &moved.xy)?)?;
+    let quadratic = total((&slope * moved.xx.matmul(&slope)?)?)?;
+    let error = total(moved.yy)? - 2.0 * explained + quadratic;
+    let (x_own, y_own) = scored.means()?;
+    let variance = total(scored.about(&x_own, &y_own)?.yy)?;
+    let r2 = 1.0 - error / variance;
+    Ok(LinearFit { r2: r2.is_finite().then_some(r2), ..fit })
+}
+
+/// (A + ridge) B = Y for B, with a symmetric A (C, C) and Y (C, D): Cholesky's factorization
+/// (Golub & Van Loan 2013, section 4.2).
+fn solve(a: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let size = y.dims()[0];
+    let mut factor = a.to_vec2::<f64>()?;
+    let mut columns = y.t()?.to_vec2::<f64>()?;
+    let trace: f64 = (0..size).map(|i| factor[i][i]).sum();
+    let ridge = (RIDGE * trace / size as f64).max(f64::MIN_POSITIVE);
+    // A = L L^T, L in the lower triangle.
+    for i in 0..size {
+        factor[i][i] += ridge;
+        for j in 0..=i {
+            let dot: f64 = (0..j).map(|k| factor[i][k] * factor[j][k]).sum();
+            let rest = factor[i][j] - dot;
+            // Rounding may leave nothing of a pivot; the ridge is the least that it can be.
+            factor[i][j] = if i == j { rest.max(ridge).sqrt() } else { rest / factor[j][j] };
+        }
+    }
+    // For each column: L z = y from the top, then L^T b = z from the bottom.
+    for column in &mut columns {
+        for (i, row) in factor.iter().enumerate() {
+            let dot: f64 = row[..i].iter().zip(column.iter()).map(|(l, z)| l * z).sum();
+            column[i] = (column[i] - dot) / row[i];
+        }
+        for (i, row) in factor.iter().enumerate().rev() {
+            let solved = column[i] / row[i];
+            column[i] = solved;
+            column[..i].iter_mut().zip(row).for_each(|(above, l)| *above -= l * solved);
+        }
+    }
+    Tensor::new(columns, &Device::Cpu)?.t()?.contiguous()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::random;
+
+    const INPUTS: usize = 6;
+
+    fn normal(label: &str, rows: usize, columns: usize) -> Tensor {
+        let values = random::normal(&mut random::stream(1, label), rows * columns, 1.0);
+        Tensor::from_vec(values, (rows, columns), &Device::Cpu).unwrap()
+    }
+
+    /// The fit of y = f(x) on 3,000 tokens of normal inputs, scored on 1,000, given in several parts.
+    fn fit(f: impl Fn(&Tensor) -> Result<Tensor>) -> LinearFit {
+        let sums = |label: &str, parts: usize| {
+            let mut sums = Sums::new(INPUTS, 3).unwrap();
+            for part in 0..parts {
+                let x = normal(&format!("{label} {part}"), 500, INPUTS).affine(1.0, 2.0).unwrap();
+                sums.add(&x, &f(&x).unwrap()).unwrap();
+            }
+            sums
+        };
+        linear_fit(&sums("fitted", 6), &sums("scored", 2)).unwrap()
+    }
+
+    /// Or a long text would need as much memory as all its passes together.
+    #[test]
+    fn sums_keep_nothing_of_the_graph_that_their_rows_come_from() {
+        let x = candle_core::Var::from_tensor(&normal("x", 50, INPUTS)).unwrap();
+        let y = (x.as_tensor() * 2.0).unwrap();
+        assert!(y.track_op());
+        let mut sums = Sums::new(INPUTS, INPUTS).unwrap();
+        sums.add(&x, &y).unwrap();
+        assert!([&sums.x, &sums.y, &sums.xx, &sums.xy, &sums.yy].iter().all(|sum| !sum.track_op()));
+    }
+
+    #[test]
+    fn an_affine_map_is_explained_whole() {
+        let weight = normal("weight", INPUTS, 3);
+        let found = fit(|x| x.matmul(&weight)?.affine(1.0, 0.5));
+        assert_eq!((found.fitted, found.scored), (3000, 1000));
+        assert!((found.r2.unwrap() - 1.0).abs() < 1e-7, "{found:?}");
+    }
+
+    /// For x from N(0, 1), relu(x) = x/2 + |x|/2: the line explains 1/4 of a variance of
+    /// 1/2 - 1 / (2 pi), which is 0.7337.
+    #[test]
+    fn relu_of_normal_inputs_is_explained_as_far_as_its_closed_form_says() {
+        let found = fit(|x| x.affine(1.0, -2.0)?.relu()?.narrow(1, 0, 3));
+        let exact = 0.25 / (0.5 - 0.5 / std::f64::consts::PI);
+        assert!((found.r2.unwrap() - exact).abs() < 0.02, "{found:?}, {exact}");
+    }
+
+    #[test]
+    fn noise_is_not_explained() {
+        let found = fit(|x| Ok(normal(&format!("noise {:?}", x.get(0)?.to_vec1::<f32>()?), 500, 3)));
+        assert!(found.r2.unwrap().abs() < 0.02, "{found:?}");
+    }
+
+    /// As LayerNorm's outputs: their covariance has no inverse.
+    #[test]
+    fn inputs_that_lie_in_a_plane_are_no_obstacle() {
+        let weight = normal("weight", INPUTS, 3);
+        let found = fit(|x| x.broadcast_sub(&x.mean_keepdim(1)?)?.matmul(&weight));
+        assert!((found.r2.unwrap() - 1.0).abs() < 1e-6, "{found:?}");
+
+        // Every input twice: nothing is left of half the pivots but rounding.
+        let twice = |label: &str| {
+            let x = normal(label, 500, INPUTS);
+            let mut sums = Sums::new(2 * INPUTS, 3).unwrap();
+            sums.add(&Tensor::cat(&[&x, &x], 1).unwrap(), &x.matmul(&weight).unwrap()).unwrap();
+            sums
+        };
+        let found = linear_fit(&twice("fitted"), &twice("scored")).unwrap();
+        assert!((found.r2.unwrap() - 1.0).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn too_few_tokens_and_constant_outputs_get_no_score() {
+        let mut few = Sums::new(INPUTS, 3).unwrap();
+        few.add(&normal("few", 59, INPUTS), &normal("y", 59, 3)).unwrap();
+        assert_eq!(linear_fit(&few, &few).unwrap().r2, None);
+        assert_eq!(fit(|x| x.narrow(1, 0, 3)?.zeros_like()).r2, None);
+    }
+}
