@@ -1,9 +1,9 @@
 //! Experiments on models: how fast they are, what their FFNs do, which of them is better, and what of that is
 //! claimed.
 
-pub mod bench;
+pub(crate) mod bench;
 pub mod inspect;
 
 pub mod compare;
 
-pub mod claims;
+pub(crate) mod claims;
