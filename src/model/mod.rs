@@ -39,7 +39,8 @@ pub use observe::Site;
 pub use param_map::{BlockParams, LinearParams, NormParams, ParamMap};
 pub use param_spec::{Init, ParamSpec, Part, Role};
 pub use params::Params;
-pub use size::{ModelSize, training_bytes, training_flops_per_token};
+pub use size::ModelSize;
+pub(crate) use size::{training_bytes, training_flops_per_token};
 
 #[cfg(test)]
 mod tests;

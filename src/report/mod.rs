@@ -27,4 +27,6 @@ pub use inspection::{Findings, inspection_charts, inspection_page};
 pub use language::Language;
 pub use page::page;
 pub use panels::{Curve, Panel, grid};
-pub use table::{Cells, cells, csv, markdown};
+pub(crate) use table::Cells;
+pub(crate) use table::cells;
+pub use table::{csv, markdown};

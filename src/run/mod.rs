@@ -21,7 +21,9 @@ mod pointers;
 mod tensorboard;
 
 pub use directory::RunDir;
-pub use find::{find_checkpoint, newest_checkpoint, runs};
+pub use find::find_checkpoint;
+pub(crate) use find::newest_checkpoint;
+pub(crate) use find::runs;
 pub use metric::{Metric, finite};
 pub use names::{BEST, LAST};
 pub use tensorboard::TensorBoard;

@@ -12,11 +12,15 @@ mod model_config;
 mod preset;
 mod recipe;
 
-pub use arguments::{Item, List, preset_name};
-pub use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS, within};
+pub(crate) use arguments::preset_name;
+pub use arguments::{Item, List};
+pub(crate) use bounds::within;
+pub(crate) use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS};
 pub use encoding::TextEncoding;
-pub use model_config::{Backbone, LARGEST, LARGEST_VOCABULARY, MOST_LAYERS, ModelConfig};
-pub use preset::{FINE_TUNE, PRESETS, Preset};
+pub use model_config::{Backbone, ModelConfig};
+pub(crate) use model_config::{LARGEST, LARGEST_VOCABULARY, MOST_LAYERS};
+pub(crate) use preset::FINE_TUNE;
+pub use preset::{PRESETS, Preset};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
 use crate::activation::Activation;

@@ -12,9 +12,11 @@ mod schedule;
 mod timing;
 mod trainer;
 
-pub use adamw::{AdamW, clip_scale};
+pub use adamw::AdamW;
+pub(crate) use adamw::clip_scale;
 pub use events::{BadNumbers, Estimate, Evaluation, Event, Outcome, Plan, Request, StepReport, Watcher};
-pub use plan::{ffn_output_rms, settle_schedule, steps};
+pub(crate) use plan::settle_schedule;
+pub use plan::{ffn_output_rms, steps};
 pub use run::TrainingRun;
 pub use schedule::Schedule;
 pub use trainer::Trainer;

@@ -9,7 +9,6 @@ mod post_processor;
 mod special;
 
 pub use json::{Tokenizer, check_ids};
-pub use loss::Dropped;
 pub use post_processor::begins_with;
 
 #[cfg(test)]

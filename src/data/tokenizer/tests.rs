@@ -1,4 +1,5 @@
 use super::json::END_OF_TEXT;
+use super::loss::Dropped;
 use super::made::byte_pair_tokenizer;
 use super::*;
 use crate::data::Part;

@@ -65,7 +65,7 @@ pub struct OnStandardNormal {
     pub moments: Moments,
 }
 
-/// [`initial_gradients`] of models of one width on one batch, and their functions on N(0, 1). Meanwhile
+/// Initial gradients of models of one width on one batch, and their functions on N(0, 1). Meanwhile
 /// `follow` is told how many layers of how many are done.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Looking inside a model: what the FFN and its activation do, measured.
 //!
-//! [`inspect`] measures a trained model on a text; [`initial_gradients`] measures fresh ones, where
+//! [`inspect`] measures a trained model on a text; [`fresh_models`] measures fresh ones, where
 //! activations differ most in what reaches the first layer; [`Shapes`] needs no model at all. Results are
 //! plain data, to be printed, drawn or written as JSON.
 
@@ -19,20 +19,22 @@ mod survey;
 mod units;
 
 pub use ablation::{Half, MeanOutputs, ablated};
-pub use gradients::{
-    FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models, gradient_norms, initial_gradients,
-};
-pub use knowledge::{Knowledge, answer, capacity, completion, knowledge};
+pub use gradients::{FreshModels, InitialGradients, OnStandardNormal, Setting, fresh_models};
+pub(crate) use knowledge::capacity;
+pub use knowledge::{Knowledge, answer, completion, knowledge};
 pub use lens::{AtLayer, Lens, Likely, Position, Truth, lens};
 pub use linear::LinearFit;
 pub use memories::{Memories, Memory, Promoted, Trigger};
 pub use movement::{Movement, movement};
-pub use normal::{gradient_factor, on_standard_normal};
-pub use output::{Output, Outputs, train_output};
+pub use normal::gradient_factor;
+pub(crate) use normal::on_standard_normal;
+pub(crate) use output::train_output;
+pub use output::{Output, Outputs};
 pub use parameters::{Parameters, PartSize};
 pub use shapes::{Bytes, Flops, Shapes, Step};
 pub use survey::{FfnOutput, Inspection, Layer, Summary, inspect};
-pub use units::{HiddenUnits, Histogram, flat_below};
+pub(crate) use units::flat_below;
+pub use units::{HiddenUnits, Histogram};
 
 use crate::model::{Params, Part};
 use crate::settings::ModelConfig;

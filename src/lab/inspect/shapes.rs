@@ -44,7 +44,7 @@ pub struct Bytes {
 pub struct Flops {
     /// A third of training's: the backward pass has two products for each of the forward pass.
     pub forward: f64,
-    /// See [`training_flops_per_token`].
+    /// See `training_flops_per_token`.
     pub training: f64,
 }
 

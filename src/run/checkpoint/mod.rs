@@ -11,13 +11,16 @@ mod manifest;
 mod tensors;
 mod trainer;
 
-pub use card::{Metrics, write_card};
-pub use config::{config_json, loads_in, parse_config};
-pub use files::{
-    Checkpoint, foreign_file, is_saved, load_config, load_model, load_optimizer, load_tokenizer, remove, save,
-};
-pub use gguf::{Quantization, export_gguf, is_gguf, llama_cpp_graph};
+pub(crate) use card::{Metrics, write_card};
+pub(crate) use config::config_json;
+pub use config::{loads_in, parse_config};
+pub(crate) use files::remove;
+pub use files::{Checkpoint, load_config, load_model, load_optimizer, load_tokenizer, save};
+pub(crate) use files::{foreign_file, is_saved};
+pub use gguf::{Quantization, export_gguf};
+pub(crate) use gguf::{is_gguf, llama_cpp_graph};
 pub use hub::fetch_model;
-pub use import::{refuse_file, with_context};
+pub(crate) use import::{refuse_file, with_context};
 pub use tensors::{read_tensors, write_tensors};
-pub use trainer::{Build, TrainerState, encoding_of, load_trainer};
+pub(crate) use trainer::encoding_of;
+pub use trainer::{Build, TrainerState, load_trainer};
