@@ -6,11 +6,13 @@
 mod number;
 mod table;
 
-pub use number::{Element, Number};
+pub use number::Number;
 pub use table::{Facts, Function, PerFunction};
 
 use crate::bail_input;
 use crate::support::failure::did_you_mean;
+use candle_core::{Module, Tensor};
+use number::Element;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,6 +21,13 @@ use std::str::FromStr;
 pub struct Activation {
     pub function: Function,
     pub gated: bool,
+}
+
+impl Module for Function {
+    /// f of every element, with its derivative by autograd.
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.value(Element::new(x)).into_tensor()
+    }
 }
 
 impl Activation {

@@ -76,7 +76,7 @@ fn autograd_through_tensors_gives_the_tables_derivative() {
     for &function in Function::ALL {
         let name = function.facts().name;
         let x = Var::new(points.as_slice(), &Device::Cpu).unwrap();
-        let y = function.value(Element::new(&x)).into_tensor().unwrap();
+        let y = function.forward(&x).unwrap();
         let gradients = y.sum_all().unwrap().backward().unwrap();
         let slopes: Vec<f32> = gradients.get(&x).unwrap().to_vec1().unwrap();
         let values: Vec<f32> = y.to_vec1().unwrap();

@@ -1,7 +1,7 @@
 //! The model's operations that candle lacks, or has without a backward pass.
 
-use crate::activation::{Activation, Element};
-use candle_core::{D, Result, Tensor};
+use crate::activation::Activation;
+use candle_core::{D, Module, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
 /// RMSNorm (Zhang & Sennrich 2019) of each row without a bias, LayerNorm (Ba et al. 2016) with
@@ -19,7 +19,7 @@ pub fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64) -> Res
 
 /// f(before), times `up` where the activation is gated: all (N, F).
 pub fn activate(act: Activation, before: &Tensor, up: &Tensor) -> Result<Tensor> {
-    let activated = act.function.value(Element::new(before)).into_tensor()?;
+    let activated = act.function.forward(before)?;
     if act.gated { activated * up } else { Ok(activated) }
 }
 
