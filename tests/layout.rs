@@ -109,7 +109,7 @@ fn leaves(tree: &str, before: &[String]) -> Vec<(Module, String)> {
 struct Parts {
     /// Paths that it uses, each with the name that it gives them.
     uses: Vec<(Module, String)>,
-    /// Paths that it only passes on, by `pub use`.
+    /// Paths that it only passes on, by `pub use` or `pub(crate) use`.
     passes_on: Vec<(Module, String)>,
     /// Everything else.
     rest: String,
@@ -118,7 +118,8 @@ struct Parts {
 fn parts(code: &str) -> Parts {
     let (mut parts, mut open) = (Parts::default(), None::<String>);
     for line in code.lines() {
-        let begins = ["use ", "pub use "].iter().any(|begin| line.trim_start().starts_with(begin));
+        let begins =
+            ["use ", "pub use ", "pub(crate) use "].iter().any(|begin| line.trim_start().starts_with(begin));
         let Some(mut tree) = open.take().or(begins.then(String::new)) else {
             parts.rest += line;
             parts.rest.push('\n');
