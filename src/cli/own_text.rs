@@ -33,7 +33,10 @@ impl TestText {
     ) -> Result<TestText> {
         let (corpus, run) = match data {
             Some(source) => {
-                let encoding = encoding.or_else(|| encoding_of(checkpoint));
+                let encoding = match encoding {
+                    Some(encoding) => Some(encoding),
+                    None => encoding_of(checkpoint)?,
+                };
                 (Corpus::validation(&source.parse()?, encoding)?, None)
             }
             None => {

@@ -27,12 +27,12 @@ impl TimeLeft {
 
     fn after(&self, elapsed: f64, done: f64) -> f64 {
         let pace = (elapsed + self.trusted) / (done - self.before + self.trusted);
-        // Without a plan there is no pace before the first work is done.
+        // Nothing is known of the pace until the first piece of work is done, unless a plan says it.
         if pace.is_finite() { pace * (self.all - done).max(0.0) } else { f64::NAN }
     }
 }
 
-/// Stages one after the other, whose parts aren't known: each is expected to take what it usually does.
+/// Stages that run in turn and can't be split: each is expected to take its usual time.
 pub struct Stages {
     usual_seconds: Vec<f64>,
     time_left: TimeLeft,
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(left.after(0.0, 10.0), 100.0);
         // As planned.
         assert_eq!(left.after(20.0, 30.0), 80.0);
-        // Twice as slow: the longer it goes on, the more that counts.
+        // It runs at half the speed, which weighs more the longer it lasts.
         let early = left.after(2.0, 11.0) / 99.0;
         let late = left.after(100.0, 60.0) / 50.0;
         assert!((1.0..1.4).contains(&early) && (1.8..2.0).contains(&late), "{early} {late}");

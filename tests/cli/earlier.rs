@@ -114,6 +114,10 @@ fn files_of_a_newer_version_are_refused_by_name() {
     };
     let resume = ["train", "--resume", "run", "--steps", "9"];
     refused("run/step-000007/trainer.json", with(&resume));
+    // Here it only says how the run's text was encoded.
+    write(&folder, "other.txt", "A cat is an animal.\n");
+    let eval = ["eval", "--checkpoint", "run", "--data", "other.txt"];
+    refused("run/step-000007/trainer.json", with(&eval));
     refused("run/tinygpt.json", with(&resume));
     refused("comparison/compare.json", with(&["report", "comparison"]));
     refused("comparison/compare.json", compare(&folder));

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Attempts that may fail one after the other, without a byte more than before.
 const ATTEMPTS: u32 = 3;
 
-/// Whether the cache may answer that there is no such file.
+/// Whether a cached "no such file" counts as an answer.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Need {
     Required,

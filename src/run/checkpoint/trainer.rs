@@ -80,7 +80,13 @@ pub fn load_trainer(directory: &Path) -> Result<TrainerState> {
     record::read(&directory.join(TRAINER), LARGEST_JSON)
 }
 
-/// The `--encoding` of the run that a checkpoint comes from, if it says so.
-pub fn encoding_of(directory: &Path) -> Option<TextEncoding> {
-    load_trainer(directory).ok()?.settings.encoding
+/// The `--encoding` of the run that a checkpoint comes from; none if it has none or comes from no run of ours.
+///
+/// # Errors
+/// If the checkpoint has a training state that can't be read.
+pub fn encoding_of(directory: &Path) -> Result<Option<TextEncoding>> {
+    match directory.join(TRAINER).is_file() {
+        true => Ok(load_trainer(directory)?.settings.encoding),
+        false => Ok(None),
+    }
 }
