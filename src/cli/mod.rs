@@ -20,6 +20,7 @@ mod origin;
 mod outputs;
 mod own_text;
 mod plan_records;
+mod print;
 mod progress;
 mod report;
 mod runs;

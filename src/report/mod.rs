@@ -1,32 +1,21 @@
-//! What people look at: charts, tables and pages.
+//! What people look at: pages, Markdown, tables and charts.
 //!
-//! `scale`, `chart` and `frame` know axes and marks; a `picture` is a chart with what is said of it, and
-//! `shell` what every page is. Of a comparison `curves` and `rows` draw what an analysis says, `comparison`
-//! lists those charts, `table` has the numbers, and `page` puts all of it together; `inspection` does the
-//! same for what was seen inside a model, and `claims` for what became of the claims.
+//! A report is a [`document::Document`]: data that says nothing about how it's shown. `html` and `markdown` write a
+//! document, and the command line prints one. A [`chart::Chart`] is data, too: `lines`, `rows`, `panels` and `stack`
+//! draw it as SVG.
 
-mod chart;
-mod claims;
-mod comparison;
-mod curves;
-mod frame;
-mod inspection;
-mod language;
-mod page;
-mod panels;
-mod picture;
-mod rows;
-mod scale;
-mod shell;
-mod table;
-mod words;
+pub mod chart;
+pub mod document;
+pub mod html;
+pub mod lines;
+pub mod markdown;
+mod old;
+pub mod panels;
+pub mod rows;
+pub mod scale;
+pub mod stack;
+pub mod svg;
+pub mod table;
 
-pub use claims::{claims_charts, claims_markdown, claims_page};
-pub use comparison::charts;
-pub use inspection::{Findings, inspection_charts, inspection_page};
-pub use language::Language;
-pub use page::page;
-pub use panels::{Curve, Panel, grid};
-pub(crate) use table::Cells;
-pub(crate) use table::cells;
-pub use table::{csv, markdown};
+pub use crate::support::text::Language;
+pub use old::*;

@@ -1,43 +1,37 @@
-//! Small multiples: panels of the same size under one heading.
+//! Small multiples: panels of one size, each with its axes and curves.
 
-use super::chart::{Drawing, Look, document, text_width};
+use super::chart::WIDTH;
 use super::scale::Scale;
+use super::svg::{Drawing, Look, document, text_width};
+use crate::support::text::{Language, Text};
 
-/// A line through points.
+/// A line through points. Without a name it isn't in the legend.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    name: String,
-    points: Vec<(f64, f64)>,
-    dashed: bool,
+    pub name: Text,
+    pub points: Vec<(f64, f64)>,
+    pub is_dashed: bool,
 }
 
-impl Curve {
-    pub fn new(name: &str, points: Vec<(f64, f64)>) -> Curve {
-        Curve { name: name.to_string(), points, dashed: false }
-    }
-
-    pub fn dashed(name: &str, points: Vec<(f64, f64)>) -> Curve {
-        Curve { dashed: true, ..Curve::new(name, points) }
-    }
-
-    fn look(&self, i: usize) -> Look {
-        if self.dashed { Look::of(i).dashed() } else { Look::of(i) }
-    }
-}
-
-/// One chart with its axes.
+/// A panel with its axes.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    pub title: String,
-    pub subtitle: String,
+    pub title: Text,
+    pub subtitle: Text,
     pub x_range: (f64, f64),
     pub y_range: (f64, f64),
     pub curves: Vec<Curve>,
-    /// The outline of an area behind them, from the lower axis up to a share of the height.
+    /// The outline of an area behind the curves: x, and a share of the panel's height.
     pub area: Vec<(f64, f64)>,
 }
 
-/// Of a panel in a picture by itself.
+/// Panels in rows of two.
+#[derive(Clone, Debug)]
+pub struct Panels(pub Vec<Panel>);
+
+const COLUMNS: usize = 2;
+const HEIGHT: f64 = 170.0;
+/// Size of a panel of a picture of its own.
 const SIZE: (f64, f64) = (310.0, 200.0);
 /// Room inside a panel for its titles (top) and axis labels (left, bottom).
 const TOP: f64 = 40.0;
@@ -46,45 +40,57 @@ const BOTTOM: f64 = 24.0;
 const RIGHT: f64 = 14.0;
 const HEADER: f64 = 64.0;
 
-/// Panels in rows of `columns` under a heading, as an SVG document. Their legend is that of the
-/// first panel's curves.
+impl Panels {
+    pub fn draw(&self, stem: &str, language: Language) -> (Drawing, f64) {
+        let drawing = lay_out(stem, &self.0, COLUMNS, (WIDTH / COLUMNS as f64, HEIGHT), language);
+        (drawing, HEIGHT * self.0.len().div_ceil(COLUMNS) as f64)
+    }
+}
+
+/// Panels in rows of `columns` under a heading, as an SVG document in English. The legend names the curves of the
+/// first panel.
 pub fn grid(heading: &str, panels: &[Panel], columns: usize) -> String {
+    let language = Language::En;
     let rows = panels.len().div_ceil(columns);
     let size = (SIZE.0 * columns as f64, HEADER + SIZE.1 * rows as f64);
     let mut drawing = Drawing::default();
     drawing.text("head", (LEFT, 28.0), "start", heading);
-    if let Some(panel) = panels.first() {
-        let mut x = LEFT;
-        for (i, curve) in panel.curves.iter().enumerate() {
-            drawing.swatch(curve.look(i), (x, 46.0));
-            drawing.text("", (x + 30.0, 50.0), "start", &curve.name);
-            x += 50.0 + text_width(&curve.name);
-        }
+    let mut x = LEFT;
+    for (i, curve) in panels.iter().take(1).flat_map(|panel| panel.curves.iter().enumerate()) {
+        let name = curve.name.to(language);
+        drawing.swatch(curve.look(i), (x, 46.0));
+        drawing.text("", (x + 30.0, 50.0), "start", &name);
+        x += 50.0 + text_width(&name);
     }
     drawing.push(format_args!("<g transform=\"translate(0 {HEADER})\">"));
-    drawing.push(lay_out("panel", panels, columns, SIZE).0.trim_end());
+    drawing.push(lay_out("panel", panels, columns, SIZE, language).0.trim_end());
     drawing.push("</g>");
     document(heading, "", size, &drawing)
 }
 
-/// Panels of one size in rows of `columns`. `stem` begins the names of their parts.
-pub fn lay_out(stem: &str, panels: &[Panel], columns: usize, size: (f64, f64)) -> Drawing {
+fn lay_out(stem: &str, panels: &[Panel], columns: usize, size: (f64, f64), language: Language) -> Drawing {
     let mut drawing = Drawing::default();
     for (i, panel) in panels.iter().enumerate() {
         let (x, y) = (size.0 * (i % columns) as f64, size.1 * (i / columns) as f64);
         drawing.push(format_args!("<g transform=\"translate({x} {y})\">"));
-        panel.draw(&mut drawing, &format!("{stem}-{i}"), size);
+        panel.draw(&mut drawing, &format!("{stem}-{i}"), size, language);
         drawing.push("</g>");
     }
     drawing
 }
 
+impl Curve {
+    fn look(&self, i: usize) -> Look {
+        if self.is_dashed { Look::of(i).dashed() } else { Look::of(i) }
+    }
+}
+
 impl Panel {
-    fn draw(&self, drawing: &mut Drawing, clip: &str, (width, height): (f64, f64)) {
+    fn draw(&self, drawing: &mut Drawing, clip: &str, (width, height): (f64, f64), language: Language) {
         let x = Scale::linear(self.x_range, (LEFT, width - RIGHT));
         let y = Scale::linear(self.y_range, (height - BOTTOM, TOP));
-        drawing.text("title", (x.start, 16.0), "start", &self.title);
-        drawing.text("caption", (x.start, 31.0), "start", &self.subtitle);
+        drawing.text("title", (x.start, 16.0), "start", &self.title.to(language));
+        drawing.text("caption", (x.start, 31.0), "start", &self.subtitle.to(language));
         drawing.begin_plot(clip, (&x, &x.ticks()), (&y, &y.ticks()));
         if let (Some(first), Some(last)) = (self.area.first(), self.area.last()) {
             let up = |share: f64| y.start + share * (y.end - y.start);

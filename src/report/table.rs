@@ -1,386 +1,285 @@
-//! The table of arms: its columns once, for HTML, Markdown and CSV.
+//! A table, for a terminal, a page and a Markdown file.
 
-use super::chart::escape;
-use super::scale::scientific;
-use super::words::{DASH, against_baseline, fixed, four_digits, p_value, relative, signed, standing};
-use crate::lab::compare::analysis::{Analysis, Arm, Pair, Verdict};
-use crate::support::output::{duration, grouped, scaled};
-use std::fmt::Write;
+use crate::support::text::{Language, Text};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// An arm with what is said of it elsewhere.
-struct Row<'a> {
-    analysis: &'a Analysis,
-    arm: &'a Arm,
-    pair: Option<&'a Pair>,
+/// Labels and texts are cut to no fewer columns of a terminal than this, unless their column says otherwise.
+const SHORTEST: usize = 16;
+
+/// How a column is aligned, and where its cells are cut if the terminal is too narrow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// Left. The middle is cut: labels often differ at their ends.
+    Label,
+    /// Left. The end is cut.
+    Words,
+    /// Right. The beginning is cut.
+    Tail,
+    /// Right. Never cut.
+    Number,
 }
 
-/// One value, for sorting and for machines.
-enum Value {
-    Text(String),
+#[derive(Clone, Debug)]
+pub struct Column {
+    title: Text,
+    kind: Kind,
+    shortest: usize,
+}
+
+fn column(title: impl Into<Text>, kind: Kind) -> Column {
+    Column { title: title.into(), kind, shortest: SHORTEST }
+}
+
+/// A column of names.
+pub fn label(title: impl Into<Text>) -> Column {
+    column(title, Kind::Label)
+}
+
+/// A column of running text.
+pub fn words(title: impl Into<Text>) -> Column {
+    column(title, Kind::Words)
+}
+
+/// A column of texts whose ends count, such as the context before a token.
+pub fn tail(title: impl Into<Text>) -> Column {
+    column(title, Kind::Tail)
+}
+
+/// A column of numbers.
+pub fn number(title: impl Into<Text>) -> Column {
+    column(title, Kind::Number)
+}
+
+impl Column {
+    /// The column, cut to no fewer than `shortest` columns of a terminal.
+    pub fn at_least(self, shortest: usize) -> Column {
+        Column { shortest, ..self }
+    }
+
+    /// True if cells align to the left on a page.
+    pub fn reads_from_the_left(&self) -> bool {
+        self.kind != Kind::Number
+    }
+}
+
+/// A cell: what it shows, and on a page the value that it sorts by.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    pub text: Text,
+    pub value: Option<Value>,
+}
+
+/// What a column is sorted by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
     Number(f64),
+    Word(String),
 }
 
-type Get = fn(&Row) -> Option<Value>;
-
-struct Column {
-    title: String,
-    /// What is shown.
-    show: fn(&Row) -> String,
-    /// What it stands for, each with its name in CSV. Rows are sorted by the first.
-    values: Vec<(&'static str, Get)>,
-}
-
-fn column(title: &str, show: fn(&Row) -> String, values: &[(&'static str, Get)]) -> Column {
-    Column { title: title.to_string(), show, values: values.to_vec() }
-}
-
-fn number(value: f64) -> Option<Value> {
-    (!value.is_nan()).then_some(Value::Number(value))
-}
-
-fn or_dash(text: Option<String>) -> String {
-    text.unwrap_or_else(|| DASH.to_string())
-}
-
-/// The mean at the rate that all arms are also compared at; infinite where every run of it diverged.
-fn at_the_fixed_rate(row: &Row) -> Option<f64> {
-    let fixed = row.analysis.fixed_lr?;
-    let rate = row.arm.rates.iter().find(|rate| rate.lr == fixed)?;
-    match rate.loss {
-        Some(loss) => Some(loss.mean),
-        None => (rate.diverged > 0).then_some(f64::INFINITY),
+impl<T: Into<Text>> From<T> for Cell {
+    fn from(text: T) -> Cell {
+        Cell { text: text.into(), value: None }
     }
 }
 
-fn or_diverged(value: f64) -> String {
-    if value == f64::INFINITY { "diverged".to_string() } else { fixed(value, 4) }
+/// A table, its most important columns first.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// What the table shows, in a few words.
+    pub caption: Text,
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<Cell>>,
+    /// A table that a page sorts: the column that it's sorted by at first.
+    pub sorted_by: Option<usize>,
+    /// The row that others are compared with.
+    pub baseline: Option<usize>,
 }
 
-fn columns(analysis: &Analysis) -> Vec<Column> {
-    let mut columns = outcome(analysis);
-    columns.extend(cost());
-    columns
-}
-
-fn outcome(analysis: &Analysis) -> Vec<Column> {
-    let percent = format!("vs {} [95% CI]", analysis.baseline);
-    let difference = format!("loss \u{2212} {}\u{2019}s", analysis.baseline);
-    let mut columns = vec![
-        column(
-            "activation",
-            |row| row.arm.act.name(),
-            &[("activation", |row| Some(Value::Text(row.arm.act.name())))],
-        ),
-        column(
-            "verdict",
-            |row| standing(row.analysis, row.arm),
-            &[("verdict", |row| Some(Value::Text(standing(row.analysis, row.arm))))],
-        ),
-        column(
-            "final loss",
-            |row| fixed(row.arm.loss.mean, 4),
-            &[("loss_mean", |row| number(row.arm.loss.mean))],
-        ),
-        column(
-            &percent,
-            |row| or_dash(relative_difference(row)),
-            &[
-                ("difference_percent", |row| percent_of_baseline(row, row.pair?.difference)),
-                ("difference_percent_low", |row| percent_of_baseline(row, row.pair?.interval?.0)),
-                ("difference_percent_high", |row| percent_of_baseline(row, row.pair?.interval?.1)),
-            ],
-        ),
-        column(
-            "seeds",
-            |row| or_dash(Some(row.arm.seeds.len()).filter(|n| *n > 0).map(grouped)),
-            &[
-                ("seeds", |row| number(row.arm.seeds.len() as f64)),
-                ("diverged", |row| number(row.arm.diverged.len() as f64)),
-            ],
-        ),
-        column(
-            "p (Holm)",
-            |row| or_dash(row.pair.and_then(|pair| pair.p).map(p_value)),
-            &[("p_holm", |row| number(row.pair?.p?))],
-        ),
-        column(
-            "seeds needed",
-            |row| or_dash(seeds_needed(row).map(|n| format!("~{n}"))),
-            &[("seeds_needed", |row| number(seeds_needed(row)? as f64))],
-        ),
-        column(
-            "std",
-            |row| or_dash(row.arm.loss.std.map(|std| fixed(std, 4))),
-            &[("loss_std", |row| number(row.arm.loss.std?))],
-        ),
-        column(
-            &difference,
-            |row| or_dash(row.pair.map(difference_with_interval)),
-            &[
-                ("difference", |row| number(row.pair?.difference)),
-                ("difference_low", |row| number(row.pair?.interval?.0)),
-                ("difference_high", |row| number(row.pair?.interval?.1)),
-            ],
-        ),
-        column(
-            "by text [95% CI]",
-            |row| or_dash(row.pair.and_then(|pair| pair.text_interval).map(range)),
-            &[
-                ("by_text_low", |row| number(row.pair?.text_interval?.0)),
-                ("by_text_high", |row| number(row.pair?.text_interval?.1)),
-            ],
-        ),
-        column(
-            "perplexity",
-            |row| four_digits(row.arm.perplexity.mean),
-            &[
-                ("perplexity_mean", |row| number(row.arm.perplexity.mean)),
-                ("perplexity_std", |row| number(row.arm.perplexity.std?)),
-            ],
-        ),
-        column(
-            "bits/byte",
-            |row| {
-                or_dash(Some(row.arm.bits_per_byte).filter(|bits| !bits.is_nan()).map(|bits| fixed(bits, 4)))
-            },
-            &[("bits_per_byte", |row| number(row.arm.bits_per_byte))],
-        ),
-    ];
-    if analysis.floor.is_some() {
-        columns.push(column(
-            "above floor",
-            |row| or_dash(row.analysis.floor.map(|floor| fixed(row.arm.loss.mean - floor, 4))),
-            &[("above_floor", |row| number(row.arm.loss.mean - row.analysis.floor?))],
-        ));
+impl Table {
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Table {
+        Table { columns: columns.into_iter().collect(), ..Table::default() }
     }
-    columns.push(column(
-        "best evaluation",
-        |row| fixed(row.arm.best_loss.mean, 4),
-        &[
-            ("best_loss_mean", |row| number(row.arm.best_loss.mean)),
-            ("best_loss_std", |row| number(row.arm.best_loss.std?)),
-        ],
-    ));
-    if analysis.arms.iter().any(|arm| arm.rates.len() > 1) {
-        columns.extend(over_rates(analysis));
+
+    pub fn with_caption(self, caption: impl Into<Text>) -> Table {
+        Table { caption: caption.into(), ..self }
     }
-    columns
-}
 
-fn over_rates(analysis: &Analysis) -> Vec<Column> {
-    let mut columns = Vec::new();
-    if let Some(lr) = analysis.fixed_lr {
-        let title = format!("loss at rate {}", scientific(lr));
-        columns.push(column(
-            &title,
-            |row| or_dash(at_the_fixed_rate(row).map(or_diverged)),
-            &[("loss_at_fixed_lr", |row| number(at_the_fixed_rate(row)?))],
-        ));
+    pub fn add_row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
     }
-    columns.push(column(
-        "loss at best rate",
-        |row| fixed(row.arm.loss.mean, 4),
-        &[("loss_at_best_lr", |row| number(row.arm.loss.mean))],
-    ));
-    columns.push(column(
-        "range over rates",
-        |row| or_diverged(row.arm.sensitivity()),
-        &[("loss_range_over_lrs", |row| number(row.arm.sensitivity()))],
-    ));
-    columns
-}
 
-fn cost() -> Vec<Column> {
-    vec![
-        column(
-            "tokens/s",
-            |row| speed(row.arm),
-            &[
-                ("tokens_per_second", |row| number(row.arm.tokens_per_second.median)),
-                ("tokens_per_second_low", |row| number(row.arm.tokens_per_second.low)),
-                ("tokens_per_second_high", |row| number(row.arm.tokens_per_second.high)),
-            ],
-        ),
-        column(
-            "time to baseline\u{2019}s loss",
-            |row| or_dash(row.arm.seconds_to_baseline.map(duration)),
-            &[("seconds_to_baseline", |row| number(row.arm.seconds_to_baseline?))],
-        ),
-        column(
-            "peak memory",
-            |row| or_dash(row.arm.peak_memory.map(|mb| format!("{} MB", fixed(mb, 0)))),
-            &[("peak_memory_mb", |row| number(row.arm.peak_memory?))],
-        ),
-        column(
-            "FLOPs/token",
-            |row| positive(row.arm.flops_per_token, scaled),
-            &[("flops_per_token", |row| number(row.arm.flops_per_token))],
-        ),
-        column(
-            "FFN RMS at start",
-            |row| four_digits(row.arm.ffn_output_rms),
-            &[("ffn_output_rms", |row| number(row.arm.ffn_output_rms))],
-        ),
-        column(
-            "parameters",
-            |row| grouped(row.arm.params),
-            &[("params", |row| number(row.arm.params as f64))],
-        ),
-        column(
-            "FFN width",
-            |row| grouped(row.arm.ffn_dim),
-            &[("ffn_dim", |row| number(row.arm.ffn_dim as f64))],
-        ),
-        column("learning rate", |row| positive(row.arm.lr, scientific), &[("lr", |row| number(row.arm.lr))]),
-    ]
-}
-
-fn positive(value: f64, write: fn(f64) -> String) -> String {
-    if value.is_finite() && value > 0.0 { write(value).trim().to_string() } else { DASH.to_string() }
-}
-
-fn speed(arm: &Arm) -> String {
-    let spread = arm.tokens_per_second;
-    if !spread.median.is_finite() || arm.seeds.is_empty() && spread.median == 0.0 {
-        return DASH.to_string();
+    /// Titles and rows in a language.
+    pub fn written(&self, language: Language) -> (Vec<String>, Vec<Vec<String>>) {
+        let titles = self.columns.iter().map(|column| column.title.to(language)).collect();
+        let row = |cells: &Vec<Cell>| cells.iter().map(|cell| cell.text.to(language)).collect();
+        (titles, self.rows.iter().map(row).collect())
     }
-    let whole = |value: f64| grouped(value.max(0.0).round() as usize);
-    let median = whole(spread.median);
-    if spread.low == spread.high {
-        return median;
+
+    /// The table as Markdown, without a limit of width.
+    pub fn markdown(&self, language: Language) -> String {
+        let (titles, rows) = self.written(language);
+        let line = |cells: &[String]| {
+            let cells: Vec<String> = cells.iter().map(|cell| plain_markdown(cell)).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule = self.columns.iter().map(|column| if column.reads_from_the_left() { ":--" } else { "--:" });
+        let rule: Vec<&str> = rule.collect();
+        let rows: String = rows.iter().map(|row| line(row)).collect();
+        format!("{}| {} |\n{rows}", line(&titles), rule.join(" | "))
     }
-    format!("{median} ({}\u{2013}{})", whole(spread.low), whole(spread.high))
-}
 
-/// The mean loss that differences are shares of.
-fn baseline_loss(analysis: &Analysis) -> Option<f64> {
-    analysis.arms.iter().find(|arm| arm.act == analysis.baseline).map(|arm| arm.loss.mean)
-}
-
-fn percent_of_baseline(row: &Row, difference: f64) -> Option<Value> {
-    number(100.0 * difference / baseline_loss(row.analysis)?)
-}
-
-fn relative_difference(row: &Row) -> Option<String> {
-    let pair = row.pair.filter(|pair| pair.difference.is_finite())?;
-    Some(relative(pair.difference, pair.interval, baseline_loss(row.analysis)?))
-}
-
-fn seeds_needed(row: &Row) -> Option<u64> {
-    match row.pair?.verdict {
-        Verdict::Indistinguishable { seeds_needed } => seeds_needed,
-        _ => None,
-    }
-}
-
-fn difference_with_interval(pair: &Pair) -> String {
-    match pair.interval {
-        Some(interval) => format!("{} {}", signed(pair.difference), range(interval)),
-        None => signed(pair.difference),
-    }
-}
-
-fn range((low, high): (f64, f64)) -> String {
-    format!("[{}, {}]", signed(low), signed(high))
-}
-
-fn rows(analysis: &Analysis) -> impl Iterator<Item = Row<'_>> {
-    analysis.arms.iter().map(move |arm| Row { analysis, arm, pair: against_baseline(analysis, arm) })
-}
-
-/// A table's titles and rows, as they are read.
-pub type Cells = (Vec<String>, Vec<Vec<String>>);
-
-/// How good the arms are and what they cost, in two tables: for a terminal, where one would be too wide.
-pub fn cells(analysis: &Analysis) -> [Cells; 2] {
-    let shown = |columns: Vec<Column>| {
-        let titles = columns.iter().map(|column| typed(&column.title)).collect();
-        let line = |row: Row| columns.iter().map(|column| typed(&(column.show)(&row))).collect();
-        (titles, rows(analysis).map(line).collect())
-    };
-    let mut cost = cost();
-    cost.insert(0, outcome(analysis).swap_remove(0));
-    [shown(outcome(analysis)), shown(cost)]
-}
-
-/// The table of arms as Markdown.
-pub fn markdown(analysis: &Analysis) -> String {
-    let columns = columns(analysis);
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut table = line(columns.iter().map(|column| markdown_text(&column.title)).collect());
-    let rule = |i| if i < 2 { ":--" } else { "--:" };
-    table += &line((0..columns.len()).map(|i| rule(i).to_string()).collect());
-    for row in rows(analysis) {
-        table += &line(columns.iter().map(|column| markdown_text(&(column.show)(&row))).collect());
-    }
-    table
-}
-
-/// As it would be typed.
-fn typed(text: &str) -> String {
-    text.replace(['\u{2212}', '\u{2013}'], "-").replace('\u{2019}', "'")
-}
-
-/// An underscore in a name is no emphasis, a bar ends no cell.
-fn markdown_text(text: &str) -> String {
-    typed(text).replace('_', "\\_").replace('|', "\\|").replace('~', "\\~")
-}
-
-/// The table of arms as comma-separated values (RFC 4180, but lines end in a line feed), with all digits.
-pub fn csv(analysis: &Analysis) -> String {
-    let columns = columns(analysis);
-    let values = || columns.iter().flat_map(|column| &column.values);
-    let mut table = values().map(|(name, _)| *name).collect::<Vec<_>>().join(",") + "\n";
-    for row in rows(analysis) {
-        let cells: Vec<String> = values().map(|(_, get)| csv_cell(get(&row))).collect();
-        table += &(cells.join(",") + "\n");
-    }
-    table
-}
-
-fn csv_cell(value: Option<Value>) -> String {
-    match value {
-        None => String::new(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Text(text)) if text.contains([',', '"', '\n']) => {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        }
-        Some(Value::Text(text)) => text,
-    }
-}
-
-/// The table of arms as HTML, with what a script needs to sort it.
-pub fn html(analysis: &Analysis) -> String {
-    let columns = columns(analysis);
-    let mut table = String::from("<table id=\"arms\">\n<thead><tr>");
-    for (i, column) in columns.iter().enumerate() {
-        // As the arms come: by final loss.
-        let sorted = if i == 2 { " aria-sort=\"ascending\"" } else { "" };
-        let class = if i < 2 { " class=\"word\"" } else { "" };
-        // A rate such as 3e-4 stays on one line.
-        let title = escape(&column.title).replace("e-", "e\u{2011}");
-        // Writing to a String cannot fail.
-        let _ = write!(table, "<th scope=\"col\"{class}{sorted}>{title}</th>");
-    }
-    table += "</tr></thead>\n<tbody>\n";
-    for row in rows(analysis) {
-        table += if row.arm.act == analysis.baseline { "<tr class=\"baseline\">" } else { "<tr>" };
-        for (i, column) in columns.iter().enumerate() {
-            let text = escape(&(column.show)(&row));
-            let _ = match column.values.first().and_then(|(_, get)| get(&row)) {
-                _ if i == 0 => write!(table, "<th scope=\"row\" data-value=\"{text}\">{text}</th>"),
-                Some(Value::Text(word)) => {
-                    write!(table, "<td class=\"word\" data-value=\"{}\">{text}</td>", escape(&word))
-                }
-                // JavaScript's word for what Rust calls inf.
-                Some(Value::Number(f64::INFINITY)) => {
-                    write!(table, "<td data-value=\"Infinity\">{text}</td>")
-                }
-                Some(Value::Number(number)) => write!(table, "<td data-value=\"{number}\">{text}</td>"),
-                None => write!(table, "<td>{text}</td>"),
+    /// The table as Markdown in at most `columns` columns of a terminal, and the titles of the columns that were
+    /// left out. The last columns are left out first, then texts are cut. Numbers are never cut.
+    pub fn fitted(&self, columns: usize, language: Language) -> (String, Vec<String>) {
+        let (titles, rows) = self.written(language);
+        let titles: Vec<String> = titles.iter().map(|title| typed(title)).collect();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| typed(cell).replace('|', "\\|")).collect()).collect();
+        let full = |i: usize| rows.iter().map(|row| row[i].width()).fold(titles[i].width(), usize::max);
+        let (mut widths, mut spare) = (Vec::new(), columns.saturating_sub(1));
+        for (i, column) in self.columns.iter().enumerate() {
+            let least = match column.kind {
+                Kind::Number => full(i),
+                _ => full(i).min(column.shortest.max(titles[i].width())),
             };
+            // Two spaces and a bar stand around a cell.
+            if least + 3 > spare && i > 0 {
+                break;
+            }
+            spare = spare.saturating_sub(least + 3);
+            widths.push(least);
         }
-        table += "</tr>\n";
+        for (i, width) in widths.iter_mut().enumerate() {
+            let more = (full(i) - *width).min(spare);
+            *width += more;
+            spare -= more;
+        }
+        let line = |cells: &[String]| {
+            let fitted = self.columns.iter().zip(cells).zip(&widths);
+            let cells = fitted.map(|((column, cell), width)| format!(" {} ", column.kind.fit(cell, *width)));
+            format!("|{}|", cells.collect::<Vec<_>>().join("|"))
+        };
+        let rule = self.columns.iter().zip(&widths).map(|(column, width)| match column.kind {
+            Kind::Label | Kind::Words => "-".repeat(width + 2),
+            Kind::Tail | Kind::Number => "-".repeat(width + 1) + ":",
+        });
+        let rule = format!("|{}|", rule.collect::<Vec<_>>().join("|"));
+        let lines: Vec<String> =
+            [line(&titles), rule].into_iter().chain(rows.iter().map(|row| line(row))).collect();
+        (lines.join("\n"), titles[widths.len()..].to_vec())
     }
-    table + "</tbody>\n</table>"
+}
+
+impl Kind {
+    /// `text` in exactly `width` columns of a terminal.
+    fn fit(self, text: &str, width: usize) -> String {
+        let text = if text.width() > width { self.cut(text, width) } else { text.to_string() };
+        let padding = " ".repeat(width - text.width());
+        match self {
+            Kind::Label | Kind::Words => text + &padding,
+            Kind::Tail | Kind::Number => padding + &text,
+        }
+    }
+
+    fn cut(self, text: &str, width: usize) -> String {
+        let room = width.saturating_sub(1);
+        let head = match self {
+            Kind::Label => room.div_ceil(2),
+            Kind::Tail => 0,
+            Kind::Words | Kind::Number => room,
+        };
+        let start = beginning(text.chars(), head);
+        let end: String = beginning(text.chars().rev(), room - head).chars().rev().collect();
+        format!("{start}…{end}")
+    }
+}
+
+/// The first of `characters` that fit into `width` columns of a terminal.
+fn beginning(characters: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= width
+    };
+    characters.take_while(fits).collect()
+}
+
+/// Text with the characters of a keyboard: a terminal's fonts and searches know them.
+pub fn typed(text: &str) -> String {
+    text.replace(['\u{2212}', '\u{2013}'], "-")
+        .replace(['\u{2019}', '\u{2018}'], "'")
+        .replace(['\u{201c}', '\u{201d}'], "\"")
+}
+
+/// Text that has no meaning to Markdown, also inside a table. Control characters are escaped.
+pub fn plain_markdown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in crate::support::failure::escape_controls(&text.replace('\n', "\u{21b5}")).chars() {
+        if matches!(c, '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '|' | '~') {
+            safe.push('\\');
+        }
+        safe.push(c);
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let columns = [label("run"), number("loss"), words("text"), number("age")];
+        let mut table = Table::new(columns);
+        table.add_row(["runs/compare/glu-gelu_tanh-seed3", "1.25", "日本語", "3 s"]);
+        table.add_row(["a", "10.5", "a long text that says much", "12 min"]);
+        table
+    }
+
+    fn fitted(table: &Table, columns: usize) -> String {
+        table.fitted(columns, Language::En).0
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_the_whole_table() {
+        assert_eq!(
+            fitted(&table(), 200),
+            "\
+| run                              | loss | text                       |    age |
+|----------------------------------|-----:|----------------------------|-------:|
+| runs/compare/glu-gelu_tanh-seed3 | 1.25 | 日本語                     |    3 s |
+| a                                | 10.5 | a long text that says much | 12 min |"
+        );
+    }
+
+    #[test]
+    fn labels_are_cut_in_the_middle_texts_at_the_end_and_numbers_never() {
+        assert_eq!(
+            fitted(&table(), 60),
+            "\
+| run                   | loss | text             |    age |
+|-----------------------|-----:|------------------|-------:|
+| runs/compa…tanh-seed3 | 1.25 | 日本語           |    3 s |
+| a                     | 10.5 | a long text tha… | 12 min |"
+        );
+    }
+
+    #[test]
+    fn the_last_columns_are_left_out_first() {
+        let table = table();
+        assert_eq!(table.fitted(50, Language::En).1, ["age"]);
+        assert_eq!(table.fitted(30, Language::En).1, ["text", "age"]);
+        // One column is always there.
+        assert_eq!(table.fitted(0, Language::En).1.len(), 3);
+        for width in 20..120 {
+            let widest = fitted(&table, width).lines().map(UnicodeWidthStr::width).max();
+            assert!(widest <= Some(width), "{width}: {widest:?}");
+        }
+    }
+
+    #[test]
+    fn a_tail_keeps_its_end() {
+        let mut table = Table::new([tail("context")]);
+        table.add_row(["once upon a time there was"]);
+        assert!(fitted(&table, 20).ends_with("| … time there was |"));
+    }
 }

@@ -15,4 +15,6 @@ pub(crate) mod memory;
 pub(crate) mod owned;
 pub mod random;
 pub(crate) mod record;
+#[macro_use]
+pub mod text;
 pub(crate) mod waiting;

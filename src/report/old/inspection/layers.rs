@@ -2,11 +2,11 @@
 
 use super::phrases::{extremes, factor, percent};
 use crate::lab::inspect::Inspection;
-use crate::report::chart::{Drawing, Look};
-use crate::report::frame::{ACROSS, Axis, HEIGHT, UP};
-use crate::report::language::Language;
-use crate::report::picture::{Chart, WIDTH};
-use crate::report::scale::{Scale, padded, step};
+use crate::report::old::chart::{Drawing, Look};
+use crate::report::old::frame::{ACROSS, Axis, HEIGHT, UP};
+use crate::report::old::language::Language;
+use crate::report::old::picture::{Chart, WIDTH};
+use crate::report::old::scale::{Scale, padded, step};
 use crate::support::output::grouped;
 
 /// A line over the layers; where a layer has no value, none.

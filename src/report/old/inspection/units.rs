@@ -2,9 +2,9 @@
 
 use super::phrases::{explained, extremes, percent};
 use crate::lab::inspect::{Inspection, Promoted};
-use crate::report::language::Language;
-use crate::report::shell::{scrolled, table};
-use crate::report::words::fixed;
+use crate::report::old::language::Language;
+use crate::report::old::shell::{scrolled, table};
+use crate::report::old::words::fixed;
 use crate::support::output::grouped;
 
 /// Agreement by layer, and the strongest units with what fires them and what they promote.

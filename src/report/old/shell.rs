@@ -17,7 +17,7 @@ pub struct Script<'a> {
 
 /// A page around `body`, which is HTML.
 pub fn html(language: Language, title: &str, body: &str, script: Option<Script>) -> String {
-    let style = line_feeds(&format!("{STYLE}{}", include_str!("style.css")));
+    let style = line_feeds(&format!("{STYLE}{}", include_str!("../style.css")));
     let mut policy = "default-src 'none'".to_string();
     let mut scripts = String::new();
     // Writing to a String cannot fail.

@@ -1,8 +1,8 @@
 //! What the parts of an inspection say numbers with.
 
-use crate::report::chart::escape;
-use crate::report::shell::note;
-use crate::report::words::fixed;
+use crate::report::old::chart::escape;
+use crate::report::old::shell::note;
+use crate::report::old::words::fixed;
 
 /// A note as a paragraph of its own that says what a table means here.
 fn meaning(text: &str) -> String {
@@ -24,7 +24,7 @@ pub fn factor(value: f64) -> String {
     match value {
         value if !value.is_finite() => "\u{221e}".to_string(),
         value if (0.01..1000.0).contains(&value) => fixed(value, 2),
-        value => crate::report::scale::scientific(value),
+        value => crate::report::old::scale::scientific(value),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::phrases::percent;
 use crate::lab::inspect::{Histogram, Inspection, Layer};
-use crate::report::language::Language;
-use crate::report::panels::{Curve, Panel, lay_out};
-use crate::report::picture::{Chart, WIDTH};
-use crate::report::scale::padded;
-use crate::report::words::fixed;
+use crate::report::old::language::Language;
+use crate::report::old::panels::{Curve, Panel, lay_out};
+use crate::report::old::picture::{Chart, WIDTH};
+use crate::report::old::scale::padded;
+use crate::report::old::words::fixed;
 
 /// More panels than this are no overview.
 const MOST_PANELS: usize = 12;

@@ -2,11 +2,11 @@
 
 use super::phrases::percent;
 use crate::lab::inspect::{PartSize, Shapes};
-use crate::report::chart::{Drawing, Look};
-use crate::report::language::Language;
-use crate::report::picture::{Chart, WIDTH};
-use crate::report::shell::{scrolled, table as html_table};
-use crate::report::words::fixed;
+use crate::report::old::chart::{Drawing, Look};
+use crate::report::old::language::Language;
+use crate::report::old::picture::{Chart, WIDTH};
+use crate::report::old::shell::{scrolled, table as html_table};
+use crate::report::old::words::fixed;
 use crate::support::output::{grouped, scaled};
 
 pub fn charts(shapes: &Shapes, language: Language) -> Vec<Chart> {

@@ -3,13 +3,13 @@
 use super::layers::{Series, log_axis, over_layers};
 use super::phrases::{explained, factor};
 use crate::lab::inspect::{FreshModels, InitialGradients, Setting};
-use crate::report::chart::{Drawing, Look};
-use crate::report::frame::{ACROSS, Axis, HEIGHT};
-use crate::report::language::Language;
-use crate::report::picture::{Chart, WIDTH};
-use crate::report::scale::Scale;
-use crate::report::shell::{scrolled, table as html_table};
-use crate::report::words::fixed;
+use crate::report::old::chart::{Drawing, Look};
+use crate::report::old::frame::{ACROSS, Axis, HEIGHT};
+use crate::report::old::language::Language;
+use crate::report::old::picture::{Chart, WIDTH};
+use crate::report::old::scale::Scale;
+use crate::report::old::shell::{scrolled, table as html_table};
+use crate::report::old::words::fixed;
 
 /// The first norm over the last by depth, then the norms by layer of each depth.
 pub fn charts(fresh: &FreshModels, language: Language) -> Vec<Chart> {

@@ -3,14 +3,14 @@
 use crate::activation::Function;
 use crate::lab::claims::{Arguments, Figure, Line, Picture, Shown};
 use crate::lab::inspect::flat_below;
-use crate::report::chart::{Drawing, Look};
-use crate::report::frame::{ACROSS, Axis, HEIGHT, UP};
-use crate::report::inspection::{log_axis, outline};
-use crate::report::language::Language;
-use crate::report::panels::{Curve, Panel, lay_out};
-use crate::report::picture::{Chart, WIDTH};
-use crate::report::scale::{Scale, padded};
-use crate::report::words::four_digits;
+use crate::report::old::chart::{Drawing, Look};
+use crate::report::old::frame::{ACROSS, Axis, HEIGHT, UP};
+use crate::report::old::inspection::{log_axis, outline};
+use crate::report::old::language::Language;
+use crate::report::old::panels::{Curve, Panel, lay_out};
+use crate::report::old::picture::{Chart, WIDTH};
+use crate::report::old::scale::{Scale, padded};
+use crate::report::old::words::four_digits;
 
 pub fn chart(figure: &Figure, language: Language) -> Chart {
     let drawn = match &figure.picture {

@@ -4,10 +4,10 @@ use super::layers::{log_axis, over_layers};
 use super::phrases::{explained, percent};
 use super::units::quoted;
 use crate::lab::inspect::{AtLayer, Lens, Position};
-use crate::report::language::Language;
-use crate::report::picture::Chart;
-use crate::report::shell::{scrolled, table};
-use crate::report::words::fixed;
+use crate::report::old::language::Language;
+use crate::report::old::picture::Chart;
+use crate::report::old::shell::{scrolled, table};
+use crate::report::old::words::fixed;
 
 /// The model's answer to the whole prompt.
 pub fn headline(lens: &Lens, language: Language) -> String {

@@ -29,7 +29,7 @@ pub fn page(title: &str, analysis: &Analysis, settings: &[(String, String)], com
         "Settings",
         &(facts(settings) + &command_block("The command that repeats this comparison:", command)),
     );
-    let script = Script { source: include_str!("script.js"), id: "readings", numbers: readings(analysis) };
+    let script = Script { source: include_str!("../script.js"), id: "readings", numbers: readings(analysis) };
     html(Language::En, title, &body, Some(script))
 }
 
