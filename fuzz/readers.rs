@@ -15,10 +15,11 @@ use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
 use tinygpt::lab::compare::{self, Results};
 use tinygpt::model::{Model, Params};
-use tinygpt::report::{charts, csv, markdown, page};
+use tinygpt::report::comparison::{charts, csv, markdown, page};
 use tinygpt::run::RunDir;
 use tinygpt::run::checkpoint::{self, Build, Checkpoint, TrainerState};
 use tinygpt::settings::{Ops, Recipe, Settings, TokenizerKind};
+use tinygpt::support::text::Language;
 
 /// A kind of file.
 #[derive(Clone, Copy)]
@@ -233,7 +234,7 @@ fn look_at_metrics(folder: &Path) -> Result<()> {
 fn report(folder: &Path) -> Result<()> {
     let comparison = compare::load(folder)?;
     let analysis = compare::evaluate(folder, &comparison, &Results::open(folder, &comparison)?)?;
-    page("", &analysis, &[], &comparison.command);
+    page(&analysis, &[], &comparison.command, Language::En);
     csv(&analysis);
     markdown(&analysis);
     charts(&analysis);

@@ -3,7 +3,8 @@
 use super::outputs::{Inputs, check_folder, write_files};
 use super::text::shown;
 use crate::lab::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
-use crate::report::{charts, csv, markdown, page};
+use crate::report::Language;
+use crate::report::comparison::{charts, csv, markdown, page};
 use crate::support::files::replace;
 use anyhow::Result;
 use clap::Args;
@@ -19,6 +20,9 @@ pub struct ReportArgs {
     /// Write the charts as SVG, and the table as CSV and Markdown, to a directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
+    /// Language of the report
+    #[arg(long, value_name = "LANG", default_value = "en")]
+    lang: Language,
     /// Replace files in the way that tinygpt didn't write
     #[arg(long)]
     force: bool,
@@ -36,15 +40,19 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     if let Some(folder) = &args.plot {
         plot(folder, &analysis, &Inputs::default().path("the comparison", Some(&directory)), args.force)?;
     }
-    say!("{}", shown(&write(&directory, &comparison, &analysis)?))?;
+    say!("{}", shown(&write(&directory, &comparison, &analysis, args.lang)?))?;
     Ok(())
 }
 
 /// Writes the report of a comparison into its directory.
-pub fn write(directory: &Path, comparison: &Comparison, analysis: &Analysis) -> Result<PathBuf> {
-    let title = format!("Activations on {}", analysis.data);
+pub fn write(
+    directory: &Path,
+    comparison: &Comparison,
+    analysis: &Analysis,
+    language: Language,
+) -> Result<PathBuf> {
     let path = directory.join(REPORT);
-    replace(&path, page(&title, analysis, &settings(comparison), &comparison.command).as_bytes())?;
+    replace(&path, page(analysis, &settings(comparison), &comparison.command, language).as_bytes())?;
     Ok(path)
 }
 

@@ -69,6 +69,11 @@ impl Document {
         }
     }
 
+    /// Adds a section of charts of the same series, unless there are none.
+    pub fn charts_section(&mut self, heading: Text, charts: Vec<Chart>) {
+        self.section(heading, (!charts.is_empty()).then_some(Block::ChartsOfSameSeries(charts)));
+    }
+
     /// Every chart, in order.
     pub fn charts(&self) -> impl Iterator<Item = &Chart> {
         let blocks = self.sections.iter().flat_map(|section| &section.blocks);

@@ -5,6 +5,7 @@
 //! draw it as SVG.
 
 pub mod chart;
+pub mod comparison;
 pub mod document;
 pub mod html;
 pub mod lines;

@@ -1,5 +1,6 @@
 //! A table, for a terminal, a page and a Markdown file.
 
+use crate::support::failure::escape_controls;
 use crate::support::text::{Language, Text};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -119,7 +120,7 @@ impl Table {
     pub fn markdown(&self, language: Language) -> String {
         let (titles, rows) = self.written(language);
         let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|cell| plain_markdown(cell)).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| plain_markdown(&typed(cell))).collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule = self.columns.iter().map(|column| if column.reads_from_the_left() { ":--" } else { "--:" });
@@ -213,9 +214,18 @@ pub fn typed(text: &str) -> String {
 
 /// Text that has no meaning to Markdown, also inside a table. Control characters are escaped.
 pub fn plain_markdown(text: &str) -> String {
+    let text = escape_controls(&text.replace('\n', "\u{21b5}"));
     let mut safe = String::with_capacity(text.len());
-    for c in crate::support::failure::escape_controls(&text.replace('\n', "\u{21b5}")).chars() {
-        if matches!(c, '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '|' | '~') {
+    for (at, c) in text.char_indices() {
+        let next = text[at + c.len_utf8()..].chars().next();
+        let has_meaning = match c {
+            '*' | '_' | '`' | '\\' | '|' | '~' => true,
+            // A tag, and the middle of a link.
+            '<' => next.is_some_and(|c| c.is_alphabetic() || matches!(c, '/' | '!' | '?')),
+            ']' => next.is_some_and(|c| matches!(c, '(' | '[')),
+            _ => false,
+        };
+        if has_meaning {
             safe.push('\\');
         }
         safe.push(c);

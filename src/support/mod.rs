@@ -12,6 +12,7 @@ pub mod follow;
 pub(crate) mod home;
 pub(crate) mod mark;
 pub(crate) mod memory;
+pub mod numbers;
 pub(crate) mod owned;
 pub mod random;
 pub(crate) mod record;

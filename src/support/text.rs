@@ -168,7 +168,7 @@ mod tests {
         for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if entry.is_dir() {
                 sources(&entry, found);
-            } else {
+            } else if !entry.ends_with("support/text.rs") {
                 found.push_str(&std::fs::read_to_string(entry).unwrap());
             }
         }

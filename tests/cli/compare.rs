@@ -96,9 +96,11 @@ fn the_table_is_markdown() {
         "{table}"
     );
     assert!(
-        table.ends_with("Verdicts need at least 3 seeds; there is 1. relu has the lowest loss so far.\n")
-            || table
-                .ends_with("Verdicts need at least 3 seeds; there is 1. gelu has the lowest loss so far.\n"),
+        table.ends_with(
+            "Verdicts need at least 3 seeds; this comparison has 1. relu has the lowest loss so far.\n"
+        ) || table.ends_with(
+            "Verdicts need at least 3 seeds; this comparison has 1. gelu has the lowest loss so far.\n"
+        ),
         "{table}"
     );
 }
@@ -292,7 +294,10 @@ fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
     let mut all = tinygpt(&folder);
     succeed(all.arg("compare").args(small_but(&flags)).args(["--plot", "plots"]));
     let whole = page(&folder);
-    assert!(whole.contains("Verdicts need at least 3 seeds; there are 2.") && !whole.contains("<b>&.txt"));
+    assert!(
+        whole.contains("Verdicts need at least 3 seeds; this comparison has 2.")
+            && !whole.contains("<b>&.txt")
+    );
     assert!(whole.contains("&lt;b&gt;&amp;.txt") && whole.contains("tinygpt compare --"));
     for name in ["loss-by-tokens.svg", "final-loss.svg", "differences.svg", "table.csv", "table.md"] {
         assert!(exists(&folder, &format!("plots/{name}")), "{name}");

@@ -4,19 +4,15 @@ use super::*;
 use roxmltree::Document;
 use synthetic::{HOSTILE_NAME, analysis, hostile};
 use tinygpt::lab::compare::analysis::Analysis;
-use tinygpt::report::{charts, csv, markdown, page};
+use tinygpt::report::Language;
+use tinygpt::report::comparison::{charts, csv, markdown, page};
 
 mod synthetic;
 
 fn report(analysis: &Analysis) -> String {
     let settings =
         [("steps".to_string(), "2000".to_string()), ("data".to_string(), HOSTILE_NAME.to_string())];
-    page(
-        &format!("Comparison on {}", analysis.data),
-        analysis,
-        &settings,
-        "tinygpt compare --data '<script>'",
-    )
+    page(analysis, &settings, "tinygpt compare --data '<script>'", Language::En)
 }
 
 /// Comparisons that a page must survive, as well as the usual.

@@ -2,7 +2,7 @@
 
 use crate::activation::Activation;
 use crate::cli::outputs::{Inputs, check_folder};
-use crate::cli::table::Wide;
+use crate::cli::print::Wide;
 use crate::lab::compare::{ArmDesign, Comparison, Design, Matching, check_place, load, place, unnamed};
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
 use crate::support::environment;

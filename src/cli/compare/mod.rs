@@ -18,6 +18,7 @@ use crate::model::kernels::instruction_set;
 use crate::settings::{Recipe, Settings};
 use crate::support::failure::Failure;
 use crate::support::record;
+use crate::support::text::Language;
 use anyhow::Result;
 pub use args::CompareArgs;
 use candle_core::Device;
@@ -88,7 +89,7 @@ fn announce(
     let mut instruction_sets = results.instruction_sets();
     instruction_sets.insert(instruction_set());
     if let Some(warning) = mixed(&instruction_sets) {
-        note!("warning: {warning}");
+        note!("warning: {}", warning.to(Language::En));
     }
     if args.dry_run && args.json {
         say!("{}", record::line(&ComparisonPlanRecord::new(&plan, design, recipe, dataset)?)?)?;
@@ -134,9 +135,9 @@ fn finish(args: &CompareArgs, out: &Path, grid: &Grid) -> Result<()> {
     // Another process may have extended the comparison: then the report is about all of it.
     let report = match load(out)? {
         larger if larger.design != grid.comparison().design => {
-            report::write(out, &larger, &evaluate(out, &larger, &grid.results)?)?
+            report::write(out, &larger, &evaluate(out, &larger, &grid.results)?, Language::En)?
         }
-        own => report::write(out, &own, &analysis)?,
+        own => report::write(out, &own, &analysis, Language::En)?,
     };
     if let Some(folder) = &args.plot {
         report::plot(folder, &analysis, &args.inputs(), args.force)?;

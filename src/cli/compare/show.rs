@@ -1,15 +1,15 @@
 //! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
 
-use crate::activation::Activation;
-use crate::cli::table::{Table, Wide, label, number, text};
+use crate::cli::print::{Table, Wide, label, number};
 use crate::cli::text::{arguments_without, command_of};
-use crate::lab::compare::analysis::Rate;
-use crate::lab::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results, Verdict};
-use crate::report::{Cells, cells};
-use crate::support::output::{duration, grouped, setting};
+use crate::lab::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results};
+use crate::report::comparison::table;
+use crate::report::table::typed;
+use crate::support::numbers::{duration, grouped, setting};
 use crate::support::record;
+use crate::support::text::{Language, Text};
 use anyhow::Result;
-use serde::Serialize;
+use serde_json::{Value, json};
 
 /// The command of each run, a line each.
 pub fn commands(design: &Design) -> Result<()> {
@@ -66,34 +66,18 @@ pub fn plan(plan: &Plan, design: &Design) {
     );
 }
 
-/// The outcome, with --wide also the cost; the grid of learning rates where there is one; the verdict.
+/// The table of arms, the grid of learning rates if there is one, and the verdict.
 pub fn tables(analysis: &Analysis, wide: &Wide) -> Result<()> {
-    let [outcome, cost] = cells(analysis);
-    print(outcome, wide)?;
-    if wide.is_set() {
-        print(cost, wide)?;
-    }
+    wide.print(&table(analysis))?;
+    say!()?;
     if analysis.fixed_lr.is_some() {
-        rates(analysis).print(wide)?;
+        wide.print(&rates(analysis))?;
         say!()?;
     }
-    prose!("{}", analysis.headline)?;
+    prose!("{}", typed(&analysis.headline.to(Language::En)))?;
     for warning in &analysis.warnings {
-        note!("warning: {warning}");
+        note!("warning: {}", warning.to(Language::En));
     }
-    Ok(())
-}
-
-fn print((titles, rows): Cells, wide: &Wide) -> Result<()> {
-    let column = |title: String| match title.as_str() {
-        "activation" => label(title),
-        "verdict" => text(title),
-        _ => number(title),
-    };
-    let mut table = Table::new(titles.into_iter().map(column));
-    rows.into_iter().for_each(|row| table.add_row(row));
-    table.print(wide)?;
-    say!()?;
     Ok(())
 }
 
@@ -114,107 +98,57 @@ fn rates(analysis: &Analysis) -> Table {
     table
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct ComparisonRecord<'a> {
-    baseline: Activation,
-    headline: &'a str,
-    warnings: &'a [String],
-    results: Vec<ArmRecord<'a>>,
-    pairs: &'a [Pair],
-    diverged: Vec<DivergedRecord<'a>>,
-}
-
-#[derive(Serialize)]
-struct DivergedRecord<'a> {
-    act: Activation,
-    lr: Option<f64>,
-    seed: u64,
-    why: &'a str,
-}
-
-#[derive(Serialize)]
-struct ArmRecord<'a> {
-    act: Activation,
-    lr: f64,
-    params: usize,
-    ffn_dim: usize,
-    seeds: usize,
-    val_loss_mean: f64,
-    val_loss_std: Option<f64>,
-    best_loss_mean: f64,
-    perplexity: f64,
-    bits_per_byte: f64,
-    above_floor: Option<f64>,
-    /// The mean difference from the baseline, and what is known of it.
-    delta: Option<f64>,
-    ci95: Option<(f64, f64)>,
-    text_ci95: Option<(f64, f64)>,
-    p: Option<f64>,
-    verdict: Option<&'static str>,
-    seeds_needed: Option<u64>,
-    tokens_per_second: f64,
-    seconds_to_baseline: Option<f64>,
-    peak_rss_mb: Option<f64>,
-    flops_per_token: f64,
-    ffn_output_rms: f64,
-    rates: &'a [Rate],
-    /// What the choice of the learning rate is worth, in a grid.
-    sensitivity: Option<f64>,
-}
-
+/// Prints the comparison as JSON.
 pub fn json(analysis: &Analysis, results: &Results) -> Result<()> {
-    let diverged = results.diverged();
-    let record = ComparisonRecord {
-        baseline: analysis.baseline,
-        headline: &analysis.headline,
-        warnings: &analysis.warnings,
-        results: analysis.arms.iter().map(|arm| arm_record(analysis, arm)).collect(),
-        pairs: &analysis.pairs,
-        diverged: diverged
-            .map(|(run, why)| DivergedRecord { act: run.act, lr: run.lr, seed: run.seed, why })
-            .collect(),
-    };
+    let english = |text: &Text| text.to(Language::En);
+    let diverged = results
+        .diverged()
+        .map(|(run, why)| json!({ "act": run.act, "lr": run.lr, "seed": run.seed, "why": why }));
+    let record = json!({
+        "baseline": analysis.baseline,
+        "headline": english(&analysis.headline),
+        "warnings": analysis.warnings.iter().map(english).collect::<Vec<_>>(),
+        "results": analysis.arms.iter().map(|arm| arm_record(analysis, arm)).collect::<Vec<_>>(),
+        "pairs": analysis.pairs,
+        "diverged": diverged.collect::<Vec<_>>(),
+    });
     say!("{}", record::line(&record)?)?;
     Ok(())
 }
 
-fn arm_record<'a>(analysis: &Analysis, arm: &'a Arm) -> ArmRecord<'a> {
-    let is = |pair: &&Pair| pair.act == arm.act && pair.against == analysis.baseline;
-    let pair = analysis.pairs.iter().find(is);
+fn arm_record(analysis: &Analysis, arm: &Arm) -> Value {
+    let pair = analysis.against_baseline(arm.act);
     let verdict = match pair {
         _ if arm.loss.n == 0 && !arm.diverged.is_empty() => Some("diverged"),
         _ if arm.act == analysis.baseline => Some("baseline"),
         pair => pair.map(|pair| pair.verdict.name()),
     };
-    let seeds_needed = match pair.map(|pair| pair.verdict) {
-        Some(Verdict::Indistinguishable { seeds_needed }) => seeds_needed,
-        _ => None,
-    };
-    ArmRecord {
-        act: arm.act,
-        lr: arm.lr,
-        params: arm.params,
-        ffn_dim: arm.ffn_dim,
-        seeds: arm.loss.n,
-        val_loss_mean: arm.loss.mean,
-        val_loss_std: arm.loss.std,
-        best_loss_mean: arm.best_loss.mean,
-        perplexity: arm.perplexity.mean,
-        bits_per_byte: arm.bits_per_byte,
-        above_floor: analysis.floor.map(|floor| arm.loss.mean - floor),
-        delta: pair.map(|pair| pair.difference),
-        ci95: pair.and_then(|pair| pair.interval),
-        text_ci95: pair.and_then(|pair| pair.text_interval),
-        p: pair.and_then(|pair| pair.p),
-        verdict,
-        seeds_needed,
-        tokens_per_second: arm.tokens_per_second.median,
-        seconds_to_baseline: arm.seconds_to_baseline,
-        peak_rss_mb: arm.peak_memory,
-        flops_per_token: arm.flops_per_token,
-        ffn_output_rms: arm.ffn_output_rms,
-        rates: &arm.rates,
-        sensitivity: (arm.rates.len() > 1).then(|| arm.sensitivity()),
-    }
+    json!({
+        "act": arm.act,
+        "lr": arm.lr,
+        "params": arm.params,
+        "ffn_dim": arm.ffn_dim,
+        "seeds": arm.loss.n,
+        "val_loss_mean": arm.loss.mean,
+        "val_loss_std": arm.loss.std,
+        "best_loss_mean": arm.best_loss.mean,
+        "perplexity": arm.perplexity.mean,
+        "bits_per_byte": arm.bits_per_byte,
+        "above_floor": analysis.floor.map(|floor| arm.loss.mean - floor),
+        // The mean difference from the baseline, and what is known of it.
+        "delta": pair.map(|pair| pair.difference),
+        "ci95": pair.and_then(|pair| pair.interval),
+        "text_ci95": pair.and_then(|pair| pair.text_interval),
+        "p": pair.and_then(|pair| pair.p),
+        "verdict": verdict,
+        "seeds_needed": pair.and_then(Pair::seeds_needed),
+        "tokens_per_second": arm.tokens_per_second.median,
+        "seconds_to_baseline": arm.seconds_to_baseline,
+        "peak_rss_mb": arm.peak_memory,
+        "flops_per_token": arm.flops_per_token,
+        "ffn_output_rms": arm.ffn_output_rms,
+        "rates": arm.rates,
+        // What the choice of the learning rate is worth, in a grid.
+        "sensitivity": (arm.rates.len() > 1).then(|| arm.sensitivity()),
+    })
 }

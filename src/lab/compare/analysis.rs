@@ -2,6 +2,7 @@
 
 use super::statistics::Summary;
 use crate::activation::Activation;
+use crate::support::text::Text;
 use serde::Serialize;
 
 /// A comparison, evaluated.
@@ -11,8 +12,8 @@ pub struct Analysis {
     pub data: String,
     pub baseline: Activation,
     /// The outcome in a sentence.
-    pub headline: String,
-    pub warnings: Vec<String>,
+    pub headline: Text,
+    pub warnings: Vec<Text>,
     /// The lowest mean final loss first, those of which every run diverged last.
     pub arms: Vec<Arm>,
     /// Each arm against the baseline, then the winner against the runner-up if neither is the baseline.
@@ -32,6 +33,11 @@ impl Analysis {
     /// The arm with this activation.
     pub fn arm(&self, act: Activation) -> Option<&Arm> {
         self.arms.iter().find(|arm| arm.act == act)
+    }
+
+    /// The comparison of an arm with the baseline.
+    pub fn against_baseline(&self, act: Activation) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| pair.act == act && pair.against == self.baseline)
     }
 }
 
@@ -128,6 +134,16 @@ pub struct Pair {
     /// The 95% interval of the bootstrap over pieces of the validation text.
     pub text_interval: Option<(f64, f64)>,
     pub verdict: Verdict,
+}
+
+impl Pair {
+    /// The seeds that would probably decide an undecided pair.
+    pub fn seeds_needed(&self) -> Option<u64> {
+        match self.verdict {
+            Verdict::Indistinguishable { seeds_needed } => seeds_needed,
+            _ => None,
+        }
+    }
 }
 
 /// What may be said of a pair.

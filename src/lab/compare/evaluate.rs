@@ -7,6 +7,7 @@ use super::design::{ArmDesign, Design, Run};
 use super::headline::{headline, mixed, warnings};
 use super::results::{Line, Results};
 use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};
+use crate::support::text::Text;
 use crate::support::waiting::waiting;
 use crate::train::Outcome;
 use anyhow::Result;
@@ -36,7 +37,7 @@ pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Resu
     let mut analysis = Analysis {
         data: comparison.settings.data.clone().unwrap_or_default(),
         baseline: design.baseline,
-        headline: String::new(),
+        headline: Text::default(),
         warnings: Vec::new(),
         pairs,
         matters: design.matters,
@@ -231,6 +232,10 @@ mod tests {
     use crate::settings::Settings;
     use crate::support::random::{self, Stream};
 
+    fn english(text: &Text) -> String {
+        text.to(crate::support::text::Language::En)
+    }
+
     const ARMS: [&str; 4] = ["relu", "gelu", "silu", "swiglu"];
 
     fn comparison(seeds: u64) -> Comparison {
@@ -314,8 +319,8 @@ mod tests {
         let analysis = simulate(&comparison(2), [0.0, 1.0, 2.0, -1.0], &mut random::stream(1, "two seeds"));
         assert!(analysis.pairs.iter().all(|pair| pair.verdict == Verdict::TooFewSeeds));
         assert!(
-            analysis.headline.starts_with("Verdicts need at least 3 seeds; there are 2."),
-            "{}",
+            english(&analysis.headline).starts_with("Verdicts need at least 3 seeds; this comparison has 2."),
+            "{:?}",
             analysis.headline
         );
     }
@@ -323,18 +328,18 @@ mod tests {
     #[test]
     fn the_headline_says_what_the_pairs_say() {
         let mut rng = random::stream(3, "headlines");
-        let clear = simulate(&comparison(8), [0.0, 0.3, 0.2, -0.2], &mut rng).headline;
+        let clear = english(&simulate(&comparison(8), [0.0, 0.3, 0.2, -0.2], &mut rng).headline);
         assert!(
             clear.starts_with("swiglu beats relu by ") && clear.contains("at this learning rate"),
             "{clear}"
         );
-        let even = simulate(&comparison(8), [0.0, 0.3, 0.2, 0.0], &mut rng).headline;
+        let even = english(&simulate(&comparison(8), [0.0, 0.3, 0.2, 0.0], &mut rng).headline);
         assert!(even.contains("are indistinguishable with 8 seeds") && even.contains("would need"), "{even}");
         let small = Comparison { design: Design { matters: 0.2, ..comparison(8).design }, ..comparison(8) };
-        let small = simulate(&small, [0.0, 0.3, 0.2, -0.2], &mut rng).headline;
+        let small = english(&simulate(&small, [0.0, 0.3, 0.2, -0.2], &mut rng).headline);
         assert!(small.contains("less than the 20% that matter"), "{small}");
         // The baseline wins.
-        let relu = simulate(&comparison(8), [0.0, 0.3, 0.2, 0.5], &mut rng).headline;
+        let relu = english(&simulate(&comparison(8), [0.0, 0.3, 0.2, 0.5], &mut rng).headline);
         assert!(relu.starts_with("relu beats silu by"), "{relu}");
     }
 
@@ -351,7 +356,7 @@ mod tests {
         assert_eq!((gelu.diverged.as_slice(), gelu.loss.n), ([1].as_slice(), 2));
         let pair = analysis.pairs.iter().find(|pair| pair.act.name() == "gelu").unwrap();
         assert_eq!(pair.verdict, Verdict::Diverged);
-        assert!(analysis.warnings.iter().any(|warning| warning.contains("gelu diverged")));
+        assert!(analysis.warnings.iter().any(|warning| english(warning).contains("gelu diverged")));
     }
 
     #[test]
@@ -373,7 +378,7 @@ mod tests {
         assert_eq!(analysis.fixed_lr, Some(1e-3));
         assert!((arm("relu").sensitivity() - 1.0).abs() < 1e-9);
         assert_eq!(arm("silu").sensitivity(), f64::INFINITY);
-        let edge = analysis.warnings.iter().find(|warning| warning.contains("edge")).unwrap();
+        let edge = analysis.warnings.iter().map(english).find(|warning| warning.contains("edge")).unwrap();
         assert!(edge.contains("gelu") && edge.contains("swiglu") && !edge.contains("relu,"), "{edge}");
     }
 }

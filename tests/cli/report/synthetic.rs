@@ -112,7 +112,7 @@ pub fn analysis(names: &[&str], diverged: &[&str], gap: f64, seeds: usize, rates
     Analysis {
         data: "tales.txt".to_string(),
         baseline: baseline.act,
-        headline,
+        headline: headline.into(),
         warnings: Vec::new(),
         arms,
         pairs,
@@ -171,8 +171,8 @@ pub fn hostile() -> Analysis {
         &[3e-4, 1e-3, 3e-3],
     );
     analysis.data = HOSTILE_NAME.to_string();
-    analysis.headline.push_str(HOSTILE_NAME);
-    analysis.warnings = vec![format!("{HOSTILE_SAMPLE}: {HOSTILE_NAME}")];
+    analysis.headline = format!("swiglu {HOSTILE_NAME}").into();
+    analysis.warnings = vec![format!("{HOSTILE_SAMPLE}: {HOSTILE_NAME}").into()];
     analysis.arms[1].sample = HOSTILE_SAMPLE.to_string();
     // Sorted as text, this would come first.
     analysis.arms[2].params = 999;
