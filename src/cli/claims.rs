@@ -10,13 +10,18 @@ use super::time_left::Stages;
 use crate::cli::signals;
 use crate::input_error;
 use crate::lab::claims::{CLAIMS, Claim, Entry, Lab};
-use crate::report::{Language, claims_charts, claims_markdown, claims_page};
+use crate::report::claims::{Commands, claims_document};
+use crate::report::document::Document;
+use crate::report::html::page;
+use crate::report::markdown::markdown;
 use crate::run::RunDir;
 use crate::settings::{LARGEST_SEED, Length, List, MOST_STEPS, MOST_THREADS, Recipe, Settings, within};
 use crate::support::files::replace;
 use crate::support::mark::is_marked;
 use crate::support::owned::{Kind, Owned, Role, entries, lock};
 use crate::support::record;
+use crate::support::table::typed;
+use crate::support::text::{Language, Text};
 use crate::train::Watcher;
 use anyhow::Result;
 use clap::Args;
@@ -123,9 +128,10 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         let saved = "Finished models are saved, and so is the one in progress.";
         if_interrupted(error, || resume_with(saved, &command_line()))
     })?;
-    let written = write(args, &recipe, &claims)?;
+    let report = report(&recipe, &claims);
+    let written = write(args, &report)?;
     if let Some(folder) = &args.plot {
-        let charts = chart_files(claims_charts(&claims));
+        let charts = chart_files(report.svgs());
         write_files("--plot", folder, &charts, &Inputs::default(), args.force)?;
         note!("wrote {}", folder.display());
     }
@@ -209,31 +215,32 @@ fn take_place(args: &ClaimsArgs) -> Result<File> {
     Ok(lock)
 }
 
-/// Writes claims.html and claims.md, and returns where the page is.
-fn write(args: &ClaimsArgs, recipe: &Recipe, claims: &[Claim]) -> Result<PathBuf> {
-    let command = command_line();
-    let only = [("--only", 1), ("--json", 0), ("--plot", 1)];
-    let each = command_of(arguments_without(&only));
+/// The report, with what reproduces it.
+fn report(recipe: &Recipe, claims: &[Claim]) -> Document {
+    let each = command_of(arguments_without(&[("--only", 1), ("--json", 0), ("--plot", 1)]));
     let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), String::from);
     let settings = recipe.settings().to_map();
     let settings = settings.iter().filter(|(name, _)| !["act", "threads", "keep"].contains(&name.as_str()));
-    let mut settings: Vec<(String, String)> =
-        settings.map(|(name, value)| (name.clone(), shown(value))).collect();
-    settings.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
-    let stem = args.stem();
-    let page = args.out.join(format!("{stem}.html"));
-    replace(&page, claims_page(claims, &settings, &command, args.lang).as_bytes())?;
-    replace(
-        &args.out.join(format!("{stem}.md")),
-        claims_markdown(claims, (&command, &each), args.lang).as_bytes(),
-    )?;
-    Ok(page)
+    let version = ("version".to_string(), env!("CARGO_PKG_VERSION").to_string());
+    let settings: Vec<(String, String)> =
+        settings.map(|(name, value)| (name.clone(), shown(value))).chain([version]).collect();
+    let one = |name: &str| format!("{each} --only {name}");
+    claims_document(claims, &settings, &Commands { all: &command_line(), one: &one })
 }
 
-/// The verdict, what is claimed, and what was seen.
+/// Writes claims.html and claims.md, and returns where the page is.
+fn write(args: &ClaimsArgs, report: &Document) -> Result<PathBuf> {
+    let stem = args.stem();
+    let path = args.out.join(format!("{stem}.html"));
+    replace(&path, page(report, args.lang, None).as_bytes())?;
+    replace(&args.out.join(format!("{stem}.md")), markdown(report, args.lang).as_bytes())?;
+    Ok(path)
+}
+
+/// Prints the verdict, the claim, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
-    let text = |said: &crate::lab::claims::Said| language.pick(said.en.clone(), said.ja.clone());
-    prose!("{}: {}", text(&claim.verdict.said()), text(&claim.claim))?;
+    let text = |text: &Text| typed(&text.to(language));
+    prose!("{}: {}", text(&claim.verdict.text()), text(&claim.claim))?;
     prose!("    {}\n", text(&claim.answer))?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Prints tables and documents: Markdown that can be pasted, as wide as the terminal.
 
-pub use crate::report::table::{Table, label, number, tail, words};
+pub use crate::support::table::{Table, label, number, tail, words};
 
 use crate::report::document::{Block, Document};
-use crate::report::table::typed;
+use crate::support::table::typed;
 use crate::support::terminal::table_columns;
 use crate::support::text::{Language, Text};
 use anyhow::Result;

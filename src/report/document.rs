@@ -1,7 +1,7 @@
 //! A report as data: what a page, a Markdown file and a terminal show, before any of them is chosen.
 
 use super::chart::Chart;
-use super::table::Table;
+use crate::support::table::Table;
 use crate::support::text::{Language, Text};
 
 /// A report of any kind.

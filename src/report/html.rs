@@ -3,8 +3,8 @@
 use super::chart::{Chart, WIDTH};
 use super::document::{Block, Document};
 use super::svg::{Drawing, Look, STYLE, escape};
-use super::table::{Table, Value};
 use crate::support::mark::MARK;
+use crate::support::table::{Table, Value};
 use crate::support::text::{Language, Text};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -1,7 +1,7 @@
 //! A document as Markdown. Charts stay out of it.
 
 use super::document::{Block, Document};
-use super::table::plain_markdown;
+use crate::support::table::plain_markdown;
 use crate::support::text::{Language, Text};
 
 /// The document as Markdown.
@@ -12,15 +12,15 @@ pub fn markdown(document: &Document, language: Language) -> String {
         markdown += &format!("\n{}\n", plain(&document.headline));
     }
     for section in &document.sections {
+        let blocks = section.blocks.iter().map(|block| self::block(block, language));
+        let blocks: Vec<String> = blocks.filter(|block| !block.is_empty()).collect();
+        if blocks.is_empty() {
+            continue;
+        }
         if !section.heading.is_empty() {
             markdown += &format!("\n## {}\n", plain(&section.heading));
         }
-        for block in &section.blocks {
-            let text = self::block(block, language);
-            if !text.is_empty() {
-                markdown += &format!("\n{}\n", text.trim_end());
-            }
-        }
+        markdown.extend(blocks.iter().map(|block| format!("\n{}\n", block.trim_end())));
     }
     markdown
 }

@@ -5,8 +5,10 @@
 //! draw it as SVG.
 
 pub mod chart;
+pub mod claims;
 pub mod comparison;
 pub mod document;
+mod histogram;
 pub mod html;
 pub mod lines;
 pub mod markdown;
@@ -16,7 +18,6 @@ pub mod rows;
 pub mod scale;
 pub mod stack;
 pub mod svg;
-pub mod table;
 
 pub use crate::support::text::Language;
 pub use old::*;

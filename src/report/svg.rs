@@ -7,6 +7,7 @@ use super::scale::Scale;
 use crate::support::failure::escape_controls;
 use crate::support::mark::MARK;
 use std::fmt::{Display, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// How charts look.
 pub const STYLE: &str = include_str!("svg.css");
@@ -191,7 +192,7 @@ fn joined(points: &[(f64, f64)]) -> String {
 
 /// A width that `text` surely fits in at the usual size.
 pub fn text_width(text: &str) -> f64 {
-    7.0 * text.chars().count() as f64
+    7.0 * text.width() as f64
 }
 
 /// `text` in lines of at most `width`.

@@ -16,6 +16,7 @@ pub mod numbers;
 pub(crate) mod owned;
 pub mod random;
 pub(crate) mod record;
+pub mod table;
 #[macro_use]
 pub mod text;
 pub(crate) mod waiting;

@@ -59,11 +59,14 @@ pub fn four_digits(value: f64) -> String {
     fixed(value, decimals.clamp(0.0, 12.0) as usize)
 }
 
-/// A ratio of any size: 0.87, 12.30, 4.1e-10, \u{221e}.
+/// A ratio of any size, with two significant digits: 0.034, 1.2, 123, 5.4e-8, \u{221e}.
 pub fn ratio(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() => "\u{221e}".to_string(),
-        size if size == 0.0 || (0.01..1000.0).contains(&size) => fixed(value, 2),
+        0.0 => "0".to_string(),
+        size if (1e-3..1e4).contains(&size) => {
+            fixed(value, (1.0 - size.log10().floor()).clamp(0.0, 4.0) as usize)
+        }
         _ => scientific(value),
     }
 }
@@ -141,7 +144,7 @@ mod tests {
         assert_eq!([0.0, f64::NAN].map(four_digits), ["0.000", DASH]);
         assert_eq!([0.0004, 0.0321].map(p_value), ["<0.001", "0.032"]);
         assert_eq!([0.0, 0.0034, 0.25, 1.0].map(percent), ["0.0%", "0.34%", "25.0%", "100.0%"]);
-        assert_eq!([0.0, 0.873, 123.4, 5.4e-8].map(ratio), ["0.00", "0.87", "123.40", "5.4e-8"]);
+        assert_eq!([0.0, 0.03456, 1.234, 123.4, 5.4e-8].map(ratio), ["0", "0.035", "1.2", "123", "5.4e-8"]);
     }
 
     #[test]

@@ -62,7 +62,10 @@ fn a_comparison_fits_eighty_columns_and_has_more_where_there_is_room() {
             mask(&verdict(&narrow))
         )
     );
-    assert!(verdict(&narrow).starts_with("Verdicts need at least 3 seeds; there are 2. "), "{narrow}");
+    assert!(
+        verdict(&narrow).starts_with("Verdicts need at least 3 seeds; this comparison has 2. "),
+        "{narrow}"
+    );
 
     let roomy = compare("200", &[]);
     assert!(roomy.lines().all(|line| columns(line) <= 200), "{roomy}");

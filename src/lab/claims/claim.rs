@@ -1,23 +1,24 @@
-//! A claim that was measured, and who made it.
+//! A claim that was measured.
 
 use super::figures::Figure;
-use super::said::Said;
+use crate::support::table::Table;
+use crate::support::text::Text;
 use serde::Serialize;
 
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// All of it was seen.
+    /// Every part of it was seen.
     Held,
-    /// None of it was.
+    /// No part was.
     Failed,
-    /// Part of it was, or it was seen under one condition and not under another.
+    /// Some parts were, or it was seen under one condition and not under another.
     Depends,
 }
 
 impl Verdict {
-    /// Of a claim in parts.
+    /// The verdict on a claim with several parts.
     pub fn of(parts: &[bool]) -> Verdict {
         match (parts.iter().all(|part| *part), parts.iter().any(|part| *part)) {
             (true, _) => Verdict::Held,
@@ -26,11 +27,11 @@ impl Verdict {
         }
     }
 
-    pub fn said(self) -> Said {
+    pub fn text(self) -> Text {
         match self {
-            Verdict::Held => Said::new("held", "成り立つ"),
-            Verdict::Failed => Said::new("failed", "成り立たない"),
-            Verdict::Depends => Said::new("depends", "場合による"),
+            Verdict::Held => text!("claims.verdict.held"),
+            Verdict::Failed => text!("claims.verdict.failed"),
+            Verdict::Depends => text!("claims.verdict.depends"),
         }
     }
 }
@@ -38,46 +39,17 @@ impl Verdict {
 /// A claim, measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Claim {
-    /// What `--only` calls it.
+    /// The name for `--only`.
     pub name: &'static str,
-    pub claim: Said,
-    /// Who says so, and who found what it is held against.
-    pub source: Said,
-    /// What was measured, and the rule it was judged by.
-    pub method: Said,
+    pub claim: Text,
+    /// Who makes the claim, and the publications that it's compared with.
+    pub source: Text,
+    /// What was measured, and the rule for the verdict.
+    pub method: Text,
     pub verdict: Verdict,
-    /// What was seen, with the number that says so.
-    pub answer: Said,
+    /// What was seen, with the numbers that decided.
+    pub answer: Text,
     pub tables: Vec<Table>,
     #[serde(skip)]
     pub figures: Vec<Figure>,
-}
-
-/// Numbers behind an answer.
-#[derive(Clone, Debug, Serialize)]
-pub struct Table {
-    pub caption: Said,
-    pub head: Vec<Said>,
-    pub rows: Vec<Vec<Said>>,
-    /// Words, not numbers, beyond the first column.
-    #[serde(skip)]
-    pub words: bool,
-}
-
-/// The note on sigmoid, with what was published besides.
-pub fn sigmoid_note(besides: &str) -> Said {
-    note_and("Why GPTs do not use sigmoid", "なぜGPTはシグモイドを使わないのか", besides)
-}
-
-/// The note on the FFN.
-pub fn ffn_note(besides: &str) -> Said {
-    note_and("The FFN, a transformer's knowledge memory", "FFNはトランスフォーマーの知識記憶", besides)
-}
-
-fn note_and(en: &str, ja: &str, besides: &str) -> Said {
-    let (colon, besides) = if besides.is_empty() { ("", "") } else { ("; ", besides) };
-    Said::new(
-        format!("lecture note \u{201c}{en}\u{201d}{colon}{besides}"),
-        format!("講義ノート「{ja}」{colon}{besides}"),
-    )
 }

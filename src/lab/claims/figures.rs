@@ -1,53 +1,54 @@
-//! What a claim has to show, as data: how it is drawn is the report's business.
+//! The figures of claims as data. The report draws them.
 
-use super::Said;
 use crate::activation::Function;
 use crate::lab::inspect::{Histogram, Inspection};
+use crate::support::text::Text;
 
-/// A picture with one sentence on what it means here.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// Of its file.
+    /// The name of its file without the ending.
     pub stem: &'static str,
-    pub title: Said,
-    pub meaning: Said,
+    pub title: Text,
+    /// A sentence made of the numbers that it shows.
+    pub meaning: Text,
     pub picture: Picture,
 }
 
 #[derive(Clone, Debug)]
 pub enum Picture {
-    /// Lines through points, named.
-    Lines { x: &'static str, y: &'static str, y_log: bool, series: Vec<Line> },
-    /// Functions, each above the arguments that it gets in a model.
-    Functions { what: Shown, models: Vec<Arguments> },
-    /// The way of one token through an FFN.
-    Flow { input: usize, hidden: usize, gated: bool },
+    /// Lines through points.
+    Lines { x: Text, y: Text, is_log: bool, series: Vec<Line> },
+    /// Functions, each above the histogram of its inputs in a model.
+    Functions { plotted: Plotted, models: Vec<Inputs> },
+    /// The widths of one token on its way through an FFN.
+    Path { input: usize, hidden: usize, gated: bool },
 }
 
+/// A name and its points.
 pub type Line = (String, Vec<(f64, f64)>);
 
-/// What is drawn of a function.
+/// What a figure plots of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Plotted {
     /// f(x)
     Value,
-    /// |f'(x)| over its maximum
+    /// |f'(x)| divided by its maximum.
     Slope,
 }
 
-/// A model's function and the histogram of its arguments, all layers together.
+/// A function and the histogram of its inputs, over all layers of a model.
 #[derive(Clone, Debug)]
-pub struct Arguments {
+pub struct Inputs {
     pub name: String,
     pub function: Function,
     pub histogram: Histogram,
 }
 
-impl Arguments {
-    pub fn of(name: &str, inspection: &Inspection) -> Arguments {
+impl Inputs {
+    pub fn of(name: &str, inspection: &Inspection) -> Inputs {
         let mut layers = inspection.layers.iter().map(|layer| &layer.hidden.histogram);
         let mut histogram = layers.next().cloned().unwrap_or_default();
         layers.for_each(|layer| histogram.include(layer));
-        Arguments { name: name.to_string(), function: inspection.shapes.act.function, histogram }
+        Inputs { name: name.to_string(), function: inspection.shapes.act.function, histogram }
     }
 }

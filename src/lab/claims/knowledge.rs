@@ -1,13 +1,15 @@
 //! The FFN stores knowledge: a cat is an animal.
 
 use super::lab::{Trained, act};
-use super::numbers::{fixed, percent};
-use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
+use super::{Claim, Lab, Verdict};
 use crate::data::{Tales, questions};
 use crate::lab::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, completion, knowledge};
-use crate::model::{Model, Params};
+use crate::model::{Model, ModelSize, Params};
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
+use crate::support::numbers::{fixed, percent};
 use crate::support::random;
+use crate::support::table::{Table, label, number, words};
+use crate::support::text::Text;
 use crate::support::waiting::waiting;
 use anyhow::Result;
 use candle_core::Device;
@@ -19,17 +21,17 @@ const TOKENS: usize = 8192;
 const VOCABULARY: usize = 1024;
 /// Facts of `tales:facts=N` that capacities are measured on.
 const FACTS: usize = 1000;
-/// Recall from which on a model has not been filled: its capacity cannot be told.
+/// A model with at least this recall isn't full, so its capacity is unknown.
 const FILLED: f64 = 0.95;
 
-/// A model with some parts taken out.
-struct Row {
-    what: Said,
+/// A model with some parts removed.
+struct Ablation {
+    what: Text,
     found: Knowledge,
 }
 
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    // Tokens of several letters: a name and what is said of it lie close together.
+    // Tokens of several letters, so that a name and its fact lie close together.
     let tokenizer = Some(TokenizerKind::Bpe(VOCABULARY));
     let changes = lab.knowing(Settings { backbone: Some(Backbone::Gpt2), tokenizer, ..act("gelu") })?;
     let trained = lab.train(&changes)?;
@@ -42,37 +44,34 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let waiting = waiting("asking for facts without parts of the model, parts");
     let means = MeanOutputs::over(model, &dataset.val[..TOKENS.min(dataset.val.len())])?;
     let layers = model.config.layers;
-    let mut rows = vec![Row { what: Said::new("whole model", "モデル全体"), found: know(model)? }];
+    let mut rows = vec![Ablation { what: text!("claims.knowledge.whole"), found: know(model)? }];
     for half in [Half::Ffn, Half::Attention] {
         let name = match half {
-            Half::Ffn => "FFN",
-            Half::Attention => "attention",
+            Half::Ffn => text!("claims.knowledge.ffn"),
+            Half::Attention => text!("claims.knowledge.attention"),
         };
         for layer in 0..layers {
             lab.following(&waiting)(rows.len(), 2 * layers + 4)?;
             let found = know(&ablated(model, &means, &[(half, layer)])?)?;
-            rows.push(Row {
-                what: Said::new(format!("without {name} {layer}"), format!("{name} {layer} なし")),
+            rows.push(Ablation {
+                what: text!("claims.knowledge.without", part = name.clone(), layer = layer),
                 found,
             });
         }
         let all: Vec<(Half, usize)> = (0..layers).map(|layer| (half, layer)).collect();
         let found = know(&ablated(model, &means, &all)?)?;
-        rows.push(Row {
-            what: Said::new(format!("without any {name}"), format!("{name} すべてなし")),
-            found,
-        });
+        rows.push(Ablation { what: text!("claims.knowledge.without_any", part = name), found });
     }
     let fresh = Params::init(&model.config, 1, &Device::Cpu)?;
     let fresh = Model::new(model.config.clone(), fresh, Ops::Fused)?;
-    rows.push(Row { what: Said::new("untrained", "未学習"), found: know(&fresh)? });
+    rows.push(Ablation { what: text!("claims.knowledge.untrained"), found: know(&fresh)? });
     drop(waiting);
 
     let whole = rows[0].found;
     let (ffns, attentions) = (&rows[1..=layers], &rows[layers + 2..=2 * layers + 1]);
     let (no_ffn, no_attention) = (rows[layers + 1].found, rows[2 * layers + 2].found);
-    let selective = |rows: &[Row]| selectivity(&whole, rows.iter().map(|row| &row.found));
-    // What layer 0 adds everything else builds on: it would drown the others.
+    let selective = |rows: &[Ablation]| selectivity(&whole, rows.iter().map(|row| &row.found));
+    // Everything builds on layer 0. It would drown the others.
     let [ffn, ffn_0] = [&ffns[1..], &ffns[..1]].map(selective);
     let [attention, attention_0] = [&attentions[1..], &attentions[..1]].map(selective);
     let half = 0.5 * whole.recall();
@@ -85,43 +84,33 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     if lab.deep {
         tables.push(capacities(lab)?);
     }
-    let [recall, rest, without_attention] =
-        [whole.recall(), no_ffn.recall(), no_attention.recall()].map(percent);
     // Points of recall per 0.1 nats.
-    let [ffn, ffn_0, attention, attention_0] =
-        [ffn, ffn_0, attention, attention_0].map(|share| fixed(10.0 * share, 1));
-    let [ffn_cost, attention_cost] = [no_ffn.other_loss, no_attention.other_loss].map(|loss| fixed(loss, 1));
+    let points = |selectivity: f64| fixed(10.0 * selectivity, 1);
     Ok(Claim {
         name: "knowledge",
-        claim: Said::new(
-            "The FFN stores knowledge, such as that a cat is an animal.",
-            "FFNは「猫は動物である」のような知識を蓄える。",
-        ),
-        source: ffn_note("Geva et al. 2021; Allen-Zhu & Li 2024"),
-        method: Said::new(
-            format!(
-                "A model of the built-in tales, whose facts are known: {QUESTIONS} of them asked by cloze, and the loss on tokens that tell a fact beside the loss on all others, with FFNs and attentions replaced by their mean output. Facts count where a tale tells them for the first time. The FFNs store them if recall (of at least 50%) falls below half without FFNs and not without attention, and if taking out FFNs one by one loses more recall for each nat that it costs other tokens than taking out attentions does, in layer 0 and above it."
-            ),
-            format!(
-                "事実が既知の組み込みのお話で学習したモデルに{QUESTIONS}問の穴埋めを出し、事実を述べるトークンとそれ以外の損失を、FFNまたはattentionを平均出力で置き換えて測る。事実はお話での初出だけを数える。正答率(50%以上のとき)がFFNなしで半分未満になりattentionなしではならず、1つずつ外したときに他のトークンの損失1ナットあたりに失う正答率が、層0でもその上でもattentionよりFFNで大きければ成り立つ。"
-            ),
-        ),
+        claim: text!("claims.knowledge.claim"),
+        source: text!("claims.knowledge.source"),
+        method: text!("claims.knowledge.method", questions = QUESTIONS),
         verdict,
-        answer: Said::new(
-            format!(
-                "Recall is {recall}; without FFNs it is {rest}, and without attention {without_attention}, but neither model predicts other tokens well any more ({ffn_cost} and {attention_cost} nats). Above layer 0, taking out FFNs one by one loses {ffn} points of recall for each 0.1 nats that it costs other tokens, and taking out attentions {attention}; in layer 0 it is {ffn_0} and {attention_0}."
-            ),
-            format!(
-                "正答率は{recall}。FFNなしでは{rest}、attentionなしでは{without_attention}だが、どちらも他のトークンの予測まで崩れる({ffn_cost}と{attention_cost}ナット)。層0より上では、1つずつ外したとき他のトークンの損失0.1ナットあたりFFNで{ffn}ポイント、attentionで{attention}ポイント正答率が下がり、層0では{ffn_0}と{attention_0}である。"
-            ),
+        answer: text!(
+            "claims.knowledge.answer",
+            recall = percent(whole.recall()),
+            no_ffn = percent(no_ffn.recall()),
+            no_attention = percent(no_attention.recall()),
+            ffn_cost = fixed(no_ffn.other_loss, 1),
+            attention_cost = fixed(no_attention.other_loss, 1),
+            ffn = points(ffn),
+            attention = points(attention),
+            ffn_0 = points(ffn_0),
+            attention_0 = points(attention_0),
         ),
         tables,
         figures: Vec::new(),
     })
 }
 
-/// How much of its recall a model loses for each nat of loss that taking out a part costs on other tokens, over
-/// the parts together. What holds facts is high, what everything needs is low.
+/// The recall that a model loses per nat of loss that removing a part costs on other tokens, over several parts
+/// together. It's high for parts that hold facts, and low for parts that everything needs.
 fn selectivity<'a>(whole: &Knowledge, without: impl Iterator<Item = &'a Knowledge>) -> f64 {
     let (mut recall, mut others) = (0.0, 0.0);
     for found in without {
@@ -131,97 +120,70 @@ fn selectivity<'a>(whole: &Knowledge, without: impl Iterator<Item = &'a Knowledg
     recall / others
 }
 
-fn ablations(rows: &[Row]) -> Table {
-    let row = |row: &Row| {
-        let Knowledge { fact_loss, other_loss, .. } = row.found;
-        vec![
-            row.what.clone(),
-            percent(row.found.recall()).into(),
-            fixed(fact_loss, 3).into(),
-            fixed(other_loss, 3).into(),
-        ]
-    };
-    Table {
-        words: false,
-        caption: Said::new(
-            "Recall of facts and loss in nats per token, with parts replaced by their mean",
-            "部分を平均で置き換えたときの正答率と損失(ナット/トークン)",
-        ),
-        head: vec![
-            Said::new("model", "モデル"),
-            Said::new("recall", "正答率"),
-            Said::new("loss on facts", "事実の損失"),
-            Said::new("loss on other tokens", "他の損失"),
-        ],
-        rows: rows.iter().map(row).collect(),
+fn ablations(rows: &[Ablation]) -> Table {
+    let mut table = Table::new([
+        label(text!("claims.knowledge.model")),
+        number(text!("claims.knowledge.recall")),
+        number(text!("claims.knowledge.fact_loss")),
+        number(text!("claims.knowledge.other_loss")),
+    ])
+    .with_caption(text!("claims.knowledge.ablations"));
+    for Ablation { what, found } in rows {
+        let cells = [percent(found.recall()), fixed(found.fact_loss, 3), fixed(found.other_loss, 3)];
+        table.add_row(std::iter::once(what.clone()).chain(cells.map(Text::from)));
     }
+    table
 }
 
-/// The same prompt with FFNs and without, in both languages.
+/// How a prompt continues with FFNs and without, in both languages.
 fn demo(lab: &mut Lab, english: &Trained, means: &MeanOutputs) -> Result<Table> {
     let changes = Settings { backbone: Some(Backbone::Gpt2), data: Some("tales:ja".into()), ..act("gelu") };
     let japanese = lab.knowing(changes)?;
     let japanese = lab.train(&japanese)?;
     let read = &japanese.dataset.val[..TOKENS.min(japanese.dataset.val.len())];
     let own_means = MeanOutputs::over(&japanese.model, read)?;
-    let mut rows = Vec::new();
+    let mut table = Table::new([
+        label(text!("claims.knowledge.prompt")),
+        words(text!("claims.knowledge.with_ffns")),
+        words(text!("claims.knowledge.without_ffns")),
+    ])
+    .with_caption(text!("claims.knowledge.continuation"));
     for (prompt, trained, means) in [("A cat is", english, means), ("\u{732b}は", &japanese, &own_means)] {
         let Trained { model, dataset, .. } = trained;
         let all: Vec<(Half, usize)> = (0..model.config.layers).map(|layer| (Half::Ffn, layer)).collect();
         let without = ablated(model, means, &all)?;
         let with = completion(model, &dataset.tokenizer, prompt)?;
-        rows.push([prompt.to_string(), with, completion(&without, &dataset.tokenizer, prompt)?]);
+        table.add_row([prompt.to_string(), with, completion(&without, &dataset.tokenizer, prompt)?]);
     }
-    Ok(Table {
-        words: true,
-        caption: Said::new("How the most probable text goes on", "最も確からしい続き"),
-        head: vec![
-            Said::new("prompt", "プロンプト"),
-            Said::new("with FFNs", "FFNあり"),
-            Said::new("without", "FFNなし"),
-        ],
-        rows: rows.into_iter().map(|row| row.map(Said::from).to_vec()).collect(),
-    })
+    Ok(table)
 }
 
-/// Bits per parameter by activation, where the facts were too many to be learned.
+/// Bits per parameter by activation, if there were too many facts to learn.
 fn capacities(lab: &mut Lab) -> Result<Table> {
     let tales = format!("tales:facts={FACTS}");
     let grammar = tales.parse::<Tales>()?.grammar()?;
-    let mut rows = Vec::new();
+    let mut table = Table::new([
+        label(text!("claims.activation")),
+        number(text!("claims.parameters.parameters")),
+        number(text!("claims.knowledge.recall")),
+        number(text!("claims.knowledge.bits")),
+        number(text!("claims.knowledge.per_parameter")),
+    ])
+    .with_caption(text!("claims.knowledge.capacity", facts = FACTS));
     for name in ["relu", "gelu", "swiglu"] {
         let changes = Settings { data: Some(tales.clone()), dim: Some(32), layers: Some(2), ..act(name) };
         let changes = lab.knowing(changes)?;
         let Trained { model, dataset, .. } = lab.train(&changes)?;
         let (bits, recall) = capacity(&model, &dataset.tokenizer, &grammar, FACTS)?;
-        let params = crate::model::ModelSize::new(&model.config).total;
+        let params = ModelSize::new(&model.config).total;
         let per_parameter = match recall < FILLED {
-            true => Said::from(fixed(bits / params as f64, 4)),
-            false => Said::new("all learned", "すべて学習済み"),
+            true => fixed(bits / params as f64, 4).into(),
+            false => text!("claims.knowledge.all_learned"),
         };
-        rows.push(vec![
-            name.into(),
-            params.to_string().into(),
-            percent(recall).into(),
-            fixed(bits, 0).into(),
-            per_parameter,
-        ]);
+        let cells = [name.to_string(), params.to_string(), percent(recall), fixed(bits, 0)];
+        table.add_row(cells.map(Text::from).into_iter().chain([per_parameter]));
     }
-    Ok(Table {
-        words: false,
-        caption: Said::new(
-            format!("Bits of {FACTS} facts that a model has (Allen-Zhu & Li 2024)"),
-            format!("{FACTS}個の事実のうちモデルがもつビット数(Allen-Zhu & Li 2024)"),
-        ),
-        head: vec![
-            Said::new("activation", "活性化関数"),
-            Said::new("parameters", "パラメータ"),
-            Said::new("recall", "正答率"),
-            Said::new("bits", "ビット"),
-            Said::new("bits per parameter", "ビット/パラメータ"),
-        ],
-        rows,
-    })
+    Ok(table)
 }
 
 #[cfg(test)]

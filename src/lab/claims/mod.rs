@@ -1,7 +1,7 @@
-//! What two lecture notes say about activations and FFNs, claim by claim, each measured here.
+//! The claims of two lecture notes about activations and FFNs, measured.
 //!
-//! One file per claim, in the order of [`CLAIMS`]: it says what is claimed and by whom, measures it on small
-//! models that the [`Lab`] trains, and judges by a rule that stands beside the answer.
+//! Each claim has a file, in the order of [`CLAIMS`]. It measures the claim on small models that the [`Lab`] trains, and
+//! judges it by named thresholds. Its sentences are messages under `claims` in `data/text`.
 
 mod centring;
 mod claim;
@@ -12,32 +12,34 @@ mod figures;
 mod knowledge;
 mod lab;
 mod memories;
-mod numbers;
 mod output;
 mod paired;
 mod parameters;
 mod path;
-mod said;
 mod saturation;
 mod sparsity;
 mod vanishing;
 mod worse;
 mod zigzag;
 
-pub use claim::{Claim, Table, Verdict};
-pub use figures::{Arguments, Figure, Line, Picture, Shown};
+pub use claim::{Claim, Verdict};
+pub use figures::{Figure, Inputs, Line, Picture, Plotted};
 pub use lab::Lab;
-pub use said::Said;
 
+use crate::lab::inspect::{Inspection, Layer};
 use anyhow::Result;
-use claim::{ffn_note, sigmoid_note};
 
-/// A claim before it is measured: its name and how it is.
+/// The mean over a model's layers.
+fn mean_over_layers(inspection: &Inspection, value: impl Fn(&Layer) -> f64) -> f64 {
+    inspection.layers.iter().map(value).sum::<f64>() / inspection.layers.len() as f64
+}
+
+/// A claim before it's measured.
 pub struct Entry {
     pub name: &'static str,
-    /// Seconds that training takes on two cores with the usual steps, unless an earlier claim trained its models.
+    /// Seconds that training takes on two cores with the default steps, unless an earlier claim trained the models.
     pub training: f64,
-    /// And everything else. Together they tell how much of a walk is left.
+    /// Seconds that everything else takes.
     pub rest: f64,
     pub measure: fn(&mut Lab) -> Result<Claim>,
 }
@@ -60,7 +62,7 @@ pub const CLAIMS: &[Entry] = &[
     Entry { name: "expressive", training: 5.0, rest: 1.0, measure: expressive::measure },
 ];
 
-/// What the claims' sources cite.
+/// The publications that sources cite.
 pub const SOURCES: &[&str] = &[
     "Allen-Zhu & Li 2024: Physics of Language Models: Part 3.3, Knowledge Capacity Scaling Laws. arXiv:2404.05405",
     "Brown et al. 2020: Language Models are Few-Shot Learners. arXiv:2005.14165",

@@ -1,10 +1,10 @@
-//! Activations held against each other by models that differ in nothing else, paired by seed.
+//! Activations compared by models that differ in nothing else, paired by seed.
 
 use super::lab::{Lab, act};
-use super::numbers::fixed;
-use super::{Said, Table};
 use crate::lab::compare::{Tested, holm};
 use crate::settings::Settings;
+use crate::support::numbers::{DASH, fixed};
+use crate::support::table::{Table, label, number};
 use anyhow::Result;
 
 /// Final losses of an activation's models, one per seed.
@@ -29,34 +29,33 @@ pub fn compared(lab: &mut Lab, pairs: &[(&str, &str)]) -> Result<Vec<Tested>> {
     Ok(holm(&families))
 }
 
-/// The table of such differences.
+/// The mean difference, and the lower and upper end of its interval, with three decimals.
+pub fn with_interval(tested: &Tested) -> [String; 3] {
+    let (low, high) = tested.interval.unwrap_or((f64::NAN, f64::NAN));
+    [tested.summary.mean, low, high].map(|value| fixed(value, 3))
+}
+
+/// The table of differences.
 pub fn table(pairs: &[(&str, &str)], tested: &[Tested]) -> Table {
-    let row = |((first, second), tested): (&(&str, &str), &Tested)| {
-        let interval = tested.interval.map_or("\u{2013}".to_string(), |(low, high)| {
-            format!("{} \u{2026} {}", fixed(low, 4), fixed(high, 4))
-        });
-        let cells = [
+    let columns = [
+        label(text!("claims.paired.pair")),
+        number(text!("claims.paired.seeds")),
+        number(text!("claims.paired.difference")),
+        number(text!("claims.paired.interval")),
+        number("p"),
+    ];
+    let mut table = Table::new(columns).with_caption(text!("claims.paired.caption"));
+    for ((first, second), tested) in pairs.iter().zip(tested) {
+        let interval = tested
+            .interval
+            .map_or(DASH.to_string(), |(low, high)| format!("{} \u{2026} {}", fixed(low, 4), fixed(high, 4)));
+        table.add_row([
             format!("{first} \u{2212} {second}"),
             tested.summary.n.to_string(),
             fixed(tested.summary.mean, 4),
             interval,
-            tested.p.map_or("\u{2013}".to_string(), |p| fixed(p, 3)),
-        ];
-        cells.map(Said::from).to_vec()
-    };
-    Table {
-        words: false,
-        caption: Said::new(
-            "Differences of the final validation loss, paired by seed (Holm's procedure over all pairs)",
-            "最終検証損失の差(シードごとの対、すべての対にホルムの方法を適用)",
-        ),
-        head: vec![
-            Said::new("pair", "対"),
-            Said::new("seeds", "シード"),
-            Said::new("mean difference", "平均の差"),
-            Said::new("interval", "区間"),
-            "p".into(),
-        ],
-        rows: pairs.iter().zip(tested).map(row).collect(),
+            tested.p.map_or(DASH.to_string(), |p| fixed(p, 3)),
+        ]);
     }
+    table
 }

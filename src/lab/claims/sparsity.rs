@@ -1,76 +1,67 @@
-//! ReLU is exactly sparse, and its units die.
+//! ReLU makes hidden units exactly sparse, and some of its units die.
 
 use super::lab::act;
-use super::numbers::{over_layers, percent};
-use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
-use crate::lab::inspect::Inspection;
+use super::{Claim, Lab, Verdict, mean_over_layers};
+use crate::lab::inspect::{Inspection, Layer};
+use crate::support::numbers::percent;
+use crate::support::table::{Table, label, number};
 use anyhow::Result;
 
 const ACTS: [&str; 5] = ["relu", "gelu", "sigmoid", "tanh", "swiglu"];
-/// From how many zeros on a function is sparse, and from how many dead units on units die.
+/// A function is sparse if at least this share of its outputs is 0.
 const SPARSE: f64 = 0.1;
+/// Units die if training kills at least this share of them.
 const DIE: f64 = 0.01;
 
+fn zeros(found: &Inspection) -> f64 {
+    mean_over_layers(found, |layer| layer.hidden.zeros)
+}
+
+fn sum(found: &Inspection, of: fn(&Layer) -> usize) -> usize {
+    found.layers.iter().map(of).sum()
+}
+
+fn dead(found: &Inspection) -> usize {
+    sum(found, |layer| layer.hidden.dead)
+}
+
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
+    let mut table = Table::new([
+        label(text!("claims.activation")),
+        number("f(x) = 0"),
+        number(text!("claims.sparsity.dead")),
+        number(text!("claims.sparsity.saturated")),
+        number(text!("claims.sparsity.units")),
+    ])
+    .with_caption(text!("claims.sparsity.caption"));
     let mut found = Vec::new();
     for name in ACTS {
-        found.push((name, lab.inspect(&act(name))?));
+        let model = lab.inspect(&act(name))?;
+        let saturated = sum(&model, |layer| layer.hidden.always_saturated);
+        let units = sum(&model, |layer| layer.hidden.units);
+        let counts = [dead(&model), saturated, units].map(|count| count.to_string());
+        table.add_row([name.to_string(), percent(zeros(&model))].into_iter().chain(counts));
+        found.push(model);
     }
-    let zeros = |found: &Inspection| over_layers(found, |layer| layer.hidden.zeros);
-    let dead = |found: &Inspection| found.layers.iter().map(|layer| layer.hidden.dead).sum::<usize>();
-    let units = |found: &Inspection| found.layers.iter().map(|layer| layer.hidden.units).sum::<usize>();
-    let relu = &found[0].1;
-    let others_full = found[1..].iter().all(|(_, found)| zeros(found) < SPARSE);
+    let relu = &found[0];
+    let units = sum(relu, |layer| layer.hidden.units);
     let before = dead(&lab.inspect_fresh(&act("relu"))?);
-    let died = dead(relu).saturating_sub(before) as f64 / units(relu) as f64;
-    let verdict = Verdict::of(&[zeros(relu) >= SPARSE && others_full, died >= DIE]);
-    let row = |(name, found): &(&str, std::rc::Rc<Inspection>)| {
-        let cells = [
-            (*name).to_string(),
-            percent(zeros(found)),
-            dead(found).to_string(),
-            found.layers.iter().map(|layer| layer.hidden.always_saturated).sum::<usize>().to_string(),
-            units(found).to_string(),
-        ];
-        cells.map(Said::from).to_vec()
-    };
-    let (share, count, all, tokens) = (percent(zeros(relu)), dead(relu), units(relu), relu.tokens);
+    let died = dead(relu).saturating_sub(before) as f64 / units as f64;
+    let only_relu = zeros(relu) >= SPARSE && found[1..].iter().all(|found| zeros(found) < SPARSE);
     Ok(Claim {
         name: "sparsity",
-        claim: Said::new(
-            "ReLU makes hidden units exactly sparse, and some of them die.",
-            "ReLUは隠れユニットを厳密に疎にし、一部のユニットは死ぬ。",
+        claim: text!("claims.sparsity.claim"),
+        source: text!("claims.sparsity.source"),
+        method: text!("claims.sparsity.method", tokens = relu.tokens),
+        verdict: Verdict::of(&[only_relu, died >= DIE]),
+        answer: text!(
+            "claims.sparsity.answer",
+            share = percent(zeros(relu)),
+            dead = dead(relu),
+            units = units,
+            before = before,
         ),
-        source: ffn_note("Glorot et al. 2011; Lu et al. 2019"),
-        method: Said::new(
-            format!(
-                "Share of the hidden outputs that are exactly 0 over {tokens} tokens, and units that are 0 at every one of them, in trained models. Sparse: a tenth and more with ReLU, less with the others. Units die if 1% of them and more are dead that were not before training."
-            ),
-            format!(
-                "学習済みモデルで{tokens}トークンにわたり、ちょうど0になる隠れ出力の割合と、すべてのトークンで0のユニット数。ReLUで1割以上、他でそれ未満なら疎。学習前には死んでいなかったユニットの1%以上が常に0になれば死ぬとする。"
-            ),
-        ),
-        verdict,
-        answer: Said::new(
-            format!(
-                "With ReLU {share} of the outputs are exactly 0. Dead, 0 at every token, are {count} of {all} units, and were {before} before training. With the others hardly any is."
-            ),
-            format!(
-                "ReLUでは出力の{share}がちょうど0である。すべてのトークンで0のユニットは{all}個中{count}個(学習前は{before}個)。他の関数ではほとんど0にならない。"
-            ),
-        ),
-        tables: vec![Table {
-            words: false,
-            caption: Said::new("Zeros and dead units", "ゼロと死んだユニット"),
-            head: vec![
-                Said::new("activation", "活性化関数"),
-                "f(x) = 0".into(),
-                Said::new("dead", "常に0"),
-                Said::new("always saturated", "常に飽和"),
-                Said::new("units", "ユニット"),
-            ],
-            rows: found.iter().map(row).collect(),
-        }],
+        tables: vec![table],
         figures: Vec::new(),
     })
 }

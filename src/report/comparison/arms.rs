@@ -1,10 +1,10 @@
 //! The table of arms: its columns once, for every form of it.
 
 use crate::lab::compare::analysis::{Analysis, Arm, Pair, Verdict};
-use crate::report::table::{Cell, Table, Value, label, number, words};
 use crate::support::numbers::{
     DASH, duration, fixed, four_digits, grouped, p_value, relative, scaled, scientific, signed,
 };
+use crate::support::table::{Cell, Table, Value, label, number, words};
 use crate::support::text::{Language, Text};
 
 /// An arm, and its comparison with the baseline if there is one.

@@ -1,6 +1,5 @@
 //! Reports that aren't documents yet.
 
-mod claims;
 mod frame;
 mod inspection;
 mod language;
@@ -12,6 +11,5 @@ mod words;
 use super::scale;
 use super::svg as chart;
 
-pub use claims::{claims_charts, claims_markdown, claims_page};
 pub use inspection::{Findings, inspection_charts, inspection_page};
 pub use panels::{Curve, Panel, grid};

@@ -1,7 +1,8 @@
 //! A table, for a terminal, a page and a Markdown file.
 
-use crate::support::failure::escape_controls;
-use crate::support::text::{Language, Text};
+use super::failure::escape_controls;
+use super::text::{Language, Text};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Labels and texts are cut to no fewer columns of a terminal than this, unless their column says otherwise.
@@ -120,7 +121,7 @@ impl Table {
     pub fn markdown(&self, language: Language) -> String {
         let (titles, rows) = self.written(language);
         let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|cell| plain_markdown(&typed(cell))).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| plain_markdown(cell)).collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule = self.columns.iter().map(|column| if column.reads_from_the_left() { ":--" } else { "--:" });
@@ -171,6 +172,20 @@ impl Table {
     }
 }
 
+/// The caption, the titles and the cells, each in every language.
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let head: Vec<&Text> = self.columns.iter().map(|column| &column.title).collect();
+        let rows: Vec<Vec<&Text>> =
+            self.rows.iter().map(|cells| cells.iter().map(|cell| &cell.text).collect()).collect();
+        let mut table = serializer.serialize_struct("Table", 3)?;
+        table.serialize_field("caption", &self.caption)?;
+        table.serialize_field("head", &head)?;
+        table.serialize_field("rows", &rows)?;
+        table.end()
+    }
+}
+
 impl Kind {
     /// `text` in exactly `width` columns of a terminal.
     fn fit(self, text: &str, width: usize) -> String {
@@ -214,7 +229,7 @@ pub fn typed(text: &str) -> String {
 
 /// Text that has no meaning to Markdown, also inside a table. Control characters are escaped.
 pub fn plain_markdown(text: &str) -> String {
-    let text = escape_controls(&text.replace('\n', "\u{21b5}"));
+    let text = escape_controls(&typed(text).replace('\n', "\u{21b5}"));
     let mut safe = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         let next = text[at + c.len_utf8()..].chars().next();
