@@ -1,6 +1,5 @@
 //! Choosing the next token: llama.cpp's chain, with its names and in its order.
 
-use crate::model::Exact;
 use crate::support::failure::Failure;
 use crate::support::random::{self, Stream};
 use anyhow::Result;
@@ -74,21 +73,7 @@ impl Sampler {
         self.excluded = ids;
     }
 
-    /// The logits that [`Sampler::choose`] depends on.
-    pub fn exact(&self) -> Exact {
-        let kept = self.sampling.kept();
-        // Excluded tokens, and those that the penalty lowers, make room for as many others.
-        let others = kept + self.excluded.len();
-        match self.sampling.repeat_penalty {
-            _ if kept == 0 => Exact::All,
-            1.0 => Exact::Largest(others),
-            penalty if penalty > 1.0 => Exact::Largest(others + PENALTY_WINDOW),
-            _ => Exact::All,
-        }
-    }
-
-    /// The token to follow `history`, whose logits are `logits`; those beyond [`Sampler::exact`] may be
-    /// approximate.
+    /// The token to follow `history`, from the model's `logits` (V).
     ///
     /// # Errors
     /// If a logit is not a finite number.
@@ -262,39 +247,6 @@ mod tests {
         let seen = shares(Sampling { repeat_penalty: 2.0, ..OFF }, &[0]);
         // The negative logit ln 0.5 doubles: 0.25 before normalising.
         close(&seen, [0.25 / 0.75, 0.25 / 0.75, 0.15 / 0.75, 0.1 / 0.75]);
-    }
-
-    /// What a sampler says it needs is all that it needs: other logits may be anything that is smaller.
-    #[test]
-    fn logits_beyond_those_that_must_be_exact_change_nothing() {
-        let logits: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 997) as f32 / 50.0 - 10.0).collect();
-        let history: Vec<u32> = (0..1000).filter(|id| logits[*id as usize] > 9.0).collect();
-        for (temperature, top_k, repeat_penalty) in
-            [(0.0, 0, 1.0), (0.8, 40, 1.0), (0.8, 5, 1.3), (0.0, 40, 2.0), (1.0, 0, 1.0), (0.8, 40, 0.5)]
-        {
-            let sampling = Sampling { temperature, top_k, repeat_penalty, ..Sampling::DEFAULT };
-            // Those that would win otherwise.
-            let excluded: Vec<u32> = (0..1000).filter(|id| logits[*id as usize] > 9.8).collect();
-            let sampler = || {
-                let mut sampler = Sampler::new(sampling.clone(), 0);
-                sampler.exclude(excluded.clone());
-                sampler
-            };
-            let Exact::Largest(count) = sampler().exact() else {
-                assert!(top_k == 0 || repeat_penalty < 1.0, "{sampling:?}");
-                continue;
-            };
-            let mut sorted = logits.clone();
-            sorted.sort_by(|a, b| b.total_cmp(a));
-            let last = sorted[count - 1];
-            let others = |logit: &f32| if *logit < last { last - 1.0 - logit.abs() } else { *logit };
-            let approximate: Vec<f32> = logits.iter().map(others).collect();
-            let draw = |logits: &[f32]| {
-                let mut sampler = sampler();
-                (0..200).map(|_| sampler.choose(logits, &history).unwrap()).collect::<Vec<u32>>()
-            };
-            assert_eq!(draw(&logits), draw(&approximate), "{sampling:?}");
-        }
     }
 
     #[test]

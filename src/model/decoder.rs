@@ -1,7 +1,7 @@
 //! Reading tokens to predict the next one.
 
 use super::attention::KvCache;
-use super::fused::{Cache, Exact, FusedGpt};
+use super::fused::{Cache, FusedGpt};
 use super::gpt::{Gpt, Pass};
 use candle_core::{Result, Tensor};
 use std::sync::Arc;
@@ -45,13 +45,13 @@ impl Decoder {
         }
     }
 
-    /// Reads more tokens; returns the logits (V) after the last of them, as exact as asked.
+    /// Reads more tokens; returns the logits (V) after the last of them.
     ///
     /// # Errors
     /// If the tokens, with those read already, exceed the context, or an id isn't below the vocabulary.
-    pub fn read(&mut self, ids: &[u32], exact: Exact) -> Result<Vec<f32>> {
+    pub fn read(&mut self, ids: &[u32]) -> Result<Vec<f32>> {
         match &mut self.0 {
-            State::Fused(model, cache) => model.read(ids, cache, exact),
+            State::Fused(model, cache) => model.read(ids, cache),
             State::Candle(model, caches) => {
                 let ids = Tensor::new(ids, model.device())?.unsqueeze(0)?;
                 let logits = model.forward(&ids, &mut Pass { caches: Some(caches), ..Pass::default() })?; // (T, V)

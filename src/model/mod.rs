@@ -32,7 +32,7 @@ pub use decoder::Decoder;
 pub use dropout::Dropout;
 pub use engine::Model;
 pub use ffn::{Ffn, Hidden};
-pub use fused::{Exact, with_all_values_mut};
+pub use fused::with_all_values_mut;
 pub use gpt::{Gpt, Pass};
 pub use gradients::Gradients;
 pub use observe::Site;

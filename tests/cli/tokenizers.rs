@@ -4,7 +4,7 @@ use super::imports::{copy, fixture};
 use super::*;
 use candle_core::Device;
 use std::fs;
-use tinygpt::model::{Exact, Model};
+use tinygpt::model::Model;
 use tinygpt::run::checkpoint::{load_model, load_tokenizer};
 use tinygpt::settings::Ops;
 
@@ -86,7 +86,7 @@ fn tokenizers_of_others_make_transformers_tokens_with_its_special_ones() {
 
 /// The ids that may follow others, the likeliest first.
 fn order(model: &Model, ids: &[u32]) -> Vec<u32> {
-    let logits = model.decoder().read(ids, Exact::All).unwrap();
+    let logits = model.decoder().read(ids).unwrap();
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
     order

@@ -2,7 +2,6 @@
 
 use super::forward::FusedPass;
 use super::workspace::Kept;
-use crate::model::kernels::coarse::{BLOCK, Coarse};
 use crate::model::kernels::matvec::Map;
 use crate::model::kernels::rope::Rotation;
 use crate::model::kernels::scratch::Scratch;
@@ -16,26 +15,12 @@ pub struct Cache {
     keys: Vec<f32>,
     values: Vec<f32>,
     len: usize,
-    /// The head, to find its largest logits with, once a second answer is wanted and where it is worth it.
-    head: Option<Coarse>,
-    answers: usize,
 }
-
-/// Which logits must be exact, so that the others need only be smaller than those.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exact {
-    All,
-    /// So many of the largest.
-    Largest(usize),
-}
-
-/// Weights of a head that is worth finding the largest logits of.
-const LARGE_HEAD: usize = 1 << 20;
 
 impl Cache {
     pub fn new(config: &ModelConfig) -> Cache {
         let size = config.layers * config.kv_heads * config.context * config.head_dim();
-        Cache { keys: vec![0.0; size], values: vec![0.0; size], len: 0, head: None, answers: 0 }
+        Cache { keys: vec![0.0; size], values: vec![0.0; size], len: 0 }
     }
 
     /// Tokens held.
@@ -43,7 +28,7 @@ impl Cache {
         self.len
     }
 
-    /// Forgets them. The head stays: it belongs to the model.
+    /// Forgets them.
     pub fn clear(&mut self) {
         self.len = 0;
     }
@@ -51,7 +36,7 @@ impl Cache {
 
 impl FusedPass<'_> {
     /// Reads a prompt into an empty cache; returns the logits (V) after its last token.
-    pub fn prefill(&self, ids: &[u32], kept: &mut Kept, cache: &mut Cache, exact: Exact) -> Vec<f32> {
+    pub fn prefill(&self, ids: &[u32], kept: &mut Kept, cache: &mut Cache) -> Vec<f32> {
         self.forward(ids, kept);
         let shape = self.attention_shape();
         let d = shape.head_dim;
@@ -69,11 +54,11 @@ impl FusedPass<'_> {
         }
         cache.len = ids.len();
         let last = &kept.x[self.config.layers];
-        self.next_logits(&last[last.len() - self.config.dim..], cache, exact)
+        self.next_logits(&last[last.len() - self.config.dim..])
     }
 
     /// Reads the token after those in the cache; returns the logits (V) after it.
-    pub fn read(&self, id: u32, cache: &mut Cache, exact: Exact) -> Vec<f32> {
+    pub fn read(&self, id: u32, cache: &mut Cache) -> Vec<f32> {
         let (config, position) = (self.config, cache.len);
         let mut x = self.weights.get(self.map.embedding)[id as usize * config.dim..][..config.dim].to_vec();
         if let Some(positions) = self.map.positions {
@@ -110,7 +95,7 @@ impl FusedPass<'_> {
             self.add_map(&block.down, &hidden, &mut x);
         }
         cache.len += 1;
-        self.next_logits(&x, cache, exact)
+        self.next_logits(&x)
     }
 
     /// Rotates a query or a key to its position, on a backbone that rotates.
@@ -148,20 +133,11 @@ impl FusedPass<'_> {
         add(sum, &y);
     }
 
-    fn next_logits(&self, x: &[f32], cache: &mut Cache, exact: Exact) -> Vec<f32> {
-        let (head, weights) = (&self.map.head, self.weights.get(self.map.head.weight));
+    /// The logits (V) of the final hidden state (C).
+    fn next_logits(&self, x: &[f32]) -> Vec<f32> {
         let normed = self.normed(self.map.norm, x);
         let mut logits = vec![0.0; self.config.vocab_size];
-        cache.answers += 1;
-        match exact {
-            Exact::Largest(count)
-                if weights.len() >= LARGE_HEAD && count <= logits.len() / BLOCK && cache.answers > 1 =>
-            {
-                let coarse = cache.head.get_or_insert_with(|| Coarse::new(weights, head.inputs));
-                coarse.largest(weights, &normed, count, &mut logits);
-            }
-            _ => self.apply(vec![(head, &mut logits)], &normed),
-        }
+        self.apply(vec![(&self.map.head, &mut logits)], &normed);
         logits
     }
 

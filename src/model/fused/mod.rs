@@ -21,7 +21,7 @@ use super::params::Params;
 use crate::model::kernels::rope::Angles;
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::Result;
-pub use decode::{Cache, Exact};
+pub use decode::Cache;
 use forward::FusedPass;
 pub use learning::values;
 use learning::{Examples, Learning};
@@ -124,7 +124,7 @@ impl FusedGpt {
     ///
     /// # Errors
     /// If an id isn't below the vocabulary, or more tokens are held than the context.
-    pub fn read(&self, ids: &[u32], cache: &mut Cache, exact: Exact) -> Result<Vec<f32>> {
+    pub fn read(&self, ids: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
         self.check(ids, cache.len() + ids.len())?;
         let prompt = cache.len() == 0 && ids.len() > 1;
         let shape = PassShape { sequences: 1, tokens: if prompt { ids.len() } else { 1 }, first_row: 0 };
@@ -133,9 +133,9 @@ impl FusedGpt {
             if prompt {
                 let mut kept = Kept::default();
                 kept.resize(&self.config, shape.rows(), self.config.layers);
-                return pass.prefill(ids, &mut kept, cache, exact);
+                return pass.prefill(ids, &mut kept, cache);
             }
-            ids.iter().map(|id| pass.read(*id, cache, exact)).last().unwrap_or_default()
+            ids.iter().map(|id| pass.read(*id, cache)).last().unwrap_or_default()
         })
     }
 

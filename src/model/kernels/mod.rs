@@ -2,13 +2,12 @@
 //!
 //! Each loop is compiled for several instruction sets and the best one the processor has is taken
 //! when it runs. A kernel works on the rows it is given, on the thread that calls it, and who calls it
-//! cuts the rows by shape alone; only `matvec` and `coarse`, which have a single row, cut their own work.
+//! cuts the rows by shape alone; only `matvec`, which has a single row, divides its own work.
 //! Sums are kept in a fixed number of lanes. So the same input gives the same bits with any number of threads.
 
 pub mod activate;
 pub mod adamw;
 pub mod attention;
-pub mod coarse;
 mod instructions;
 pub mod lane;
 pub mod loss;
