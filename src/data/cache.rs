@@ -1,7 +1,7 @@
 //! The directory that keeps what was prepared once: `$TINYGPT_CACHE`, or `tinygpt` in the user's
 //! cache directory.
 //!
-//! An entry ends with its length and its CRC-32C. It is used only if both are right, and made again if not.
+//! An entry ends with its length and its CRC-32. It is used only if both are right, and made again if not.
 //! Whenever one is made, those that nobody has used for 30 days are removed.
 
 use crate::input_error;
@@ -105,11 +105,13 @@ struct Seal {
 
 impl Seal {
     const SIZE: usize = 16;
-    const MARK: u32 = u32::from_le_bytes(*b"tgc1");
+    const MARK: u32 = u32::from_le_bytes(*b"tgc2");
 
     fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
-        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.crc);
+        hasher.update(bytes);
+        self.crc = hasher.finalize();
     }
 
     fn to_bytes(&self) -> Vec<u8> {
