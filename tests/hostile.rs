@@ -1,7 +1,7 @@
 //! Damaged and malicious files cause a one-line error and never a panic.
 //!
-//! `TINYGPT_HOSTILE_INPUTS` sets the number of files of each kind and picks a random seed. `scripts/hostile` sets it, with
-//! limits on memory and time.
+//! `TINYGPT_HOSTILE_INPUTS` sets the number of files of each kind and picks a random seed. `scripts/hostile` sets it,
+//! with limits on memory and time.
 
 #[path = "../fuzz/readers.rs"]
 mod readers;

@@ -1,5 +1,5 @@
-//! Structure of the source: modules use only modules listed above them, files have no circular dependencies, and no file is
-//! long.
+//! Structure of the source: modules use only modules listed above them, files have no circular dependencies, and no
+//! file is long.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -142,8 +142,8 @@ fn paths(code: &str) -> Vec<Module> {
     words.map(|word| word.split("::").map(str::to_string).collect()).collect()
 }
 
-/// The module that defines the target of `path` in `module`, following imports and re-exports. None for paths outside this
-/// crate.
+/// The module that defines the target of `path` in `module`, following imports and re-exports. None for paths outside
+/// this crate.
 fn home(path: &[String], module: &Module, brought: &Brought) -> Option<Module> {
     let child = |at: &Module, name: &String| {
         let inside = [at.as_slice(), std::slice::from_ref(name)].concat();

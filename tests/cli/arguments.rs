@@ -1,5 +1,5 @@
-//! The command line: values, lists, repeated flags and one-line errors. `src/cli/command/tests.rs` tests properties of every
-//! flag on clap's definitions.
+//! The command line: values, lists, repeated flags and one-line errors. `src/cli/command/tests.rs` tests properties
+//! of every flag on clap's definitions.
 
 use super::*;
 

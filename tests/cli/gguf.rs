@@ -6,16 +6,16 @@ use serde_json::json;
 use std::path::PathBuf;
 use tinygpt::run::checkpoint::load_tokenizer;
 
-/// Flags of one model for each architecture in llama.cpp. Together they cover both kinds of tokenizers, grouped key/value
-/// heads, and tied and untied output heads.
+/// Flags of one model for each architecture in llama.cpp. Together they cover both kinds of tokenizers, grouped
+/// key/value heads, and tied and untied output heads.
 const GRAPHS: [(&str, &[&str]); 3] = [
     ("llama", &["--act", "swiglu", "--heads", "4", "--kv-heads", "2", "--tokenizer", "bpe:300"]),
     ("arcee", &["--act", "relu2", "--untie"]),
     ("gpt2", &["--backbone", "gpt2", "--act", "gelu_tanh", "--tokenizer", "bpe:300"]),
 ];
 
-/// Trains a model long enough that its greedy text isn't random. Rows have 32 and 48 values, and only 32 is a multiple of
-/// the block size 32.
+/// Trains a model long enough that its greedy text isn't random. Rows have 32 and 48 values, and only 32 is a
+/// multiple of the block size 32.
 fn train_graph(folder: &TempDir, flags: &[&str]) {
     let shape =
         ["--dim", "32", "--ffn-dim", "48", "--context", "64", "--steps", "40", "--out", "run", "--force"];

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// A run whose model has an infinity in the embedding of one character. The training text has that character once, so only
-/// the step that reads it fails.
+/// A run whose model has an infinity in the embedding of one character. The training text has that character once, so
+/// only the step that reads it fails.
 fn planted(ops: &str) -> TempDir {
     let folder = folder();
     let mut lines = text(60);

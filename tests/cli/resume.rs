@@ -100,8 +100,8 @@ fn a_dry_resume_and_a_torn_log_lose_nothing() {
     }
 }
 
-/// Restarts a command until it finishes, and kills it a little later each time. Returns the number of kills and the final
-/// output.
+/// Restarts a command until it finishes, and kills it a little later each time. Returns the number of kills and the
+/// final output.
 fn kill_until_done(folder: &TempDir, command: impl Fn() -> Vec<String>) -> (u32, String) {
     for kills in 0.. {
         let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))

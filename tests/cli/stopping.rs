@@ -17,8 +17,8 @@ fn interrupt(process: &Child) {
     assert!(sent.unwrap().success());
 }
 
-/// Interrupts a process as soon as it writes a line with `sign` to standard error. It must exit with 130 and without an error.
-/// Returns the lines after `sign`.
+/// Interrupts a process as soon as it writes a line with `sign` to standard error. It must exit with 130 and without
+/// an error. Returns the lines after `sign`.
 fn interrupted_at(mut process: Child, sign: &str) -> String {
     let mut lines = BufReader::new(process.stderr.take().unwrap());
     let mut line = String::new();

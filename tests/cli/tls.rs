@@ -9,8 +9,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
-/// A file in tests/tls. `authority.pem` signed `server.pem`, and `server.key` is the server's key. They are valid until 2126
-/// and only for 127.0.0.1.
+/// A file in tests/tls. `authority.pem` signed `server.pem`, and `server.key` is the server's key. They are valid
+/// until 2126 and only for 127.0.0.1.
 fn pem(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
 }

@@ -8,8 +8,8 @@ fn columns(line: &str) -> usize {
     UnicodeWidthStr::width(line)
 }
 
-/// Replaces numbers with `#`, shortens runs of spaces and dashes to one, and sorts table rows. The result is the same on any
-/// machine.
+/// Replaces numbers with `#`, shortens runs of spaces and dashes to one, and sorts table rows. The result is the same
+/// on any machine.
 fn masked(output: &str) -> String {
     let mut lines: Vec<String> = output.lines().map(mask).collect();
     let is_row =
