@@ -261,7 +261,7 @@ macro_rules! fuzz {
         thread_local! {
             static PLACE: (readers::Place, readers::Kind) = {
                 let place = readers::Place::new().expect("create the files");
-                let kind = *readers::KINDS.iter().find(|kind| kind.file == $file).expect("a kind of file with this name");
+                let kind = *readers::KINDS.iter().find(|kind| kind.file == $file).expect("a known kind");
                 // libFuzzer picks up new inputs here while it runs.
                 let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/", $target);
                 let _ = std::fs::create_dir_all(corpus)
