@@ -1,4 +1,4 @@
-//! Each kernel by itself, on one thread: `cargo bench`, or `cargo bench -- matmul` for some.
+//! Times each kernel on one thread. Run all with `cargo bench`, or some with `cargo bench -- attention`.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -12,7 +12,7 @@ fn values(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0).collect()
 }
 
-/// Rows through a linear map, (rows, in) x (in, out): floating-point operations per second.
+/// Linear maps of many rows, (rows, in) x (in, out), in floating-point operations per second.
 mod products {
     use super::*;
 
@@ -52,7 +52,7 @@ mod products {
         time(bencher, parse(shape), true);
     }
 
-    /// x^T dy over all rows: a block of a weight's gradient.
+    /// x^T dy over all rows, a block of a weight gradient.
     #[divan::bench(args = ["(768, 128, 256)", "(768, 64, 128)", "(2048, 88, 384)", "(2048, 176, 384)"])]
     fn weight_gradient(bencher: Bencher, shape: &str) {
         let (rows, a_columns, b_columns) = parse(shape);
@@ -71,7 +71,7 @@ mod products {
     }
 }
 
-/// A vector through a linear map that is too large for the caches: bytes of weights per second.
+/// Linear maps of one vector with weights too large for the caches, in bytes of weights per second.
 mod vector_products {
     use super::*;
     use divan::counter::BytesCount;
@@ -94,7 +94,7 @@ mod vector_products {
     }
 }
 
-/// One sequence and one head.
+/// Attention of one sequence with one head.
 mod attention {
     use super::*;
     use tinygpt::model::kernels::attention::{self, AttentionShape};
@@ -126,7 +126,7 @@ mod attention {
     }
 }
 
-/// Rows of width 384.
+/// Norms of rows of width 384.
 mod norm {
     use super::*;
     use tinygpt::model::kernels::norm::{self, Norm};
@@ -149,7 +149,7 @@ mod norm {
     }
 }
 
-/// Losses and gradients of 96 rows.
+/// Cross-entropy losses and gradients of 96 rows.
 #[divan::bench(args = [65, 32_000])]
 fn cross_entropy(bencher: Bencher, vocab: usize) {
     let (mut logits, targets, mut losses) = (values(96 * vocab), vec![1; 96], vec![0.0; 96]);

@@ -1,4 +1,4 @@
-//! Trains the same model with several activations and prints the validation loss of each: the idea of
+//! Trains the same model with several activations and prints the validation loss of each. This is the idea behind
 //! `tinygpt compare`, without its seeds and statistics.
 //!
 //!     cargo run --release --example compare_activations -- my.txt

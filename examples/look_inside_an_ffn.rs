@@ -1,5 +1,5 @@
-//! Runs a fresh model on a few tokens and shows how many hidden units of each FFN fire: the building blocks of
-//! `tinygpt inspect`.
+//! Runs an untrained model on a few tokens and prints how many hidden units of each FFN fire. `tinygpt inspect` is
+//! built from the same parts.
 //!
 //!     cargo run --release --example look_inside_an_ffn
 
@@ -18,7 +18,7 @@ pub fn main() -> Result<()> {
     let mut firing = Vec::new();
     let mut look = |site: Site, layer: usize, values: &Tensor| {
         if site == Site::FfnHidden {
-            firing.push((layer, values.clone())); // (B T, F)
+            firing.push((layer, values.clone())); // (B * T, F)
         }
     };
     let logits = model.observe(&ids, &mut Pass::default(), &mut look)?; // (B T, V)

@@ -1,5 +1,5 @@
-//! Every kind of file that may come from elsewhere, a sound example of each, and what reads it. The
-//! property tests of `tests/hostile.rs` and the targets of cargo-fuzz both go through here.
+//! Every kind of file that may come from an untrusted source, with a valid example and a reader. The property tests of
+//! `tests/hostile.rs` and the cargo-fuzz targets both use it.
 
 use anyhow::Result;
 use candle_core::Device;
@@ -21,12 +21,12 @@ use tinygpt::run::checkpoint::{self, Build, Checkpoint, TrainerState};
 use tinygpt::settings::{Ops, Recipe, Settings, TokenizerKind};
 use tinygpt::support::text::Language;
 
-/// A kind of file.
+/// A kind of file and its reader.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// Its name in the directory that the program is given.
+    /// Path inside the directory that the program reads.
     pub file: &'static str,
-    /// Reads it there, as a command would, and works with what it says.
+    /// Reads the file from that directory like a command does, and uses its contents.
     read: fn(&Path) -> Result<()>,
 }
 
@@ -55,7 +55,7 @@ pub const KINDS: &[Kind] = &[
 
 const TEXT: &str = "the cat sees the dog.\nthe dog hears the owl.\n猫が犬を見る。\n";
 
-/// A directory with a sound file of every kind.
+/// A directory with a valid file of every kind.
 pub struct Place {
     folder: TempDir,
     whole: BTreeMap<&'static str, Vec<u8>>,
@@ -127,12 +127,12 @@ impl Place {
         Ok(Place { folder, whole })
     }
 
-    /// The sound file of a kind.
+    /// The valid file of a kind.
     pub fn example(&self, kind: Kind) -> &[u8] {
         &self.whole[kind.file]
     }
 
-    /// Reads `bytes` as a file of this kind, all others being sound.
+    /// Reads `bytes` as a file of this kind, with valid files of all other kinds.
     pub fn read(&self, kind: Kind, bytes: &[u8]) -> Result<()> {
         let path: PathBuf = self.folder.path().join(kind.file);
         fs::write(&path, bytes)?;
@@ -145,7 +145,7 @@ impl Place {
     }
 }
 
-/// The same checkpoint as one file with an index, as transformers writes large models.
+/// Writes the checkpoint as one shard with an index, the format transformers uses for large models.
 fn write_shards(path: &Path, model: &Model) -> Result<()> {
     let sharded = path.join("sharded");
     fs::create_dir(&sharded)?;
@@ -160,7 +160,7 @@ fn write_shards(path: &Path, model: &Model) -> Result<()> {
     Ok(fs::write(sharded.join("model.safetensors.index.json"), index.to_string())?)
 }
 
-/// The text in each kind of file and of encoding that `--data` reads.
+/// Writes the text in each file type and encoding that `--data` reads.
 fn write_texts(path: &Path) -> Result<()> {
     let lines: String = TEXT.lines().map(|text| format!("{}\n", json!({"text": text}))).collect();
     let elements: Vec<_> = TEXT.lines().map(|text| json!({"text": text})).collect();
@@ -177,7 +177,7 @@ fn write_texts(path: &Path) -> Result<()> {
     )?)
 }
 
-/// Two arms with two seeds, of which one run diverged.
+/// Writes a comparison of two arms with three seeds. One run is missing.
 fn write_comparison(path: &Path, settings: &Settings) -> Result<()> {
     let arm = |act: &str| json!({"act": act, "ffn_dim": null, "ffn_init_scale": null});
     let design = json!({
@@ -205,7 +205,7 @@ fn write_comparison(path: &Path, settings: &Settings) -> Result<()> {
     Ok(fs::write(path.join("results.jsonl"), lines)?)
 }
 
-/// As `generate` does with a checkpoint, and `train` with its tokenizer.
+/// Uses a checkpoint like `generate`, and its tokenizer like `train`.
 fn write_some(folder: &Path) -> Result<()> {
     let model = checkpoint::load_model(folder, &Device::Cpu, Ops::Fused)?;
     let tokenizer = checkpoint::load_tokenizer(folder)?;
@@ -217,7 +217,7 @@ fn write_some(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// As `train --resume` begins.
+/// Reads the trainer state like `train --resume`.
 fn look_at_trainer(folder: &Path) -> Result<()> {
     let state = checkpoint::load_trainer(folder)?;
     Recipe::new(state.settings)?.model(300)?;
@@ -230,7 +230,7 @@ fn look_at_metrics(folder: &Path) -> Result<()> {
     run.truncate_log(5)
 }
 
-/// As `report` writes one.
+/// Writes a report like `report`.
 fn report(folder: &Path) -> Result<()> {
     let comparison = compare::load(folder)?;
     let analysis = compare::evaluate(folder, &comparison, &Results::open(folder, &comparison)?)?;
@@ -241,29 +241,29 @@ fn report(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// As `train --model preset.toml` begins.
+/// Reads a preset like `train --model preset.toml`.
 fn look_at_preset(folder: &Path) -> Result<()> {
     let settings = Settings::preset(&folder.join("preset.toml").display().to_string())?;
     Recipe::new(settings)?.model(300)?;
     Ok(())
 }
 
-/// As `train --data FILE` begins.
+/// Reads a text like `train --data FILE`.
 fn read_text(file: &Path) -> Result<()> {
     let corpus = Corpus::load(&file.display().to_string(), None, None)?;
     let tokenizer = Tokenizer::train(&TokenizerKind::Char, &corpus.train)?;
     tokenizer.encode_documents(&corpus.val, |_, _| Ok(()))
 }
 
-/// A target of cargo-fuzz for a kind of file, which begins with the sound one in its corpus.
+/// Defines a cargo-fuzz target for a kind of file. Its corpus starts with the valid file.
 #[allow(unused_macros)]
 macro_rules! fuzz {
     ($target:literal: $file:literal) => {
         thread_local! {
             static PLACE: (readers::Place, readers::Kind) = {
-                let place = readers::Place::new().expect("a place for the files");
-                let kind = *readers::KINDS.iter().find(|kind| kind.file == $file).expect("a kind");
-                // libFuzzer looks there for new inputs while it runs.
+                let place = readers::Place::new().expect("create the files");
+                let kind = *readers::KINDS.iter().find(|kind| kind.file == $file).expect("a known kind");
+                // libFuzzer picks up new inputs here while it runs.
                 let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/", $target);
                 let _ = std::fs::create_dir_all(corpus)
                     .and_then(|()| std::fs::write(format!("{corpus}/sound"), place.example(kind)));
@@ -271,7 +271,7 @@ macro_rules! fuzz {
             };
         }
         libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-            // Errors are what is expected; panics, hangs and large allocations are what is looked for.
+            // Errors are expected. The target looks for panics, hangs and large allocations.
             let _ = PLACE.with(|(place, kind)| place.read(*kind, bytes));
         });
     };

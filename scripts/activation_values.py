@@ -1,8 +1,8 @@
-"""Reference values of every pointwise activation, from PyTorch in f64.
+"""Prints reference values of every pointwise activation from PyTorch in f64.
 
     pip install torch && python scripts/activation_values.py > src/activation/pytorch_values.in
 
-The output is read by the tests in src/activation/tests.rs.
+The tests in src/activation/tests.rs read the output.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Three clipped AdamW updates from PyTorch in f64, for the test in src/train/tests.rs.
+"""Prints three clipped AdamW updates from PyTorch in f64, for a test in src/train/tests.rs.
 
     pip install torch && python scripts/adamw_reference.py > src/train/pytorch_adamw.in
 """

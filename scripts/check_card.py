@@ -1,4 +1,4 @@
-"""Checks that the hub's own library reads a checkpoint's model card, and prints its metrics as JSON.
+"""Checks that huggingface_hub can read a checkpoint's model card, and prints the metrics as JSON.
 
     pip install huggingface_hub
     python scripts/check_card.py runs/swiglu/best

@@ -1,5 +1,5 @@
-"""Checks with PyPI's gguf that a file made by `tinygpt export` holds its checkpoint's configuration and weights,
-in the order of llama.cpp's own converter.
+"""Checks with PyPI's gguf that a file from `tinygpt export` has the configuration and weights of its checkpoint, in the
+layout of llama.cpp's own converter.
 
     pip install gguf safetensors
     tinygpt export --checkpoint runs/swiglu --out swiglu.gguf
@@ -50,12 +50,12 @@ assert checked >= 7
 
 
 def permute(weights, heads):
-    """As `permute` of llama.cpp's convert_hf_to_gguf.py for the rows of query and key projections."""
+    """Reorders rows of query and key projections like `permute` in llama.cpp's convert_hf_to_gguf.py."""
     parts = weights.reshape(heads, 2, weights.shape[0] // heads // 2, weights.shape[1])
     return parts.swapaxes(1, 2).reshape(weights.shape)
 
 
-# gguf knows the names of both sides.
+# gguf maps Hugging Face names to llama.cpp names.
 architectures = {"llama": MODEL_ARCH.LLAMA, "arcee": MODEL_ARCH.ARCEE, "gpt2": MODEL_ARCH.GPT2}
 names = get_tensor_name_map(architectures[architecture], config.get("num_hidden_layers", config.get("n_layer")))
 found = {tensor.name: tensor for tensor in reader.tensors}
@@ -71,12 +71,12 @@ for name, weights in tensors.items():
     tensor = found.pop(theirs)
     kind = tensor.tensor_type.name
     values = dequantize(tensor.data, tensor.tensor_type).reshape(weights.shape)
-    # Half a step of the format: exact, 11 bits, or 127 steps to the largest of a block.
+    # Half a quantization step: exact for F32, 11 bits for F16, 127 steps up to a block's largest value for Q8_0.
     tolerance = {"F32": 0.0, "F16": 2.0**-11, "Q8_0": 0.51 / 127}[kind] * np.abs(weights).max()
     assert np.abs(values - weights).max() <= tolerance, f"{name} differs as {kind}"
     rows_divide = weights.ndim > 1 and weights.shape[-1] % 32 == 0
     assert kind != "Q8_0" or rows_divide
-assert not found, f"tensors of nothing: {sorted(found)}"
+assert not found, f"tensors that aren't in the checkpoint: {sorted(found)}"
 
 tokens = key("tokenizer.ggml.tokens")
 assert len(tokens) == len(key("tokenizer.ggml.token_type")) == config["vocab_size"]

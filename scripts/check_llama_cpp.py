@@ -1,10 +1,10 @@
-"""Checks that llama.cpp makes the same tokens of prompts as tinygpt and goes on with the same greedy text.
+"""Checks that llama.cpp tokenizes prompts like tinygpt and generates the same greedy text.
 
     pip install llama-cpp-python
     python scripts/check_llama_cpp.py MODEL.gguf CASES.json
 
-CASES.json is a list of {"prompt": ..., "ids": [...], "text": ...}: tinygpt's tokens of the prompt, and what
-`generate --temperature 0` wrote after it. tests/cli/gguf.rs writes it.
+CASES.json is a list of {"prompt": ..., "ids": [...], "text": ...}: a prompt, its token ids from tinygpt, and the output
+of `generate --temperature 0`. tests/cli/gguf.rs writes it.
 """
 
 import itertools
@@ -22,7 +22,7 @@ for case in cases:
     assert ids == case["ids"], f"{case['prompt']!r}: {ids}, not {case['ids']}"
     model.reset()
     written = itertools.takewhile(lambda token: token != model.token_eos(), model.generate(ids, temp=0.0))
-    # The same number of bytes, since text that ends within a character does not say how many tokens it has.
+    # Compare as many bytes as tinygpt wrote: if the text ends inside a character, it doesn't determine the token count.
     text = b""
     while len(text) < len(case["text"].encode()) and (token := next(written, None)) is not None:
         text += model.detokenize([token])

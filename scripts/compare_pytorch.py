@@ -1,13 +1,13 @@
-"""tinygpt and PyTorch side by side: the same work in turns, each run a process of its own.
+"""Times tinygpt and PyTorch on the same work. The programs take turns, and each run is a separate process.
 
     pip install torch transformers
     cargo build --release && python scripts/compare_pytorch.py
     python scripts/compare_pytorch.py --work generate --llama2c path/to/llama2.c/run
 
-Prints a Markdown table with the median and range over the turns. Ratios are to the fastest of the others
-at the same work. Meant for an otherwise idle machine: threads that wait for each other at every operation
-become many times slower when another program takes a core. So each run waits until the processors are
-idle, at most --wait seconds; one that is disturbed all the same counts only if all of its kind were.
+Prints a Markdown table with the median and range over the turns. Ratios are relative to the fastest other program at the
+same work. Run it on an otherwise idle machine: threads that synchronize at every operation become many times slower when
+another program takes a core. Each run first waits until the processors are idle, at most --wait seconds. Disturbed runs
+count only if all runs of that program were disturbed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 
-DISTURBED = 0.05  # share of the processors
+DISTURBED = 0.05  # share of processor time used by other programs
 PEER = pathlib.Path(__file__).with_name("peer.py")
 SMALL = {"layers": 4, "dim": 128, "heads": 4, "context": 64, "batch": 12, "vocab": 65}
 LARGE = {"layers": 6, "dim": 384, "heads": 6, "context": 256, "batch": 16, "vocab": 65}
@@ -43,7 +43,7 @@ def flags(shape, **renamed):
 
 
 def programs(args, work, scratch):
-    """The command of each program for one work, and what reads its figures."""
+    """Yields the name, the command and the output parser of each program for one kind of work."""
     group, backbone, act, shape = work
     kind = "generate" if group == "generate" else "train"
     model = ["--backbone", backbone, "--act", act]
@@ -75,10 +75,10 @@ def read_llama2c(run):
 
 
 def write_llama2c(directory, shape):
-    """Random weights and a vocabulary in the formats that llama2.c reads."""
+    """Writes random weights and a vocabulary in llama2.c's formats."""
     dim, ffn, layers, vocab, context = (shape[k] for k in ("dim", "ffn_dim", "layers", "vocab", "context"))
     draw = random.Random(1)
-    block = array.array("f", (draw.gauss(0, 0.03) for _ in range(65521)))  # repeated: only its size matters
+    block = array.array("f", (draw.gauss(0, 0.03) for _ in range(65521)))  # repeated, since only the size matters
 
     def write(file, elements):
         while elements > 0:
@@ -89,7 +89,7 @@ def write_llama2c(directory, shape):
     with open(weights, "wb") as file:
         file.write(struct.pack("7i", dim, ffn, layers, shape["heads"], shape["heads"], vocab, context))
         write(file, dim)
-        # Token 1 begins a text, and ends the run when it comes again: zeros are never the largest logit.
+        # llama2.c stops when it samples token 1 (BOS). Zero weights keep its logit from being the largest.
         file.write(bytes(4 * dim))
         write(file, (vocab - 2) * dim)
         ones = array.array("f", [1.0] * dim)
@@ -98,7 +98,7 @@ def write_llama2c(directory, shape):
         (ones * layers).tofile(file)  # norms before the FFN
         write(file, 3 * layers * dim * ffn)  # gate, down, up
         ones.tofile(file)
-        write(file, context * dim // shape["heads"])  # tables that are no longer read
+        write(file, context * dim // shape["heads"])  # legacy tables that llama2.c skips
     with open(vocabulary, "wb") as file:
         file.write(struct.pack("i", 8))
         for token in range(vocab):
@@ -108,7 +108,7 @@ def write_llama2c(directory, shape):
 
 
 def processor_seconds():
-    """Seconds that all processors together were busy, and idle; zeros where that is not known."""
+    """Busy and idle seconds summed over all processors, or zeros if unknown."""
     try:
         line = pathlib.Path("/proc/stat").read_text().split("\n")[0]
     except OSError:
@@ -120,7 +120,7 @@ def processor_seconds():
 
 
 def share_of_others(before, own):
-    """The share of processor time since `before` that went to neither idling nor `own` seconds."""
+    """Share of processor time since `before` that was neither idle nor among our `own` seconds."""
     busy, idle = (now - then for now, then in zip(processor_seconds(), before))
     return max(0.0, busy - own) / max(busy + idle, 0.01)
 
@@ -154,7 +154,7 @@ class Run:
 
 
 def measure(args, work, scratch):
-    """The figures of every turn, by program."""
+    """Runs all turns. Returns the measurements of each program."""
     todo = list(programs(args, work, scratch))
     found = {name: [] for name, _, _ in todo}
     env = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
@@ -167,12 +167,12 @@ def measure(args, work, scratch):
                     raise RuntimeError(f"exit code {run.code}: {run.stderr.strip()[-300:]}")
                 figures = read(run) | {"others": round(run.others, 3)}
             except (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
-                print(f"{name} left out: {error!r}\n    {' '.join(command)}", file=sys.stderr)
+                print(f"{name} skipped: {error!r}\n    {' '.join(command)}", file=sys.stderr)
                 todo = [each for each in todo if each[0] != name]
                 continue
             found[name].append(figures)
             print(f"turn {turn + 1}: {name} {figures['tokens_per_second']:,.0f} tokens/s, "
-                  f"{run.others:.0%} of the processors elsewhere", file=sys.stderr)
+                  f"{run.others:.0%} of processor time used by other programs", file=sys.stderr)
     return {name: runs for name, runs in found.items() if runs}
 
 
@@ -180,7 +180,7 @@ def rows(title, found):
     def median(runs, key):
         return statistics.median(run[key] for run in runs)
 
-    # Disturbed runs count only where there is nothing else.
+    # Disturbed runs count only if there are no others.
     found = {name: [run for run in runs if run["others"] <= DISTURBED] or runs for name, runs in found.items()}
     others = [name for name in found if name != "tinygpt"]
     best = max(others, key=lambda name: median(found[name], "tokens_per_second"), default=None)
@@ -198,18 +198,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0],
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--tinygpt", default="target/release/tinygpt")
-    parser.add_argument("--python", default=sys.executable, help="a Python that has torch and transformers")
-    parser.add_argument("--llama2c", help="llama2.c's `run`, to time its generation too")
+    parser.add_argument("--python", default=sys.executable, help="a Python with torch and transformers")
+    parser.add_argument("--llama2c", help="path of llama2.c's `run`; times its generation too")
     parser.add_argument("--work", default="small,large,generate")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--steps", type=int, help="timed steps of PyTorch; by default 100 small or 10 large")
+    parser.add_argument("--steps", type=int, help="timed steps of PyTorch; 100 for small and 10 for large by default")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--wait", type=float, default=60, help="seconds to wait for an idle machine")
-    parser.add_argument("--json", type=pathlib.Path, help="file for the figures of every run")
+    parser.add_argument("--wait", type=float, default=60, help="most seconds to wait for an idle machine")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the measurements of every run")
     args = parser.parse_args()
     wanted = args.work.split(",")
     if unknown := set(wanted) - {work[0] for work in WORK}:
-        parser.error(f"--work {','.join(sorted(unknown))}: known are small, large, generate")
+        parser.error(f"--work {','.join(sorted(unknown))}: use small, large or generate")
 
     table, raw = [], {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -225,10 +225,10 @@ def main():
     runs = [run for found in raw.values() for each in found.values() for run in each]
     imports = [run["raw"]["import_rss_mb"] for run in runs if run["raw"] and "import_rss_mb" in run["raw"]]
     if imports:
-        print(f"\n`import torch` alone takes {statistics.median(imports):,.0f} MB of each PyTorch figure.")
+        print(f"\n`import torch` alone accounts for {statistics.median(imports):,.0f} MB of each PyTorch number.")
     if disturbed := sum(run["others"] > DISTURBED for run in runs):
-        print(f"\n{disturbed} of {len(runs)} runs shared the processors with other programs and were left out "
-              "where there were better ones.")
+        print(f"\n{disturbed} of {len(runs)} runs shared the processors with other programs. They count only if all runs "
+              "of a program did.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The first ten losses of PyTorch from our initial weights, for the test in src/train/tests.rs.
+"""Prints PyTorch's first ten losses from tinygpt's initial weights, for a test in src/train/tests.rs.
 
     pip install torch safetensors
     cargo build --release
@@ -16,7 +16,7 @@ import torch
 PEER = Path(__file__).with_name("peer.py")
 CASES = [("gpt2", "gelu"), ("gpt2", "swiglu"), ("llama", "gelu"), ("llama", "swiglu")]
 SHAPE = "--layers 2 --dim 32 --heads 4 --context 16".split()
-# One step that changes nothing: its checkpoint holds the initial weights.
+# One step with a learning rate near zero, so the checkpoint holds the initial weights.
 IDLE = "--steps 1 --warmup 0 --lr 1e-30 --batch-size 4 --seed 1".split()
 
 tinygpt = Path(sys.argv[1]).resolve()

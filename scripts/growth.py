@@ -1,10 +1,10 @@
-"""How the time of a training step grows with width, depth, context and vocabulary.
+"""Measures how the time of a training step grows with width, depth, context and vocabulary.
 
     cargo build --release
     python scripts/growth.py [TINYGPT] > growth.md
 
-One dimension is varied at a time around 4 layers, width 256, context 256 and 256 tokens; a batch
-has 1,024 tokens. Nothing may grow faster than its FLOPs: the share of the matmul peak must not fall.
+Each row varies one dimension of a model with 4 layers, width 256, context 256 and a vocabulary of 256. A batch has
+1,024 tokens. Time shouldn't grow faster than FLOPs, so the share of the matmul peak shouldn't fall.
 """
 
 import json

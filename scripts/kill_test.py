@@ -1,12 +1,12 @@
-"""Kills training, then a comparison, at random moments until they are done; nothing may differ.
+"""Kills training and then a comparison at random moments until they finish. The results must not change.
 
     cargo build --release
     python scripts/kill_test.py [--kills 200] [--compare-kills 20] [--seed 1] [--program target/release/tinygpt]
 
-A killed run goes on by `--resume`, or by its first command where it has no checkpoint yet. Each run that
-gets to its end is held against the undisturbed one, byte by byte, and another one begins; a comparison is
-held against the undisturbed one in every number that is no time and no memory. Where the kills fell is
-told at the end. Exits with 1 at the first difference.
+After a kill, a run continues with `--resume`, or with its first command if it has no checkpoint yet. Each finished run is
+compared with an uninterrupted one byte by byte, and then another run begins. A comparison must match an uninterrupted one
+in every number except times and memory. At the end, the script prints what the process was doing at each kill. It exits
+with 1 at the first difference.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def log(run):
 
 
 def phase(run, before):
-    """What a killed run was doing, by what it left, where its log had so many lines before."""
+    """Infers what a killed run was doing from its files. `before` is the number of lines in its log when it started."""
     lines = log(run)
     if list(run.glob(".saving-*")):
         return "while saving"
@@ -73,7 +73,7 @@ class Killer:
         return time.monotonic() - began, done.stdout
 
     def killed(self, arguments, within):
-        """Whether the program had to be killed, at a moment within so many seconds."""
+        """Kills the program at a random moment within `within` seconds. Returns False if it finished earlier."""
         process = subprocess.Popen(
             self.command(arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -106,9 +106,9 @@ def train(killer, kills):
             phases[("resumed, " if resumes else "new, ") + where] += 1
         for file in files:
             if (run / "last" / file).read_bytes() != expected[file]:
-                sys.exit(f"{run}: {file} differs from the undisturbed run's")
+                sys.exit(f"{run}: {file} differs from the uninterrupted run's")
         done += 1
-    print(f"train: {sum(phases.values())} kills, {done} runs to their end, each byte-equal to the undisturbed one")
+    print(f"train: {sum(phases.values())} kills, {done} finished runs, all byte-identical to the uninterrupted one")
     for where, count in sorted(phases.items()):
         print(f"  {count:4} {where}")
 
@@ -131,7 +131,7 @@ def compare(killer, kills):
         if got != expected:
             sys.exit(f"{folder}: the table differs\n{json.dumps(expected)}\n{json.dumps(got)}")
         done += 1
-    print(f"compare: {count} kills, {done} comparisons to their end, each table equal to the undisturbed one")
+    print(f"compare: {count} kills, {done} finished comparisons, all with the same table as the uninterrupted one")
 
 
 if __name__ == "__main__":

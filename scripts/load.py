@@ -1,11 +1,11 @@
-"""What large inputs and long runs cost: memory, time, handles. Linux, with nothing but the program.
+"""Measures memory, time and open files with large inputs and long runs. Needs Linux and the tinygpt binary.
 
     cargo build --release
     python scripts/load.py [--program target/release/tinygpt] [--steps 50000]
 
-A vocabulary of 100,000, a context of 4,096, a comparison of 10,000 finished runs, 50,000 steps of a tiny
-model, and the moment of a run's first checkpoint where none is asked for. Memory that grows by 64 bytes a
-step or more, or one more open file at the end than at the beginning, is a failure.
+The cases are a vocabulary of 100,000, a context of 4,096, a comparison of 10,000 finished runs and 50,000 steps of a tiny
+model. The script also measures when a run writes its first checkpoint if no save interval is set. It fails if memory grows
+by 64 bytes per step or more, or if more files are open at the end than at the beginning.
 """
 
 import argparse
@@ -28,39 +28,39 @@ def text(lines):
 
 
 def run(name, *arguments):
-    """Runs a command to its end and tells how long it took and the most memory it held."""
+    """Runs a command and prints its time and peak memory. Returns its standard output."""
     began = time.monotonic()
     process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, errors = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{name}: {errors.decode()}")
-    print(f"{name}: {time.monotonic() - began:.1f} s, at most {usage.ru_maxrss / 1024:.0f} MB", flush=True)
+    print(f"{name}: {time.monotonic() - began:.1f} s, {usage.ru_maxrss / 1024:.0f} MB peak", flush=True)
     return out
 
 
 def vocabulary():
-    run("a tokenizer to begin with", "train", "--data", "text.txt", *TINY, "--steps", 1, "--out", "first")
+    run("setup: a tokenizer", "train", "--data", "text.txt", *TINY, "--steps", 1, "--out", "first")
     tokenizer = json.loads(pathlib.Path("first/last/tokenizer.json").read_text())
     vocab = tokenizer["model"]["vocab"]
     for i in range(len(vocab), 100_000):
         vocab[f"word{i}"] = i
     pathlib.Path("large.json").write_text(json.dumps(tokenizer))
     shape = "--layers 2 --heads 2 --dim 64 --context 64 --batch-size 8 --steps 20 --eval-every 0".split()
-    run("vocabulary 100,000, 20 steps of 512 tokens", "train", "--data", "text.txt", *shape, "--tokenizer", "large.json", "--out", "vocabulary")
-    run("vocabulary 100,000, 100 tokens written", "generate", "--checkpoint", "vocabulary", "--max-tokens", 100)
-    run("vocabulary 100,000, 22,000 tokens scored", "eval", "--checkpoint", "vocabulary", "--data", "short.txt")
+    run("vocabulary 100,000: 20 steps of 512 tokens", "train", "--data", "text.txt", *shape, "--tokenizer", "large.json", "--out", "vocabulary")
+    run("vocabulary 100,000: generate 100 tokens", "generate", "--checkpoint", "vocabulary", "--max-tokens", 100)
+    run("vocabulary 100,000: score a text of 22,000 characters", "eval", "--checkpoint", "vocabulary", "--data", "short.txt")
 
 
 def context():
     shape = "--layers 2 --heads 2 --dim 64 --context 4096 --batch-size 2 --steps 5 --eval-every 0".split()
-    run("context 4,096, 5 steps of 8,192 tokens", "train", "--data", "text.txt", *shape, "--out", "context")
-    run("context 4,096, 200 tokens after 4,000", "generate", "--checkpoint", "context", "--prompt-file", "prompt.txt", "--max-tokens", 200)
+    run("context 4,096: 5 steps of 8,192 tokens", "train", "--data", "text.txt", *shape, "--out", "context")
+    run("context 4,096: generate 200 tokens after 4,000", "generate", "--checkpoint", "context", "--prompt-file", "prompt.txt", "--max-tokens", 200)
 
 
 def comparison():
     arms = ["relu", "gelu", "silu", "swiglu", "mish", "elu", "tanh", "sigmoid", "geglu", "reglu"]
-    run("two runs to begin with", "compare", "--data", "text.txt", *TINY, "--steps", 4, "--acts", "relu", "--seeds", 1, "--out", "large")
+    run("setup: a comparison", "compare", "--data", "text.txt", *TINY, "--steps", 4, "--acts", "relu", "--seeds", 1, "--out", "large")
     line = json.loads(pathlib.Path("large/results.jsonl").read_text())
     about = json.loads(pathlib.Path("large/compare.json").read_text())
     seeds = list(range(1, 1001))
@@ -92,19 +92,19 @@ def long_run(steps):
             continue
         seen.append((lines, memory, handles))
     assert process.returncode == 0
-    # What the first steps take is kept for all others.
+    # The first steps allocate memory that later steps reuse.
     seen = [point for point in seen if point[0] > steps / 10]
     mean = [sum(point[i] for point in seen) / len(seen) for i in (0, 1)]
     across = sum((step - mean[0]) * (memory - mean[1]) for step, memory, _ in seen)
     slope = across / sum((step - mean[0]) ** 2 for step, _, _ in seen)
     print(
         f"{steps:,} steps: {time.monotonic() - began:.0f} s, {mean[1] / 2**20:.1f} MB, "
-        f"{slope:+.1f} bytes a step over {len(seen)} readings, "
+        f"{slope:+.1f} bytes per step over {len(seen)} samples, "
         f"{min(point[2] for point in seen)} to {max(point[2] for point in seen)} open files, {seen[-1][2]} at the end",
         flush=True,
     )
     if slope >= 64 or seen[-1][2] > seen[0][2]:
-        sys.exit("it grows")
+        sys.exit("memory or the number of open files grows")
 
 
 def first_checkpoint():
@@ -116,9 +116,9 @@ def first_checkpoint():
     process.kill()
     process.wait()
     taken = time.monotonic() - began
-    print(f"the first checkpoint where none was asked for: after {taken:.0f} s")
+    print(f"first checkpoint without a save interval: after {taken:.0f} s")
     if taken > 60:
-        sys.exit("that is more than a minute")
+        sys.exit("the first checkpoint took more than a minute")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Writes the checkpoints of tests/checkpoints: tiny models with random weights as transformers and its users
-save them, each with transformers' own loss and last logits in f32 on a text (expected.json).
+"""Writes the checkpoints of tests/checkpoints: tiny models with random weights, in formats that transformers and its users
+write. Each has an expected.json with transformers' loss and last logits in f32 for a text.
 
     pip install torch transformers
     python scripts/make_checkpoints.py tests/checkpoints
@@ -22,7 +22,7 @@ root = pathlib.Path(sys.argv[1])
 
 
 def tokenizer():
-    """One token per byte, as GPT-2 writes them, and one for the end."""
+    """One token per byte, in GPT-2's byte alphabet, and an end token."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     bytes_only = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate([END, *letters])}, merges=[]))
     bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -50,7 +50,7 @@ def gpt2(act, tied):
 
 
 def without_prefix(directory):
-    """As GPT-2's first checkpoints: names of the class without a head, masks among the tensors."""
+    """Imitates GPT-2's first checkpoints: tensor names without a prefix, and stored attention masks."""
     path = directory / "model.safetensors"
     tensors = {name.removeprefix("transformer."): tensor for name, tensor in load_file(path).items()}
     for layer in range(2):
@@ -59,7 +59,7 @@ def without_prefix(directory):
 
 
 def old_llama(directory):
-    """As transformers 4 wrote it: the base of the rotary frequencies at the top, those among the tensors."""
+    """Imitates transformers 4: rope_theta at the top level, and stored rotary frequencies."""
     path = directory / "config.json"
     config = json.loads(path.read_text())
     config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
@@ -74,7 +74,7 @@ def old_llama(directory):
     save_file(tensors, path, metadata={"format": "pt"})
 
 
-# name -> (configuration, number format, size of a shard, what is changed afterwards)
+# name -> (configuration, dtype, shard size, function that edits the saved files)
 CASES = {
     "gpt2-without-prefix": (gpt2("gelu_new", True), torch.float32, "1GB", without_prefix),
     "gpt2-f16-untied": (gpt2("quick_gelu", False), torch.float16, "1GB", None),
@@ -93,7 +93,7 @@ for name, (config, dtype, shard, change) in CASES.items():
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.dim() == 1:  # norms and biases start at ones and zeros
+            if parameter.dim() == 1:  # norms and biases start as ones and zeros
                 parameter += 0.2 * torch.randn_like(parameter)
     model.to(dtype).save_pretrained(directory, max_shard_size=shard)
     tokenizer().save_pretrained(directory)
@@ -101,7 +101,7 @@ for name, (config, dtype, shard, change) in CASES.items():
         change(directory)
     (directory / "generation_config.json").unlink(missing_ok=True)
 
-    # What comes back from the files, in f32.
+    # Expected values come from the saved files, in f32.
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
     ids = torch.tensor([tokenizer()(TEXT)["input_ids"]])
     with torch.no_grad():

@@ -1,5 +1,5 @@
-"""Writes tests/checkpoints/sentencepiece.gguf, a vocabulary without a model in the manner of SentencePiece, and
-beside it llama.cpp's tokens of some texts.
+"""Writes tests/checkpoints/sentencepiece.gguf, a SentencePiece-style vocabulary without a model, and
+sentencepiece.json with llama.cpp's tokens of some texts.
 
     pip install gguf llama-cpp-python
     python scripts/make_sentencepiece_gguf.py tests/checkpoints
@@ -19,7 +19,7 @@ seen = "▁the▁cat▁sees▁the▁dog▁hears▁the▁hen▁likes▁the▁fox�
 
 tokens = [("<unk>", 0.0, TokenType.UNKNOWN), ("<s>", 0.0, TokenType.CONTROL), ("</s>", 0.0, TokenType.CONTROL)]
 tokens += [(f"<0x{byte:02X}>", 0.0, TokenType.BYTE) for byte in range(256)]
-# As SentencePiece scores what BPE joins: the first has the highest score, and characters the lowest ones.
+# SentencePiece scores BPE merges by rank: the first merge has the highest score, single characters the lowest.
 pieces = list(seen)
 merged = []
 for _ in range(40):

@@ -1,5 +1,5 @@
-"""Writes tests/checkpoints/tokenizers: tokenizers as others save them, each with the ids that transformers makes of
-some texts, special tokens included (expected.json).
+"""Writes tests/checkpoints/tokenizers: tokenizers in formats that other programs write. Each has an expected.json with
+transformers' ids for some texts, special tokens included.
 
     scripts/python_env
     target/python/bin/python scripts/make_tokenizers.py tests/checkpoints/tokenizers
@@ -18,7 +18,7 @@ root = pathlib.Path(sys.argv[1])
 
 
 def byte_level():
-    """One token per byte, as GPT-2 writes them, some words, and one for the end."""
+    """One token per byte, in GPT-2's byte alphabet, a few merges, and an end token."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     merges = [("t", "h"), ("th", "e"), ("a", "t"), ("Ġ", "the")]
     tokens = [END, *letters, *map("".join, merges)]
@@ -30,14 +30,14 @@ def byte_level():
 
 
 def begins_with(token, tokenizer):
-    """Puts a token before every text."""
+    """Adds a post-processor that puts a token before every text."""
     special = [(token, tokenizer.token_to_id(token))]
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{token} $A", special_tokens=special)
     return tokenizer
 
 
 def sentencepiece():
-    """In the manner of Llama 2: a space before every text, and bytes for what has no token."""
+    """Llama 2 style: a space before every text, and byte fallback for unknown characters."""
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "t", "h", "e", "a", "n"]
     merges = [("▁", "t"), ("▁t", "h"), ("▁th", "e"), ("▁", "a")]
     tokens += map("".join, merges)
@@ -60,7 +60,7 @@ def truncated():
 
 
 def lossy():
-    """In the manner of BERT: words in lower case, and one token for all others."""
+    """BERT style: lowercase words, and one token for all unknown words."""
     words = ["[UNK]", END, "the", "cat", "sees", "hears", "likes", "fox", "hen", "owl", "."]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -70,11 +70,11 @@ def lossy():
 
 
 ENDS = {"bos_token": END, "eos_token": END}
-# name -> (tokenizer, what tokenizer_config.json says)
+# name -> (tokenizer, contents of tokenizer_config.json)
 CASES = {
     "truncated": (truncated(), ENDS),
     "bos-by-template": (sentencepiece(), {"bos_token": "<s>", "eos_token": "</s>"}),
-    # transformers 5 goes by the tokenizer.json alone.
+    # transformers 5 reads this from tokenizer.json and ignores add_bos_token.
     "bos-by-config-alone": (byte_level(), {**ENDS, "add_bos_token": True}),
     "bos-despite-config": (begins_with(END, byte_level()), {**ENDS, "add_bos_token": False}),
     "lossy": (lossy(), ENDS),

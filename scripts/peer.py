@@ -1,4 +1,4 @@
-"""PyTorch at the same work, to measure against and to take expected values from.
+"""Runs the same work in PyTorch, for speed comparisons and for expected values in tests.
 
     pip install torch safetensors transformers
     python scripts/peer.py train --backbone gpt2 --act gelu --mode eager
@@ -6,15 +6,15 @@
     tinygpt train --data text.txt --steps 1 --warmup 0 --lr 1e-30 --out initial
     python scripts/peer.py losses initial/last --batches 1
 
-`train` measures training on random tokens, `generate` transformers' greedy generation with random
-weights, for which alone transformers is needed. `losses` trains ten steps from the weights of a tinygpt
-checkpoint and gives the loss before each. All three print one line of JSON.
+`train` times training on random tokens. `generate` times transformers' greedy generation with random weights; only this
+command needs transformers. `losses` trains ten steps from the weights of a tinygpt checkpoint and prints the loss before
+each step. All three print one line of JSON.
 
-The tokens of `losses` are a formula that a test can repeat in 64-bit integers: x(0) = 1, x(i + 1) =
-6364136223846793005 x(i) + 1442695040888963407 mod 2^64, token i = (x(i) >> 33) mod vocabulary. Each row
-takes the next context + 1 tokens, row after row, step after step: all but the last are its inputs, all
-but the first its targets. After --batches steps the same batches come again. With one batch the losses
-fall far, and a wrong constant of the optimizer shows in the third decimal.
+The tokens of `losses` come from a formula that a test can repeat with 64-bit integers: x(0) = 1, x(i + 1) =
+6364136223846793005 x(i) + 1442695040888963407 mod 2^64, token i = (x(i) >> 33) mod vocabulary. Each row takes the next
+context + 1 tokens, row by row and step by step. All but the last are its inputs, all but the first its targets. The
+batches repeat after --batches steps. With one batch the losses fall far enough that a wrong optimizer constant shows in
+the third decimal.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from peer_model import CLIP, Config, Gpt, adamw, load_checkpoint
 
 
 def keep_freed_memory():
-    """Has glibc reuse large buffers: fresh pages cost a fault each, every step."""
+    """Makes glibc reuse large buffers. Otherwise every step pays a page fault for each fresh page."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
@@ -49,7 +49,7 @@ def keep_freed_memory():
 
 
 def train_step(model, loss_of, optimizer, inputs, targets):
-    """One update; the loss before it."""
+    """Makes one update and returns the loss before it."""
     loss = loss_of(inputs, targets)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -98,7 +98,7 @@ def generate(args):
     with torch.inference_mode():
         for _ in range(1 + args.turns):
             start = time.perf_counter()
-            # Without an end-of-text token every turn has the full length.
+            # There is no end-of-text token, so every turn generates the full length.
             ids = model.generate(prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
                                  max_new_tokens=args.tokens, use_cache=True)
             seconds.append(time.perf_counter() - start)
@@ -145,18 +145,18 @@ def main():
 
     p = command(train)
     p.add_argument("--backbone", choices=["gpt2", "llama"], default="gpt2")
-    p.add_argument("--act", default="gelu", help="as tinygpt's --act")
+    p.add_argument("--act", default="gelu", help="same names as tinygpt's --act")
     p.add_argument("--mode", choices=["eager", "compile"], default="eager")
     shape(p, layers=4, dim=128, heads=4, context=64, batch=12, vocab=65, steps=50, warmup_steps=10)
-    p.add_argument("--ffn-dim", type=int, help="default: 4 dim, or 8/3 dim to a multiple of 8 when gated")
+    p.add_argument("--ffn-dim", type=int, help="default: 4 * dim, or 8/3 * dim rounded to a multiple of 8 if gated")
 
     p = command(generate)
     shape(p, layers=6, dim=288, heads=6, ffn_dim=768, context=256, vocab=32000, tokens=255, turns=3)
 
     p = command(losses)
     p.add_argument("checkpoint", help="directory of a tinygpt checkpoint")
-    p.add_argument("--batch", type=int, default=4, help="rows of a batch")
-    p.add_argument("--batches", type=int, default=10, help="different batches")
+    p.add_argument("--batch", type=int, default=4, help="rows per batch")
+    p.add_argument("--batches", type=int, default=10, help="number of different batches")
     p.add_argument("--steps", type=int, default=10)
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--dtype", choices=["float32", "float64"], default="float32")

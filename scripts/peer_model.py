@@ -1,9 +1,9 @@
-"""The same models in plain PyTorch: what scripts/peer.py trains.
+"""tinygpt's models in plain PyTorch, for scripts/peer.py.
 
     pip install torch safetensors
 
-Both backbones, every pointwise activation gated or not, tied or untied; `load_checkpoint` reads a tinygpt
-checkpoint. Query, key and value projections are one matrix here, which is faster.
+Covers both backbones, every pointwise activation gated and ungated, and tied and untied heads. `load_checkpoint` reads a
+tinygpt checkpoint. Query, key and value projections are one matrix here, which is faster.
 """
 
 import json
@@ -127,7 +127,7 @@ class Gpt(nn.Module):
                 nn.init.normal_(p, std=std / math.sqrt(2 * config.layers) if to_residual else std)
 
     def forward(self, inputs, targets):
-        """The mean loss of predicting `targets`."""
+        """Returns the mean loss of predicting `targets`."""
         length = inputs.shape[1]
         x, rope = self.tokens(inputs), None
         if self.config.llama:
@@ -140,7 +140,7 @@ class Gpt(nn.Module):
 
 
 def load_checkpoint(directory):
-    """The model of a checkpoint in Hugging Face's layout."""
+    """Loads the model of a checkpoint in Hugging Face's format."""
     from safetensors.torch import load_file
 
     directory = pathlib.Path(directory)
@@ -161,7 +161,7 @@ def load_checkpoint(directory):
 
     def fill(module, *names, transpose=False):
         for suffix, p in module.named_parameters(recurse=False):
-            # One projection here may be several there.
+            # A checkpoint may store one of our projections as several tensors.
             value = torch.cat([stored.pop(f"{name}.{suffix}") for name in names])
             p.data.copy_(value.t() if transpose and p.dim() == 2 else value)
 
@@ -191,7 +191,7 @@ def load_checkpoint(directory):
                 fill(getattr(block.ffn, name), f"{at}.mlp.{theirs}", transpose=True)
     if not config.tied:
         fill(model.head, "lm_head")
-    assert not stored, f"the checkpoint has more than the model: {sorted(stored)}"
+    assert not stored, f"tensors that aren't in the model: {sorted(stored)}"
     return model
 
 

@@ -1,11 +1,13 @@
-"""Logits of tiny models from transformers in f64, after the last layer and as they would be after the first, for
-the tests in src/model/tests.rs: every activation that it knows, gated and not, on both backbones, with tied and
-untied heads and shared key/value heads.
+"""Prints logits of tiny models from transformers in f64, for the tests in src/model/tests.rs.
+
+Each model gives its final logits and the logits of its first layer (through the final norm and the head). The models
+cover every activation that transformers implements, gated and ungated, on both backbones, with tied and untied heads
+and grouped key/value heads.
 
     pip install torch transformers
     python scripts/reference_logits.py > src/model/transformers_logits.in
 
-Weights are a formula of (name, index), which the test repeats: no file has to be shared.
+Weights are a formula of (name, index) that the test repeats, so no file has to be shared.
 """
 
 import math
@@ -33,14 +35,14 @@ def gpt2(act, tied):
     )
 
 
-# What transformers calls the functions of src/activation/table.rs.
+# transformers' names for the functions in src/activation/table.rs.
 ACTS = {
     "relu": "relu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "silu": "silu", "sigmoid": "sigmoid",
     "tanh": "tanh", "relu2": "relu2", "leaky_relu": "leaky_relu", "mish": "mish", "quick_gelu": "quick_gelu",
     "identity": "linear",
 }
 
-# (backbone, our activation, key/value heads, tied) and the same for transformers
+# (backbone, our activation, key/value heads, tied, transformers config)
 CASES = [
     case
     for ours, theirs in ACTS.items()
@@ -72,7 +74,7 @@ for backbone, act, kv_heads, tied, config in CASES:
     with torch.no_grad():
         output = model(torch.tensor([TOKENS]), output_hidden_states=True)
         final_norm = model.transformer.ln_f if backbone == "gpt2" else model.model.norm
-        # Hidden states begin with the embedding.
+        # hidden_states[0] is the embedding.
         early = model.lm_head(final_norm(output.hidden_states[1]))
     values = [logits[0, -1].tolist() for logits in (output.logits, early)]
     assert all(map(math.isfinite, sum(values, [])))

@@ -1,4 +1,4 @@
-//! The programs in examples/ run to their end.
+//! The programs in `examples/` run without errors.
 
 #[path = "../examples/compare_activations.rs"]
 mod compare_activations;

@@ -1,7 +1,7 @@
-//! Files that somebody damaged or made up: refused in one line, without a panic, whatever is in them.
+//! Damaged and malicious files cause a one-line error and never a panic.
 //!
-//! `TINYGPT_HOSTILE_INPUTS` sets how many of each kind are tried, from another beginning each time;
-//! `scripts/hostile` sets it, and limits on memory and time.
+//! `TINYGPT_HOSTILE_INPUTS` sets the number of files of each kind and picks a random seed. `scripts/hostile` sets it,
+//! with limits on memory and time.
 
 #[path = "../fuzz/readers.rs"]
 mod readers;
@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use readers::{KINDS, Kind, Place};
 use tinygpt::support::failure::{exit_code, one_line};
 
-/// What is done to a sound file. Places are shares of its length, so that they fit any.
+/// A change to a valid file. Positions are fractions of its length, so they apply to any file.
 #[derive(Clone, Debug)]
 enum Edit {
     Cut {
@@ -21,7 +21,7 @@ enum Edit {
         at: f64,
         bit: u8,
     },
-    /// A piece of the file, copied over or into another place of it.
+    /// Copies a piece of the file to another position, where it overwrites or is inserted.
     Splice {
         from: f64,
         length: usize,
@@ -32,7 +32,7 @@ enum Edit {
         at: f64,
         what: &'static str,
     },
-    /// A number in the text becomes another one: a digit, which leaves all lengths as they are, or all of it.
+    /// Replaces one digit of a number in the text, which keeps all lengths.
     Digit {
         which: f64,
         digit: u8,
@@ -122,7 +122,7 @@ fn edited(example: &[u8], edits: &[Edit]) -> Vec<u8> {
         match *edit {
             Edit::Cut { at } => bytes.truncate(place(at, length)),
             Edit::Flip { at, bit } => {
-                // Small shares are small indices.
+                // Fractions below 1e-7 encode small indices.
                 let at = if at < 1e-7 { (at * 1e9) as usize } else { place(at, length) };
                 if let Some(byte) = bytes.get_mut(at) {
                     *byte ^= 1 << bit;
@@ -160,7 +160,7 @@ fn edited(example: &[u8], edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
-/// Where the part ends that is text: the whole file, or the header of a safetensors file.
+/// End of the text part: the whole file, or the header of a safetensors file.
 fn text_end(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte == b'}' || *byte == b'\n').map_or(bytes.len(), |end| end + 1)
 }
@@ -178,7 +178,7 @@ fn survives(file: &str) {
         .run(&edits, |edits| {
             if let Err(error) = place.read(kind, &edited(place.example(kind), &edits)) {
                 let (code, line) = (exit_code(&error), one_line(&error));
-                // 3: sound files, and a model whose predictions are no numbers.
+                // Exit code 3: the files are valid, but the model predicts NaN or infinity.
                 prop_assert!(code == 2 || code == 3, "exit code {code}: {line}");
                 prop_assert!(!line.contains(['\n', '\u{1b}']), "{line:?}");
             }

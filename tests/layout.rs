@@ -1,11 +1,11 @@
-//! The shape of the code: rooms use only those listed above them, files don't use each other in circles, and
-//! none is long.
+//! Structure of the source: modules use only modules listed above them, files have no circular dependencies, and no
+//! file is long.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// More than this and a file holds two ideas.
+/// Most lines in a file. A longer file should be split.
 const LONGEST: usize = 450;
 
 fn source() -> PathBuf {
@@ -25,7 +25,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Modules in the order in which `lib.rs` lists them: bottom-up.
+/// Modules in the order of `lib.rs`, bottom-up.
 fn modules() -> Vec<String> {
     let lib = fs::read_to_string(source().join("lib.rs")).unwrap();
     let module = |line: &str| {
@@ -59,12 +59,12 @@ fn a_module_uses_only_those_listed_above_it() {
     }
 }
 
-/// The path of a module: `["model", "fused"]` is `src/model/fused/mod.rs`, and nothing is `lib.rs`.
+/// Path of a module: `["model", "fused"]` is `src/model/fused/mod.rs`, and an empty path is `lib.rs`.
 type Module = Vec<String>;
-/// The names that each module brings in by `use`, and from where.
+/// The names that each module imports with `use`, with their full paths.
 type Brought = BTreeMap<Module, BTreeMap<String, Module>>;
 
-/// The code of every module, without comments and the tests at its end.
+/// The code of every module without comments and the tests at the end.
 fn code() -> BTreeMap<Module, String> {
     let mut code = BTreeMap::new();
     for file in files(&source()) {
@@ -79,7 +79,7 @@ fn code() -> BTreeMap<Module, String> {
     code
 }
 
-/// The paths in the tree of a `use`, each with the name that it brings.
+/// The paths in a `use` tree, each with the name it imports.
 fn leaves(tree: &str, before: &[String]) -> Vec<(Module, String)> {
     let parts = |text: &str| -> Module {
         text.split("::").map(|part| part.trim().to_string()).filter(|part| !part.is_empty()).collect()
@@ -104,14 +104,14 @@ fn leaves(tree: &str, before: &[String]) -> Vec<(Module, String)> {
     found
 }
 
-/// A module's code, apart.
+/// A module's code, split into imports and the rest.
 #[derive(Default)]
 struct Parts {
-    /// Paths that it uses, each with the name that it gives them.
+    /// Imported paths with their local names.
     uses: Vec<(Module, String)>,
-    /// Paths that it only passes on, by `pub use` or `pub(crate) use`.
+    /// Paths that it only re-exports with `pub use` or `pub(crate) use`.
     passes_on: Vec<(Module, String)>,
-    /// Everything else.
+    /// The code without imports.
     rest: String,
 }
 
@@ -135,15 +135,15 @@ fn parts(code: &str) -> Parts {
     parts
 }
 
-/// Every path of several parts in code, such as `super::names::LAST`.
+/// Every path with at least two parts in the code, such as `super::names::LAST`.
 fn paths(code: &str) -> Vec<Module> {
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let words = code.split(|c| !is_path(c)).filter(|word| word.contains("::"));
     words.map(|word| word.split("::").map(str::to_string).collect()).collect()
 }
 
-/// The file that has what a path in `module` names, by way of the names that other files bring; none if it isn't
-/// ours.
+/// The module that defines the target of `path` in `module`, following imports and re-exports. None for paths outside
+/// this crate.
 fn home(path: &[String], module: &Module, brought: &Brought) -> Option<Module> {
     let child = |at: &Module, name: &String| {
         let inside = [at.as_slice(), std::slice::from_ref(name)].concat();
@@ -168,7 +168,7 @@ fn home(path: &[String], module: &Module, brought: &Brought) -> Option<Module> {
     Some(at)
 }
 
-/// Follows what `last` of `way` uses until a file comes again.
+/// Depth-first search from the last module of `way`. Returns the first cycle found.
 fn circle(
     way: &mut Vec<Module>,
     uses: &BTreeMap<Module, Vec<Module>>,
@@ -220,7 +220,7 @@ fn no_file_is_long() {
     }
 }
 
-/// The reference model is meant to be read in one sitting.
+/// The reference model should be short enough to read in one sitting.
 #[test]
 fn the_model_stays_readable() {
     let reference = ["attention", "dropout", "ffn", "gpt", "norm", "observe", "ops", "parts", "positions"];

@@ -1,4 +1,4 @@
-//! The table of activations.
+//! `tinygpt acts` and its plot.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn the_plot_is_a_picture_of_every_function() {
     succeed(tinygpt(&folder).args(["acts", "--plot", "acts.svg"]));
     let svg = String::from_utf8(read(&folder, "acts.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
-    // Value and derivative of fourteen functions.
+    // The value and the derivative of fourteen functions.
     assert_eq!(svg.matches("<polyline").count(), 28);
     assert!(svg.contains(">quick_gelu<"));
 }

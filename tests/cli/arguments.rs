@@ -1,9 +1,9 @@
-//! The command line: values, lists, repetitions, and errors in one line. What holds for every flag of every
-//! command is tested over clap's own definitions, in `src/cli/command/tests.rs`.
+//! The command line: values, lists, repeated flags and one-line errors. `src/cli/command/tests.rs` tests properties
+//! of every flag on clap's definitions.
 
 use super::*;
 
-/// All that a command which must fail with exit code 2 writes to standard error.
+/// Runs a command that must fail with exit code 2. Returns its standard error.
 fn refusal(folder: &TempDir, words: &[&str]) -> String {
     let output = tinygpt(folder).args(words).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();

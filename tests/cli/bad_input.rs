@@ -1,4 +1,4 @@
-//! Bad input: one clear line, exit code 2, nothing lost.
+//! Bad input gives a clear one-line error and exit code 2, and nothing is lost.
 
 use super::*;
 
@@ -81,7 +81,7 @@ fn runs_without_a_name_never_collide() {
         train(&folder, &["--act", "glu:mish", "--steps", "1"]);
     }
     assert!(exists(&folder, "runs/glu-mish/last") && exists(&folder, "runs/glu-mish-2/last"));
-    // Nor do those that begin at the same time.
+    // Runs that start at the same time don't collide either.
     let start = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"));
         command.current_dir(folder.path()).args(small_but(&["--act", "relu", "--steps", "1"]));
@@ -94,7 +94,7 @@ fn runs_without_a_name_never_collide() {
     }
 }
 
-/// Rewrites the safetensors header of a checkpoint; the data behind it stays.
+/// Rewrites the safetensors header of a checkpoint and keeps the data.
 fn with_header(folder: &TempDir, change: impl Fn(&str) -> String) {
     let bytes = read(folder, "run/last/model.safetensors");
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -107,7 +107,7 @@ fn with_header(folder: &TempDir, change: impl Fn(&str) -> String) {
 fn a_broken_checkpoint_is_refused_with_the_tensor_that_is_wrong() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    // As a directory that another program made: it has no manifest, and is checked all the same.
+    // Without a manifest, like a directory from another program, the checkpoint is still checked.
     std::fs::remove_file(folder.path().join("run/last/SHA256SUMS")).unwrap();
     let whole = read(&folder, "run/last/model.safetensors");
     let refused = |expected: &str| {
@@ -125,7 +125,7 @@ fn a_broken_checkpoint_is_refused_with_the_tensor_that_is_wrong() {
     std::fs::write(folder.path().join("run/last/model.safetensors"), &whole[..whole.len() - 10]).unwrap();
     refused("no whole safetensors file");
     restore();
-    // The model of another config.json: a tensor is missing.
+    // With one more layer in config.json, a tensor is missing.
     let config = String::from_utf8(read(&folder, "run/last/config.json")).unwrap();
     write(
         &folder,
@@ -196,7 +196,7 @@ fn values_out_of_reason_are_refused_before_anything_is_built() {
     }
 }
 
-/// Epochs of a text are known as steps only once it is read. A run that may begin may be resumed.
+/// tinygpt can convert epochs to steps only after it reads the text. The bounds apply to resuming too.
 #[test]
 fn epochs_have_the_bounds_of_steps() {
     let folder = folder();
@@ -227,7 +227,7 @@ fn a_saved_setting_out_of_bounds_is_refused_with_its_file() {
     assert!(error.contains("between 0.0 and 10.0"), "{error}");
 }
 
-/// A preset's warmup was meant for its own number of steps.
+/// A preset's warmup is meant for the preset's own number of steps.
 #[test]
 fn a_presets_warmup_gives_way_to_a_shorter_run() {
     let folder = folder();
@@ -240,7 +240,7 @@ fn a_presets_warmup_gives_way_to_a_shorter_run() {
     assert_eq!(number(&first, "lr"), 0.01);
 }
 
-/// Seeds are counted up from the first.
+/// Later seeds count up from --seed and must stay in range too.
 #[test]
 fn the_last_seed_is_within_the_bounds_too() {
     let folder = folder();
@@ -250,7 +250,7 @@ fn the_last_seed_is_within_the_bounds_too() {
     assert!(!exists(&folder, "runs"));
 }
 
-/// Only what a run or a comparison wrote may be removed, whatever is forced.
+/// --force removes only files that a run or a comparison wrote.
 #[test]
 fn nothing_is_deleted_that_is_not_ours() {
     let folder = folder();
@@ -289,7 +289,7 @@ fn nothing_is_deleted_that_is_not_ours() {
 #[test]
 fn an_unfinished_run_without_a_checkpoint_is_no_obstacle() {
     let folder = folder();
-    // Decay by a factor of 1 - 10 * 10 per step: the weights overflow before the first checkpoint.
+    // Weight decay multiplies the weights by 1 - 10 * 10 per step, so they overflow before the first checkpoint.
     let flags = ["--lr", "10", "--warmup", "0", "--min-lr", "10", "--weight-decay", "10"];
     let length = ["--steps", "400", "--eval-every", "0", "--out", "run"];
     let diverging = small_but(&[flags.as_slice(), &length].concat());

@@ -1,4 +1,4 @@
-//! Timing this machine.
+//! `tinygpt bench`.
 
 use super::*;
 

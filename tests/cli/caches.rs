@@ -1,9 +1,9 @@
-//! The cache of token ids and tokenizers, which texts above 16 MiB have.
+//! The cache of token ids and tokenizers for texts above 16 MiB.
 
 use super::*;
 use std::path::PathBuf;
 
-/// A directory with a `text.txt` whose training part is longer than 16 MiB.
+/// A directory with a `text.txt`. Its training split is longer than 16 MiB.
 fn folder_with_long_text() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write(&folder, "text.txt", &text(400).repeat(2200));

@@ -6,7 +6,7 @@ fn card(folder: &TempDir, checkpoint: &str) -> String {
     String::from_utf8(read(folder, &format!("{checkpoint}/README.md"))).unwrap()
 }
 
-/// Paths of this machine are nobody else's business: the text is named by an absolute one.
+/// The text is given by an absolute path, which the card must not reveal.
 #[test]
 fn the_command_in_the_card_makes_the_same_checkpoint_and_the_card_has_no_path() {
     let folder = folder();
@@ -32,7 +32,7 @@ fn the_card_has_the_score_of_its_own_checkpoint() {
     }
     let earlier = card(&folder, "run/step-000005");
     assert!(earlier.contains("value: ") && !earlier.contains(&number(&trained, "val_loss").to_string()));
-    // Saved between evaluations.
+    // A checkpoint saved between evaluations has no score.
     train(&folder, &["--out", "run", "--force", "--save-every", "4", "--keep", "9"]);
     let unscored = card(&folder, "run/step-000004");
     assert!(unscored.starts_with("---\nlibrary_name: transformers\n") && !unscored.contains("value: "));

@@ -1,8 +1,8 @@
-//! The claims: each measured, judged, and written down in two languages.
+//! `tinygpt claims`: each claim is measured, judged and reported in two languages.
 
 use super::*;
 
-/// Those that train nothing much.
+/// Three claims that need little training.
 const QUICK: &[&str] = &["claims", "--steps", "2", "--threads", "1", "--only", "centring,parameters,path"];
 
 #[test]
@@ -39,7 +39,7 @@ fn claims_speak_japanese_and_json() {
         assert!(page.contains(claim["answer"]["ja"].as_str().unwrap()), "{claim}");
         assert!(!page.contains(claim["answer"]["en"].as_str().unwrap()), "{claim}");
     }
-    // On N(0, 1): the published means.
+    // The published means on N(0, 1).
     let rows = claims[0]["tables"][0]["rows"].as_array().unwrap();
     let means: Vec<&str> = rows.iter().map(|row| row[1]["en"].as_str().unwrap()).collect();
     assert_eq!(means, ["0.50", "0.40", "0.28", "0.21", "0.00", "0.00"]);
@@ -55,7 +55,7 @@ fn models_are_trained_once_and_can_be_looked_at_afterwards() {
     };
     let (first, training) = walk();
     assert!(training.contains("gelu  step 2/2"), "{training}");
-    // Which of all it is, which model, and what is left of all.
+    // Progress lines name the claim, the model and the time left.
     assert!(
         training.contains("[3/3] path: about ") && training.contains("[3/3] swiglu  step 1/2"),
         "{training}"
@@ -78,12 +78,12 @@ fn a_claim_that_there_is_not_is_refused_with_those_that_there_are() {
     assert!(error.contains("'magic'") && error.contains("saturation, vanishing"), "{error}");
     assert!(!exists(&folder, "runs"));
     fail(tinygpt(&folder).args(["claims", "--steps", "1"]), 2);
-    // A directory that holds something else is left alone.
+    // A directory with other files isn't used.
     let error = fail(tinygpt(&folder).args(["claims", "--out", "."]), 2);
     assert!(error.contains("not empty") && !exists(&folder, "models"), "{error}");
 }
 
-/// All fourteen on hardly trained models: nothing fails, whatever was measured, and the page holds in a browser.
+/// With barely trained models, all fourteen claims get a verdict and the page works in a browser.
 #[test]
 fn every_claim_is_judged_even_where_models_know_nothing() {
     let folder = folder();
@@ -92,7 +92,7 @@ fn every_claim_is_judged_even_where_models_know_nothing() {
     let claims = object["claims"].as_array().unwrap();
     assert_eq!(claims.len(), 14);
     let of = |name: &str| claims.iter().find(|claim| claim["name"] == name).unwrap();
-    // What does not depend on training: the theory of the first step, the counts, and chance.
+    // These verdicts don't depend on training.
     assert_eq!(of("vanishing")["verdict"], "depends");
     assert_eq!(of("saturation")["verdict"], "depends");
     assert_eq!(of("parameters")["verdict"], "depends");

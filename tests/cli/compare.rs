@@ -1,4 +1,4 @@
-//! Comparing: paired, resumable, and honest about what one seed can say.
+//! `tinygpt compare`: paired runs, resuming, and verdicts only with enough seeds.
 
 use super::*;
 use serde_json::json;
@@ -34,7 +34,7 @@ fn every_arm_is_reported_against_the_baseline_best_first() {
         let (low, high) = (arm["ci95"][0].as_f64().unwrap(), arm["ci95"][1].as_f64().unwrap());
         assert!(low < delta && delta < high, "{arm}");
         assert!((0.0..=1.0).contains(&number(arm, "p")), "{arm}");
-        // Two seeds claim nothing.
+        // Two seeds give no verdict.
         assert_eq!(arm["verdict"], "too_few_seeds");
     }
 }
@@ -48,7 +48,7 @@ fn finished_runs_are_not_repeated_and_a_killed_one_goes_on() {
     assert_eq!(compare(&folder, &["--acts", "relu,gelu", "--seeds", "1"]), whole);
     assert_eq!(read(&folder, "cmp/results.jsonl"), lines);
 
-    // As a kill leaves it: the second line cut in the middle, its run at an earlier checkpoint.
+    // Imitate a kill: truncate the second line.
     write(&folder, "cmp/results.jsonl", &String::from_utf8_lossy(&lines[..lines.len() - 40]));
     let again = compare(&folder, &["--acts", "relu,gelu", "--seeds", "1"]);
     for (a, b) in whole["results"].as_array().unwrap().iter().zip(again["results"].as_array().unwrap()) {
@@ -57,7 +57,7 @@ fn finished_runs_are_not_repeated_and_a_killed_one_goes_on() {
             (&b["act"], &b["val_loss_mean"], &b["delta"])
         );
     }
-    // A further seed trains only what is missing.
+    // With one more seed, only the missing runs are trained.
     compare(&folder, &["--acts", "relu,gelu", "--seeds", "2"]);
     let lines = read(&folder, "cmp/results.jsonl");
     assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 4);
@@ -82,7 +82,7 @@ fn arms_of_one_seed_read_the_same_batches_and_share_initial_values() {
     let folder = folder();
     compare(&folder, &["--acts", "relu,identity", "--seeds", "1", "--lr", "0"]);
     let tensors = |act: &str| read(&folder, &format!("cmp/{act}-seed1/last/model.safetensors"));
-    // Nothing was learned at a rate of zero, and ungated arms have the same tensors.
+    // A learning rate of zero keeps the initial values, and ungated arms have the same tensors.
     assert_eq!(tensors("relu"), tensors("identity"));
 }
 
@@ -105,7 +105,7 @@ fn the_table_is_markdown() {
     );
 }
 
-/// Decay by a factor of 1 - 10 * 10 per step overflows every arm's weights: the second still runs.
+/// Weight decay multiplies the weights by 1 - 10 * 10 per step, so every arm diverges. The second arm must still run.
 #[test]
 fn a_run_that_diverges_is_reported_and_the_others_go_on() {
     let folder = folder();
@@ -113,7 +113,7 @@ fn a_run_that_diverges_is_reported_and_the_others_go_on() {
     let arms = ["--acts", "relu,gelu", "--seeds", "1", "--eval-every", "0", "--out", "cmp"];
     let mut command = tinygpt(&folder);
     command.arg("compare").args(small_but(&[rates.as_slice(), &arms].concat())).arg("--json");
-    // The second time nothing is left to run.
+    // The second time, no runs are left.
     for _ in 0..2 {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
@@ -127,7 +127,7 @@ fn a_run_that_diverges_is_reported_and_the_others_go_on() {
     }
 }
 
-/// An identity arm is a linear map of another: with three seeds and a clear difference there is a verdict.
+/// swiglu beats sigmoid clearly enough for a verdict with three seeds.
 #[test]
 fn three_seeds_and_a_clear_difference_give_a_verdict_in_a_sentence() {
     let folder = folder();
@@ -139,7 +139,7 @@ fn three_seeds_and_a_clear_difference_give_a_verdict_in_a_sentence() {
     let headline = report["headline"].as_str().unwrap();
     assert!(headline.starts_with("swiglu beats sigmoid by ") && headline.contains("at this learning rate"));
 
-    // A difference of more than matters is asked for: the verdict says that it is too small.
+    // The difference is smaller than --matters, so the verdict calls it small.
     let report = compare(&folder, &[flags.as_slice(), &["--matters", "90%"]].concat());
     assert_eq!(report["results"][0]["verdict"], "better_but_small");
 }
@@ -176,7 +176,7 @@ fn a_budget_chooses_seeds_and_steps_and_is_kept_when_going_on() {
     write(&folder, "tiny.toml", "# tiny\nsteps = 30\n");
     let seeds = number(&last_line(&succeed(&mut command))["results"][0], "seeds");
     assert!((3.0..=20.0).contains(&seeds), "{seeds}");
-    // Timings differ from run to run; what was chosen does not.
+    // Timings change between runs, but the chosen seeds and steps must not.
     let lines = read(&folder, "cmp/results.jsonl");
     succeed(&mut command);
     assert_eq!(read(&folder, "cmp/results.jsonl"), lines);
@@ -204,7 +204,7 @@ fn a_grid_of_learning_rates_takes_each_arm_at_its_best() {
         assert_eq!(number(arm, "val_loss_mean"), best);
         assert!((number(arm, "sensitivity") - (losses[0] - best)).abs() < 1e-9, "{arm}");
     }
-    // Next to nothing is learned at 1e-5: the best is at the other edge.
+    // A rate of 1e-5 learns almost nothing, so the best rate is at the upper edge of the grid.
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("edge of the grid"), "{warnings}");
     assert!(exists(&folder, "cmp/relu-lr0.001-seed1/last"));
@@ -243,7 +243,7 @@ fn a_plan_is_one_command_per_run_for_a_scheduler() {
     assert!(finished(&folder).lines().nth(1).unwrap().contains("\"act\":\"gelu\",\"lr\":null,\"seed\":2,"));
     let error = fail(tinygpt(&folder).arg("compare").args(SMALL).args(design).args(["--only", "5"]), 2);
     assert!(error.contains("between 1 and 4"), "{error}");
-    // Whoever comes last does the rest and evaluates.
+    // A command without --only trains the remaining runs and evaluates.
     let report = compare(&folder, &["--acts", "relu,gelu", "--seeds", "2"]);
     assert_eq!(number(&report["results"][0], "seeds"), 2.0);
 }
@@ -269,7 +269,7 @@ fn processes_on_one_directory_share_the_runs_and_say_the_same() {
     assert!(together[0] == together[1] && together[1] == together[2], "{together:?}");
     let lines = String::from_utf8(read(&folder, "cmp/results.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 6, "{lines}");
-    // Workers of one command do the same as one process alone.
+    // --jobs gives the same result as a single process.
     let alone = compare(&folder, &["--acts", "relu,gelu,swiglu", "--seeds", "2", "--steps", "60"]);
     let mut jobs = tinygpt(&folder);
     jobs.arg("compare").args(small_but(&["--steps", "60", "--acts", "relu,gelu,swiglu", "--seeds", "2"]));
@@ -368,7 +368,7 @@ fn a_smaller_comparison_does_not_replace_a_larger_one() {
         assert!(error.contains("larger comparison") && error.contains("--out"), "{error}");
         assert_eq!(files(), before);
     }
-    // Other widths of the same activations are other runs.
+    // The same activations with other widths are different runs.
     let mut flops = tinygpt(&folder);
     flops.arg("compare").args(small_but(&large)).args(["--out", "cmp", "--match", "flops"]);
     assert!(fail(&mut flops, 2).contains("other settings"));
@@ -394,7 +394,7 @@ fn comparisons_without_a_name_are_numbered_and_resumed() {
     unnamed(&["--acts", "relu,gelu", "--seeds", "1", "--jobs", "2"]);
     unnamed(&["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"]);
     assert_eq!(["runs/compare", "runs/compare-2", "runs/compare-3"].map(runs), [4, 2, 4]);
-    // Each command again finds its own, and a larger one extends the first that it can.
+    // A repeated command finds its own comparison. A larger one extends the first that matches.
     for flags in [
         &["--acts", "relu,gelu", "--seeds", "2", "--steps", "6"][..],
         &["--acts", "relu,gelu", "--seeds", "3"],
@@ -423,11 +423,11 @@ fn what_cannot_run_is_refused_before_anything_is_timed() {
             tinygpt(&folder).arg("compare").args(small_but(&[&arms, flags].concat())).output().unwrap();
         let told = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(2), "{told}");
-        // A plan, which is timed, would stand above it.
+        // If steps had been timed, a plan would come before the error.
         assert!(told.starts_with("error: ") && told.lines().count() == 1 && told.contains(says), "{told}");
         assert!(!exists(&folder, "new"), "{flags:?}");
     }
-    // A budget is too small only once steps are timed.
+    // The check of the budget needs timed steps, so the directory is refused first.
     let untimed: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--steps").flatten().copied().collect();
     let budget = ["--budget", "1ms", "--out", "run"];
     let error = fail(tinygpt(&folder).arg("compare").args(untimed).args(budget), 2);
@@ -460,9 +460,9 @@ fn rates_are_shown_without_the_dust_of_arithmetic() {
     let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("[1/4] relu lr 6e-4 seed 1") && told.contains("| lr 6e-4 | lr 3e-3 |"), "{told}");
     assert!(!told.contains("0.0006"), "{told}");
-    // Directories keep the names that earlier versions gave them.
+    // Directory names are the same as in earlier versions.
     assert!(exists(&folder, "cmp/relu-lr0.003-seed1/last"));
-    // The lowest rate is a tenth of the highest unless it is said.
+    // The default --min-lr is a tenth of --lr.
     train(&folder, &["--lr", "6e-3", "--out", "run"]);
     let resumed = tinygpt(&folder).args(["train", "--resume", "run", "--steps", "14"]).output().unwrap();
     let told = String::from_utf8(resumed.stderr).unwrap();

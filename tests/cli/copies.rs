@@ -1,8 +1,8 @@
-//! Runs that were copied, or lie where there are no links: read, resumed and compared as before.
+//! Copied runs, and runs on file systems without symbolic links, can be read, resumed and compared.
 
 use super::*;
 
-/// Copies a directory as `scp -r` and `cp -rL` do: what links lead to, in place of the links.
+/// Copies a directory and follows symbolic links, like `scp -r` and `cp -rL`.
 fn copy(folder: &TempDir, from: &str, to: &str) {
     let mut cp = std::process::Command::new("cp");
     assert!(cp.current_dir(folder.path()).args(["-rL", from, to]).status().unwrap().success());
@@ -15,7 +15,7 @@ fn names(folder: &TempDir, run: &str) -> Vec<String> {
     names
 }
 
-/// The loss rises at a rate that's far too high, so that the best checkpoint isn't the last.
+/// The learning rate is far too high, so the loss rises and the best checkpoint isn't the last.
 const BEST_COMES_FIRST: &[&str] =
     &["--lr", "3", "--min-lr", "3", "--warmup", "10", "--steps", "60", "--eval-every", "5", "--keep", "0"];
 
@@ -26,12 +26,12 @@ fn a_run_that_was_copied_with_its_links_followed_goes_on_to_the_same_bytes() {
     let best = read(&folder, "run/best/model.safetensors");
     assert!(best != read(&folder, "run/last/model.safetensors"), "the best is not the last");
     copy(&folder, "run", "copy");
-    // Only the pointers' copies: what is left if steps are not copied.
+    // Keep only the copies of `best` and `last`, as if the step directories weren't copied.
     copy(&folder, "run", "bare");
     for step in names(&folder, "bare").iter().filter(|name| name.starts_with("step-")) {
         std::fs::remove_dir_all(folder.path().join("bare").join(step)).unwrap();
     }
-    // By version 0.1.
+    // Version 0.1 wrote neither of these files.
     copy(&folder, "run", "old");
     for name in ["tinygpt.json", "config.toml"] {
         std::fs::remove_file(folder.path().join("old").join(name)).unwrap();
@@ -96,7 +96,7 @@ fn a_copied_comparison_goes_on() {
     };
     compare("cmp", "1");
     copy(&folder, "cmp", "copy");
-    // One of its runs is unfinished.
+    // Make one of its runs unfinished.
     let lines = String::from_utf8(read(&folder, "copy/results.jsonl")).unwrap();
     write(&folder, "copy/results.jsonl", &format!("{}\n", lines.lines().next().unwrap()));
     copy(&folder, "cmp", "old");
@@ -135,7 +135,7 @@ fn a_run_is_repeated_by_its_config() {
     for file in ["last/model.safetensors", "last/optimizer.safetensors", "config.toml"] {
         assert!(read(&folder, &format!("run/{file}")) == read(&folder, &format!("again/{file}")), "{file}");
     }
-    // That of a resumed run is about all of it.
+    // After resuming, config.toml describes the whole run.
     succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]));
     assert!(String::from_utf8(read(&folder, "run/config.toml")).unwrap().contains("steps = 20\n"));
 }

@@ -1,11 +1,11 @@
-//! The same seed on the same machine: the same bytes, with any number of threads.
+//! On one machine, the same seed gives the same bytes with any number of threads.
 
 use super::*;
 
 #[test]
 fn training_gives_the_same_bytes_whatever_the_threads() {
     let folder = folder();
-    // Enough rows for several tasks, and shapes that no number of threads divides.
+    // Enough rows for several tasks, and sizes that no number of threads divides evenly.
     let flags = ["--dim", "48", "--heads", "3", "--context", "40", "--batch-size", "7", "--dropout", "0.1"];
     for (out, threads) in [("one", "1"), ("again", "1"), ("two", "2"), ("five", "5")] {
         train(&folder, &[flags.as_slice(), &["--out", out, "--threads", threads]].concat());
@@ -16,7 +16,7 @@ fn training_gives_the_same_bytes_whatever_the_threads() {
     }
 }
 
-/// candle's products are cut by the number of threads, and sums of other parts round otherwise.
+/// candle splits matrix products by the number of threads, which changes the rounding of sums.
 #[test]
 fn training_by_the_composition_repeats_itself_and_threads_change_rounding_alone() {
     let folder = folder();
@@ -40,7 +40,7 @@ fn a_comparison_gives_the_same_table_whatever_the_threads() {
         let lines = String::from_utf8(read(&folder, &format!("{out}/results.jsonl"))).unwrap();
         let mut lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for line in &mut lines {
-            // All but time, memory and place.
+            // Ignore times, memory and paths.
             line["peak_memory"].take();
             for key in ["seconds", "tokens_per_second", "checkpoint"] {
                 line["outcome"][key].take();

@@ -1,4 +1,4 @@
-//! Downloads from servers that fail, lie, or are asked by two processes at once.
+//! Downloads from servers that fail or send wrong data, and downloads by two processes at once.
 
 use super::hub::{Behaviour, Hub, command, header, serve, serve_file};
 use super::*;
@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-/// Only for tests that would otherwise hang where they should fail.
+/// Timeout, so that a broken test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(300);
 const SOURCE: &str = "hf:me/corpus/train.txt";
 
-/// Every file of the hub's cache with contents, links left out.
+/// Every non-empty regular file in the hub cache.
 fn cached(folder: &TempDir) -> Vec<std::path::PathBuf> {
     let entries = walkdir::WalkDir::new(folder.path().join("hub")).into_iter().map(Result::unwrap);
     let has_contents = |entry: &walkdir::DirEntry| {
@@ -19,7 +19,7 @@ fn cached(folder: &TempDir) -> Vec<std::path::PathBuf> {
     entries.filter(has_contents).map(walkdir::DirEntry::into_path).collect()
 }
 
-/// Trains on what the hub serves and holds the result against a run on the text itself.
+/// Trains on a text from the hub and compares the weights with a run on the text itself.
 fn assert_fetches(folder: &TempDir, hub: &Hub, source: &str) {
     succeed(&mut command(folder, hub, source));
     let fetched = read(folder, "run/last/model.safetensors");
@@ -41,7 +41,7 @@ fn the_token_is_never_sent_to_another_host() {
     }
 }
 
-/// The mirror sends everything on, metadata included.
+/// The mirror redirects every request, including the one for metadata.
 #[test]
 fn the_token_is_not_sent_to_the_hub_behind_a_mirror() {
     let folder = folder();
@@ -54,7 +54,7 @@ fn the_token_is_not_sent_to_the_hub_behind_a_mirror() {
     }
 }
 
-/// A server that redirects to the same path on another, and says nothing else.
+/// Starts a server that only redirects to the same path at `address`. Returns its address.
 fn mirror_of(address: String) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let own = format!("http://{}", listener.local_addr().unwrap());
@@ -89,13 +89,13 @@ fn an_interrupted_download_resumes_where_the_server_says_it_does_or_starts_again
 fn contents_of_another_length_or_hash_are_refused_and_never_cached() {
     for (behaviour, why) in [(Behaviour::Short, "bytes"), (Behaviour::Altered, "hash")] {
         let folder = folder();
-        // Sizes come from the response with the metadata.
+        // The expected size comes from the metadata response.
         let hub = serve(behaviour, &text(400));
         let error = fail(&mut command(&folder, &hub, SOURCE), 2);
         assert!(error.contains("me/corpus/train.txt@main") && error.contains(why), "{error}");
         assert!(!exists(&folder, "run"));
         assert!(cached(&folder).iter().all(|path| path.extension().is_some_and(|end| end == "incomplete")));
-        // A sound server is believed afterwards.
+        // A working server is accepted afterwards.
         assert_fetches(&folder, &serve(Behaviour::Serve, &text(400)), SOURCE);
     }
 }
@@ -128,7 +128,7 @@ fn a_silent_server_is_given_up() {
     let hub = serve(Behaviour::Silent, "");
     let error = fail(command(&folder, &hub, SOURCE).env("HF_HUB_ETAG_TIMEOUT", "1"), 2);
     assert!(error.contains("127.0.0.1 doesn't answer") && error.contains("HF_HUB_ETAG_TIMEOUT"), "{error}");
-    // One that falls silent in the middle costs the rest of an attempt, not what came before.
+    // If the server goes silent halfway, the next attempt resumes from the received bytes.
     let hub = serve(Behaviour::Hold, &text(400));
     succeed(command(&folder, &hub, SOURCE).env("HF_HUB_DOWNLOAD_TIMEOUT", "1"));
     assert!(hub.requests.lock().unwrap().iter().any(|head| header(head, "range").is_some()));
@@ -148,7 +148,7 @@ fn only_the_status_says_that_a_file_is_missing() {
     let hub = serve(Behaviour::Serve, "");
     let missing = fail(&mut command(&folder, &hub, SOURCE.replace("train", "other").as_str()), 2);
     assert!(missing.contains("there is no such file"), "{missing}");
-    // Nobody listens there; the numbers mean nothing.
+    // No server listens there. The 404 in the names isn't a status.
     let mut fetch = command(&folder, &hub, "hf:me/404/404.txt");
     let unreachable = fail(fetch.env("HF_ENDPOINT", "http://127.0.0.1:9/404"), 2);
     assert!(!unreachable.contains("there is no such file"), "{unreachable}");
@@ -166,7 +166,7 @@ fn start(folder: &TempDir, hub: &Hub, out: &str) -> Child {
         .unwrap()
 }
 
-/// Reads what a process says until it waits for another.
+/// Reads the standard error of a process until it waits for another process.
 fn wait_until_it_waits(process: &mut Child) -> impl BufRead + use<> {
     let mut said = BufReader::new(process.stderr.take().unwrap());
     let mut line = String::new();

@@ -1,12 +1,12 @@
-//! Files of earlier versions are read, those of newer ones are refused by name, and no damaged line is passed over.
+//! tinygpt reads files from earlier versions, refuses files from newer ones by name, and reports damaged lines.
 
 use super::*;
 use serde_json::json;
 
-/// What the comparison of tests/fixtures/0.1 was asked for.
+/// Flags of the comparison in tests/fixtures/0.1.
 const COMPARISON: &str = "--data text.txt --layers 1 --heads 1 --dim 4 --context 8 --batch-size 2 --eval-every 3 --keep 0 --lr 1e-2 --threads 1 --steps 6 --acts relu,swiglu --seeds 1";
 
-/// A directory with the text and the run or comparison `name` of tinygpt 0.1.
+/// A directory with the text and the run or comparison `name` from tinygpt 0.1.
 fn from_0_1(name: &str) -> TempDir {
     let folder = folder();
     copy_0_1(name, &folder);
@@ -19,13 +19,13 @@ fn copy_0_1(name: &str, folder: &TempDir) {
     assert!(status.unwrap().success());
 }
 
-/// The lines of a file of JSON lines.
+/// The values in a JSON Lines file.
 fn lines(folder: &TempDir, name: &str) -> Vec<Value> {
     let text = String::from_utf8(read(folder, name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Adds a key to the object in a file, and takes away the checksums that would tell of it.
+/// Sets a key of the object in a JSON file, and removes the checksums beside it.
 fn set(folder: &TempDir, name: &str, key: &str, value: Value) {
     let mut object: Value = serde_json::from_slice(&read(folder, name)).unwrap();
     object[key] = value;
@@ -60,7 +60,7 @@ fn a_checkpoint_of_0_1_generates_and_is_scored_as_it_was() {
     let score = last_line(&succeed(tinygpt(&folder).args(["eval", "--checkpoint", "run/last", "--json"])));
     let evaluations = lines(&folder, "run/metrics.jsonl");
     let last = evaluations.iter().rev().find(|line| line["val_loss"].is_number()).unwrap();
-    // Other instruction sets round differently.
+    // The fixture's machine may have had an instruction set with different rounding.
     assert!((number(&score, "loss") - number(last, "val_loss")).abs() < 1e-4, "{score}");
 }
 
@@ -74,7 +74,7 @@ fn a_comparison_of_0_1_is_finished_and_keeps_its_finished_run() {
     let ids: Vec<bool> =
         lines(&folder, "comparison/results.jsonl").iter().map(|line| line["id"].is_string()).collect();
     assert_eq!(ids, [false, true], "only a line of this version says which run it is by its settings");
-    // Nothing is left to train.
+    // No run is left to train.
     let whole = read(&folder, "comparison/results.jsonl");
     succeed(&mut compare(&folder));
     assert_eq!(read(&folder, "comparison/results.jsonl"), whole);
@@ -114,7 +114,7 @@ fn files_of_a_newer_version_are_refused_by_name() {
     };
     let resume = ["train", "--resume", "run", "--steps", "9"];
     refused("run/step-000007/trainer.json", with(&resume));
-    // Here it only says how the run's text was encoded.
+    // `eval --data` reads trainer.json only for the encoding of the run's text.
     write(&folder, "other.txt", "A cat is an animal.\n");
     let eval = ["eval", "--checkpoint", "run", "--data", "other.txt"];
     refused("run/step-000007/trainer.json", with(&eval));

@@ -1,8 +1,8 @@
-//! A run found from another directory: its text is where it was.
+//! Runs used from another directory than the one they were started in.
 
 use super::*;
 
-/// The program, started in a directory below `folder`.
+/// tinygpt, started in the subdirectory `name`.
 fn in_directory(folder: &TempDir, name: &str) -> Command {
     let mut command = tinygpt(folder);
     let directory = folder.path().join(name);
@@ -11,7 +11,7 @@ fn in_directory(folder: &TempDir, name: &str) -> Command {
     command
 }
 
-/// `work/text.txt`, and a run on it that is saved in `run`.
+/// A directory with `work/text.txt` and a run on it in `run`.
 fn with_run(flags: &[&str]) -> TempDir {
     let folder = folder();
     std::fs::create_dir(folder.path().join("work")).unwrap();
@@ -32,7 +32,7 @@ fn a_run_is_resumed_inspected_and_scored_from_any_directory() {
     assert_eq!(eval("other/place")["loss"], eval("work")["loss"]);
     succeed(in_directory(&folder, "other").args(["inspect", "--json", "--checkpoint"]).arg(&run));
     succeed(in_directory(&folder, "other").args(["train", "--steps", "14", "--resume"]).arg(&run));
-    // What was resumed elsewhere resumes anywhere, too.
+    // A run resumed from one directory can be resumed from any other.
     succeed(in_directory(&folder, "work").args(["train", "--steps", "16", "--resume"]).arg(&run));
     succeed(in_directory(&folder, "third").args(["train", "--steps", "18", "--resume"]).arg(&run));
 }

@@ -1,4 +1,4 @@
-//! The encoding of a text: detected on evidence, else named by the user, and kept with the run.
+//! The encoding of a text is detected if there is evidence, set by `--encoding` otherwise, and saved with the run.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn a_text_without_evidence_is_refused_with_its_first_byte_and_the_flag_that_read
     let error = fail(tinygpt(&folder).args(small_but(&["--data", "latin.txt", "--out", "run"])), 2);
     assert!(error.contains("latin.txt isn't UTF-8 at byte 1 (line 1)"), "{error}");
     assert!(!exists(&folder, "run"));
-    // What it advises works as it stands.
+    // The suggested flag works.
     let label = error.rsplit("--encoding ").next().unwrap();
     assert_eq!(label, "windows-1252");
     train(&folder, &["--data", "latin.txt", "--encoding", label, "--out", "run"]);
@@ -56,7 +56,7 @@ fn the_encoding_is_kept_with_the_run_for_resuming_and_scoring() {
     };
     let expected = loss("run", &["--data", "utf8.txt", "--encoding", "utf-8"]);
     assert_eq!(loss("run", &["--data", "latin.txt"]), expected);
-    // A run that doesn't say is a run whose text was detected.
+    // A run without a saved encoding detects it.
     let trainer: Value = serde_json::from_slice(&read(&folder, "expected/last/trainer.json")).unwrap();
     assert!(trainer["settings"].get("encoding").is_none());
     fail(tinygpt(&folder).args(["eval", "--checkpoint", "expected", "--data", "latin.txt"]), 2);

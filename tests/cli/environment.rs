@@ -1,4 +1,4 @@
-//! Environment variables mean what they mean to huggingface_hub.
+//! Environment variables have the same meaning as in huggingface_hub.
 
 use super::hub::{Behaviour, command, serve};
 use super::*;
@@ -20,7 +20,7 @@ fn a_token_is_found_in_each_place_and_cleaned() {
         fetches(&[("HF_TOKEN", " "), ("HUGGING_FACE_HUB_TOKEN", token)]);
     }
     fetches(&[("HF_TOKEN", ""), ("HF_TOKEN_PATH", "elsewhere")]);
-    // What `hf auth login` writes.
+    // The token file that `hf auth login` writes.
     write(&folder, "hub/token", "hf_sesame\n");
     fetches(&[("HF_TOKEN", ""), ("HF_TOKEN_PATH", "")]);
     let refused = |variable: (&str, &str)| {
@@ -100,7 +100,7 @@ fn a_bad_variable_is_named() {
     };
     let error = fail(&mut trains("texts"), 2);
     assert!(error.contains("TMPDIR") && error.contains("/nowhere"), "{error}");
-    // A single file is copied nowhere.
+    // A single file needs no temporary copy.
     trains("text.txt").assert().success();
 }
 
@@ -111,7 +111,7 @@ fn without_a_home_directory_it_says_so_instead_of_panicking() {
     for home in [None, Some(""), Some("not/absolute")] {
         let mut fetch = command(&folder, &hub, "hf:me/corpus/train.txt");
         fetch.env_remove("HF_HOME").env_remove("XDG_CACHE_HOME").env_remove("TINYGPT_CACHE");
-        // Without HOME the system's list of users says where it is; those tests run as somebody.
+        // Without HOME, the home directory comes from the system's user database.
         fetch.env("HF_HUB_OFFLINE", "1");
         match home {
             Some(home) => fetch.env("HOME", home),

@@ -1,4 +1,4 @@
-//! Scoring: the number that training printed, and the numbers that a definition gives.
+//! `tinygpt eval`: scores match training and their definitions.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn eval_of_the_last_checkpoint_gives_the_loss_that_training_printed() {
     assert!((number(&scored, "bits_per_byte") - number(&trained, "bits_per_byte")).abs() < 1e-9);
 }
 
-/// A run whose best checkpoint isn't its last, so that both are scored.
+/// The best checkpoint of this run isn't its last, so both are scored.
 #[test]
 fn without_data_the_runs_own_validation_text_gives_its_loss_to_the_last_digit() {
     let folder = folder();
@@ -27,7 +27,7 @@ fn without_data_the_runs_own_validation_text_gives_its_loss_to_the_last_digit() 
         [&[], &["--val-data", "val.txt", "--ops", "plain"], &["--data", "tales", "--tokenizer", "bpe:300"]];
     for flags in settings {
         let trained = train(&folder, &[&["--out", "run", "--force"], flags].concat());
-        // A validation text of its own is enough.
+        // With --val-data, the training text isn't needed.
         if flags.contains(&"--val-data") {
             std::fs::remove_file(folder.path().join("text.txt")).unwrap();
         }
@@ -59,7 +59,7 @@ fn a_text_that_changed_since_the_run_is_scored_with_a_warning() {
 fn every_token_but_the_first_is_scored_and_all_bytes_count() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    // An unseen character of three bytes is three tokens.
+    // An unseen character of three bytes becomes three tokens.
     write(&folder, "test.txt", "the cat 猫.\n");
     for stride in ["16", "3", "1"] {
         let scored = eval(&folder, &["run", "--data", "test.txt", "--stride", stride]);

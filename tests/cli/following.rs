@@ -1,9 +1,9 @@
-//! Following a run: its numbers, its samples, its list, and stopping it.
+//! Metrics, TensorBoard events, the list of runs, dry runs and signals.
 
 use super::*;
 use std::time::{Duration, Instant};
 
-/// Records of an event file: length, masked CRC of the length, data, masked CRC of the data.
+/// Parses the records of an event file: length, masked CRC of the length, data, masked CRC of the data.
 pub fn events(bytes: &[u8]) -> Vec<&[u8]> {
     let masked = |data: &[u8]| crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
     let mut rest = bytes;
@@ -35,7 +35,7 @@ fn metrics_and_tensorboard_events_hold_every_step() {
         .unwrap();
     let bytes = read(&folder, &format!("run/{name}"));
     let records = events(&bytes);
-    // The version, twelve steps, three evaluations.
+    // One version record, twelve steps and three evaluations.
     assert_eq!(records.len(), 1 + 12 + 3);
     let holds =
         |record: &[u8], text: &str| record.windows(text.len()).any(|window| window == text.as_bytes());
@@ -70,7 +70,7 @@ fn a_dry_run_prints_the_plan_and_leaves_nothing() {
     assert!(!exists(&folder, "run") && !exists(&folder, "runs"));
 }
 
-/// Stopped by a signal, a run saves what it has, exits with 130 and goes on where it was.
+/// After a signal, the run saves, exits with 130 and can be resumed.
 #[cfg(unix)]
 #[test]
 fn a_signal_saves_and_ends_the_run() {
@@ -105,7 +105,7 @@ fn a_signal_saves_and_ends_the_run() {
     }
 }
 
-/// A second signal does not wait for the step at hand, which takes seconds here: nothing is saved.
+/// A second signal doesn't wait for the current step, which takes seconds here. Nothing is saved.
 #[cfg(unix)]
 #[test]
 fn a_second_signal_ends_the_run_at_once() {

@@ -1,4 +1,4 @@
-//! Generating: seeded, stoppable, streamed, and never at a loss for a character.
+//! `tinygpt generate`: seeds, stop strings, streaming and unseen characters.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn a_trained_model_writes_words_of_its_text() {
     assert!(text.contains(" the "), "{text:?}");
 }
 
-/// 100 tokens at a context of 16: the older half was dropped many times.
+/// 100 tokens with a context of 16, so the older half of the context is dropped many times.
 #[test]
 fn generation_goes_on_past_the_context() {
     let folder = trained();
@@ -30,7 +30,7 @@ fn generation_goes_on_past_the_context() {
     assert_eq!(number(&result, "tokens"), 100.0);
 }
 
-/// As transformers does, only aloud.
+/// transformers truncates prompts in the same way, but silently.
 #[test]
 fn a_prompt_longer_than_the_context_is_read_from_its_end_and_says_so() {
     let folder = trained();
@@ -87,7 +87,7 @@ fn generation_stops_before_a_stop_string() {
     assert!(!text.is_empty() && !text.contains('.') && number(&result, "tokens") < 60.0, "{result}");
 }
 
-/// What streams out piece by piece is the text that the JSON holds.
+/// The streamed output equals the text in `--json`.
 #[test]
 fn the_stream_is_the_text() {
     let folder = trained();

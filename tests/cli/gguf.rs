@@ -1,4 +1,4 @@
-//! GGUF: what is exported, what is refused, and what software that is not ours makes of it.
+//! GGUF export and import, and checks with other software.
 
 use super::imports::{copy, fixture};
 use super::*;
@@ -6,15 +6,16 @@ use serde_json::json;
 use std::path::PathBuf;
 use tinygpt::run::checkpoint::load_tokenizer;
 
-/// Flags of one model for each graph of llama.cpp, between them both kinds of tokenizers, shared key/value heads,
-/// and both kinds of output heads.
+/// Flags of one model for each architecture in llama.cpp. Together they cover both kinds of tokenizers, grouped
+/// key/value heads, and tied and untied output heads.
 const GRAPHS: [(&str, &[&str]); 3] = [
     ("llama", &["--act", "swiglu", "--heads", "4", "--kv-heads", "2", "--tokenizer", "bpe:300"]),
     ("arcee", &["--act", "relu2", "--untie"]),
     ("gpt2", &["--backbone", "gpt2", "--act", "gelu_tanh", "--tokenizer", "bpe:300"]),
 ];
 
-/// Trains a model, long enough to have opinions, whose rows of 32 and 48 values divide by 32 or do not.
+/// Trains a model long enough that its greedy text isn't random. Rows have 32 and 48 values, and only 32 is a
+/// multiple of the block size 32.
 fn train_graph(folder: &TempDir, flags: &[&str]) {
     let shape =
         ["--dim", "32", "--ffn-dim", "48", "--context", "64", "--steps", "40", "--out", "run", "--force"];
@@ -76,7 +77,7 @@ fn what_llama_cpp_would_compute_wrong_is_not_exported() {
         assert!(error.contains(flags[flags.len() - 1]) && error.contains("built in"), "{error}");
         assert!(!exists(&folder, "run.gguf"));
     }
-    // A character that llama.cpp's tokenizer takes for a space.
+    // llama.cpp's tokenizer treats U+2581 as a space.
     write(&folder, "text.txt", &("\u{2581}".to_string() + &text(400)));
     train(&folder, &["--steps", "1", "--out", "run", "--force"]);
     let error = fail(tinygpt(&folder).args(["export", "--checkpoint", "run"]), 2);
@@ -113,7 +114,7 @@ fn a_broken_gguf_file_is_refused_with_what_is_wrong() {
         bytes[at + key.len() + 4] = elements; // behind the value's type
         bytes
     };
-    // The file's type, an unsigned number, becomes the alignment of its tensors.
+    // Rename general.file_type, an unsigned number, to general.alignment, and set it to 0.
     let mut without_alignment = replaced("general.file_type", "general.alignment");
     let at = without_alignment.windows(17).position(|part| part == b"general.alignment").unwrap();
     without_alignment[at + 17 + 4] = 0;
@@ -187,7 +188,7 @@ fn a_quantized_model_of_others_scores_as_in_transformers_and_writes_english() {
     assert!(found.starts_with("perplexity"), "{found}");
 }
 
-/// Expected ids from llama.cpp (scripts/make_sentencepiece_gguf.py).
+/// The expected ids come from llama.cpp (scripts/make_sentencepiece_gguf.py).
 #[test]
 fn a_vocabulary_of_sentencepiece_makes_llama_cpps_tokens() {
     let file = fixture("sentencepiece.gguf");
@@ -200,11 +201,11 @@ fn a_vocabulary_of_sentencepiece_makes_llama_cpps_tokens() {
         assert_eq!(tokenizer.decode(&ids).unwrap(), text);
     }
     assert_eq!(tokenizer.end_of_text(), Some((2, "</s>")));
-    // llama.cpp puts the first before a text unless the file says that it doesn't.
+    // llama.cpp puts BOS before a text unless the file disables it.
     assert_eq!(tokenizer.beginning(), [1]);
 }
 
-/// A checkpoint that llama.cpp has a graph for, with another first value in one of its tensors.
+/// A checkpoint that llama.cpp supports, with the first value of `tensor` replaced.
 fn with_value(folder: &TempDir, tensor: &str, value: f32) -> PathBuf {
     let checkpoint = copy(folder, "arcee-gqa");
     let path = checkpoint.join("model.safetensors");
@@ -249,7 +250,7 @@ fn a_weight_that_a_number_format_cannot_hold_is_named() {
     succeed(tinygpt(&folder).args(["export", "--out", "model.gguf", "--checkpoint"]).arg(checkpoint));
 }
 
-/// A change to the tokenizer.json of a checkpoint in `folder`.
+/// Changes the tokenizer.json of a checkpoint.
 fn change_tokenizer(checkpoint: &Path, change: impl Fn(&mut Value)) {
     let path = checkpoint.join("tokenizer.json");
     let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -257,7 +258,7 @@ fn change_tokenizer(checkpoint: &Path, change: impl Fn(&mut Value)) {
     std::fs::write(path, json.to_string()).unwrap();
 }
 
-/// llama.cpp reads a token up to its first NUL, and refuses two of one name.
+/// llama.cpp reads a token up to its first NUL and refuses duplicate tokens.
 #[test]
 fn tokens_that_llama_cpp_reads_otherwise_are_not_exported() {
     let folder = folder();

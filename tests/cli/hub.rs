@@ -1,4 +1,4 @@
-//! The hub, played by a server on this machine that speaks its routes.
+//! Downloads from a local server that imitates the hub.
 
 use super::*;
 use sha2::{Digest, Sha256};
@@ -7,50 +7,50 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-/// What the server does with a request.
+/// How the server responds.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Behaviour {
     Serve,
     /// Redirects to another path first.
     Redirect,
-    /// Knows the metadata, and redirects to the contents on the server at this address, as the hub does for
-    /// large files.
+    /// Answers metadata requests and redirects downloads to the server at this address, as the hub does for large
+    /// files.
     Elsewhere(&'static str),
     /// Redirects to itself.
     Loop,
     /// Never answers.
     Silent,
-    /// Answers half of the first download and then waits for `Hub::release`.
+    /// Sends half of the first download and then waits for `Hub::release`.
     Hold,
-    /// Closes the first download in the middle.
+    /// Closes the connection in the middle of the first download.
     Cut,
-    /// Closes the first download in the middle, and answers the others with the whole file.
+    /// Closes the connection in the middle of the first download, then ignores ranges and sends the whole file.
     CutThenWhole,
-    /// Closes the first download in the middle, and resumes one byte too far.
+    /// Closes the connection in the middle of the first download, then resumes one byte too late.
     CutThenElsewhere,
-    /// Closes the first download in the middle, and resumes without saying where.
+    /// Closes the connection in the middle of the first download, then resumes without a Content-Range.
     CutThenAnywhere,
-    /// Sends all but the last three bytes, as if they were all.
+    /// Sends all but the last three bytes, as if they were the whole file.
     Short,
-    /// Sends other contents of the right length.
+    /// Sends different content of the right length.
     Altered,
-    /// Has the weak ETags of a server that compresses.
+    /// Sends weak ETags, like a server that compresses.
     Weak,
-    /// Names the commit so that the cache path would leave the cache.
+    /// Sends a commit name that would lead outside the cache.
     Climb,
 }
 
 pub struct Hub {
     pub address: String,
-    /// First line and headers of each request.
+    /// Request line and headers of each request.
     pub requests: Arc<Mutex<Vec<String>>>,
-    /// Hears of each download that is held.
+    /// Receives a message for each held download.
     pub held: Receiver<()>,
     pub release: Sender<()>,
 }
 
 impl Hub {
-    /// The methods of the requests so far, one letter each.
+    /// First letters of the methods of all requests so far.
     pub fn methods(&self) -> String {
         self.requests.lock().unwrap().iter().map(|request| &request[..1]).collect()
     }
@@ -68,7 +68,7 @@ pub fn serve_file(behaviour: Behaviour, file: &str, body: &str) -> Hub {
     serve_files(behaviour, vec![(file.to_string(), body.as_bytes().to_vec())])
 }
 
-/// Serves files by their name as those of every repository; `me/secret` needs the token `hf_sesame`.
+/// Serves the same files in every repository. `me/secret` needs the token `hf_sesame`.
 pub fn serve_files(behaviour: Behaviour, files: Vec<(String, Vec<u8>)>) -> Hub {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -151,7 +151,7 @@ impl Server {
             };
             match self.behaviour {
                 Silent => {
-                    // Until the other side gives up.
+                    // Wait until the client gives up.
                     let _ = reader.read_line(&mut String::new());
                     return;
                 }
@@ -189,7 +189,7 @@ impl Server {
     }
 }
 
-/// A header of a request.
+/// The value of a request header.
 pub fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     request.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -197,7 +197,7 @@ pub fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Trains for a moment on a text of the hub.
+/// A short training run on a text from the hub.
 pub fn command(folder: &TempDir, hub: &Hub, source: &str) -> Command {
     let mut command = tinygpt(folder);
     command.env("HF_ENDPOINT", &hub.address);
@@ -250,7 +250,7 @@ fn a_tokenizer_of_the_hub_is_fetched_once_and_taken_as_it_is() {
     }
 }
 
-/// The checkpoint carries the tokenizer: whoever has it needs no hub.
+/// The checkpoint includes the tokenizer, so resuming doesn't need the hub.
 #[test]
 fn a_run_with_a_tokenizer_of_the_hub_goes_on_without_the_hub() {
     let folder = folder();

@@ -1,4 +1,4 @@
-//! Models that transformers wrote: tests/checkpoints, made by scripts/make_checkpoints.py.
+//! Checkpoints saved by transformers (tests/checkpoints, from scripts/make_checkpoints.py).
 
 use super::hub::{Behaviour, Hub, serve_files};
 use super::*;
@@ -19,7 +19,7 @@ fn expected(name: &str) -> Value {
     serde_json::from_slice(&fs::read(fixture(name).join("expected.json")).unwrap()).unwrap()
 }
 
-/// A copy of a fixture in `folder`, to be changed.
+/// Copies a fixture to `folder`, where the test can change it.
 pub fn copy(folder: &TempDir, name: &str) -> PathBuf {
     let to = folder.path().join(name);
     fs::create_dir_all(&to).unwrap();
@@ -43,7 +43,7 @@ fn generate_error(folder: &TempDir, checkpoint: &str) -> String {
     fail(tinygpt(folder).args(["generate", "--checkpoint", checkpoint]), 2)
 }
 
-/// Expected values from transformers in f32.
+/// The expected values come from transformers in f32.
 #[test]
 fn checkpoints_of_transformers_give_its_logits() {
     for name in FIXTURES {
@@ -130,13 +130,13 @@ fn config_values_that_change_the_maths_are_refused_and_never_ignored() {
         let error = generate_error(&folder, fixture);
         assert!(error.contains("config.json") && error.contains(expected), "{key}: {error}");
     }
-    // Two heads where config.json ties the one to the embedding.
+    // config.json ties the head to the embedding, but the file has a different head.
     configure(&folder, "llama-bf16-gqa-sharded", &serde_json::json!({ "tie_word_embeddings": true }));
     let error = generate_error(&folder, "llama-bf16-gqa-sharded");
     assert!(error.contains("lm_head.weight") && error.contains("tie_word_embeddings"), "{error}");
 }
 
-/// What config.json leaves out is what transformers takes instead.
+/// Keys missing from config.json get transformers' defaults.
 #[test]
 fn missing_config_values_are_transformers_defaults() {
     let folder = folder();
@@ -204,7 +204,7 @@ fn a_model_of_the_hub_is_fetched_once_and_then_read_offline() {
         let requests = std::mem::take(&mut *hub.requests.lock().unwrap());
         let wanted = |request: &String| request.contains(&format!("/me/{name}/resolve/v2/"));
         assert!(!requests.is_empty() && requests.iter().all(wanted), "{requests:?}");
-        // Online too, although files that the repository lacks were asked for the first time.
+        // Online too: the first run also cached which files the repository lacks.
         for offline in ["0", "1"] {
             assert!((loss(offline) - number(&expected(name), "loss")).abs() < 1e-5);
             assert!(hub.requests.lock().unwrap().is_empty(), "the cache was not used");
@@ -234,7 +234,7 @@ fn tune(folder: &TempDir, init: &Path, flags: &[&str]) -> Value {
     last_line(&succeed(&mut command))
 }
 
-/// With a learning rate of 0 nothing moves: what is saved is what was given, in f32.
+/// With a learning rate of 0, the saved weights equal the given ones, in f32.
 #[test]
 fn fine_tuning_starts_from_the_given_weights_and_tokenizer() {
     let folder = folder();
@@ -298,6 +298,6 @@ fn a_model_of_the_hub_is_fine_tuned_and_its_card_names_it() {
     succeed(command.arg("train").args(flags));
     let card = String::from_utf8(read(&folder, "run/best/README.md")).unwrap();
     assert!(card.contains("base_model: \"me/arcee\"") && card.contains("--init hf:me/arcee@v2"), "{card}");
-    // The checkpoint carries all it needs.
+    // The checkpoint has everything needed to resume.
     succeed(tinygpt(&folder).env("HF_HUB_OFFLINE", "1").args(["train", "--resume", "run", "--steps", "3"]));
 }

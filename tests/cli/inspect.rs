@@ -1,4 +1,4 @@
-//! Looking inside: what a trained model's FFNs do, and what reaches the first layer of fresh ones.
+//! `tinygpt inspect`: the FFNs of trained models, and gradients in untrained ones.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
         let outside = number(histogram, "below") + number(histogram, "above");
         assert_eq!(inside as f64 + outside, number(&own, "tokens") * number(hidden, "units"));
         assert!(number(&layer["output"], "relative") > 0.0);
-        // One number each, flat, and the same as in the details.
+        // The flat numbers equal those in the details.
         let (negative, positive) =
             (number(hidden, "saturated_negative"), number(hidden, "saturated_positive"));
         assert!(number(layer, "linear_r2") < 1.0);
@@ -68,7 +68,7 @@ fn inspect_prints_markdown_tables_for_either_backbone() {
         for title in ["of the blocks", "saturated, x <= 0", "linear R^2", "agreement", "promotes"] {
             assert!(shown.contains(title), "{title}: {shown}");
         }
-        // Every row of a table has as many cells as its title: a bar in the text ends none.
+        // Every row has as many cells as the header, so bars in the text are escaped.
         let mut cells = None;
         for line in shown.lines() {
             let count = line.starts_with('|').then(|| line.replace("\\|", "").matches('|').count());
@@ -123,7 +123,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     assert!(error.contains("doesn't say which text") && error.contains("--data"), "{error}");
 }
 
-/// The claim that GPTs cannot use sigmoid, in its own setting and in a GPT's.
+/// Sigmoid's gradient vanishes in FFNs without residual connections, but not in a GPT.
 #[test]
 fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
     let folder = folder();
@@ -138,7 +138,7 @@ fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
         assert_eq!(gradients[1]["norms"].as_array().unwrap().len(), 24);
         gradients.iter().map(|found| number(found, "first_over_last")).collect()
     };
-    // relu with 2 and 24 layers, then sigmoid.
+    // Order: relu with 2 and 24 layers, then sigmoid with 2 and 24.
     let (stack, model) = (ratios(&["--no-residual"]), ratios(&[]));
     assert!(stack[3] < 1e-5 * stack[1] && stack[3] < 1e-5 * stack[2], "{stack:?}");
     assert!(model.iter().all(|ratio| (0.01..100.0).contains(ratio)), "{model:?}");
@@ -146,7 +146,7 @@ fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
     assert!(shown.contains("24 layers") && shown.contains("sigmoid"), "{shown}");
 }
 
-/// 175.0 billion, and for GPT-2 what transformers counts: 124,439,808.
+/// GPT-3 has 175.0 billion parameters. transformers counts 124,439,808 for GPT-2.
 #[test]
 fn shapes_of_any_preset_need_neither_weights_nor_text() {
     let folder = folder();
@@ -164,7 +164,7 @@ fn shapes_of_any_preset_need_neither_weights_nor_text() {
     let mine = inspect(&folder, &["--model", "mine.toml", "--vocab-size", "10"]);
     assert_eq!(number(&mine["config"], "vocab_size"), 10.0);
     assert!(mine["vocabulary"].as_str().unwrap().contains("--vocab-size"), "{mine}");
-    // By its own text otherwise: the characters of text.txt and the bytes.
+    // The vocabulary comes from the preset's text: the characters of text.txt and the bytes.
     let own = inspect(&folder, &["--model", "mine.toml"]);
     assert!(number(&own["config"], "vocab_size") > 256.0, "{own}");
     assert!(own["vocabulary"].as_str().unwrap().contains("text.txt"), "{own}");
@@ -191,7 +191,7 @@ fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
         assert!(number(position, "entropy_bits") >= 0.0);
         let truth = &position["truth"];
         assert_eq!(truth["token"].as_str(), "he cat".get(i..i + 1));
-        // The truth stands among the likely ones exactly where its rank says so.
+        // The true token appears in the list at its rank.
         if let Some(rank) = truth["rank"].as_u64().filter(|rank| *rank <= 3) {
             assert_eq!(likely[rank as usize - 1]["token"], truth["token"]);
         }

@@ -1,4 +1,4 @@
-//! Inspections as pages and pictures.
+//! HTML pages and SVG charts of `tinygpt inspect`.
 
 use super::*;
 use roxmltree::Document;
@@ -11,7 +11,7 @@ fn page(folder: &TempDir, flags: &[&str]) -> String {
     String::from_utf8(read(folder, "page.html")).unwrap()
 }
 
-/// What a reader reads of a page: neither its style nor its head.
+/// The visible part of a page, without its head and style.
 fn words(page: &str) -> &str {
     page.split("<main>").nth(1).unwrap()
 }
@@ -47,7 +47,7 @@ fn a_page_needs_nothing_else_and_holds_the_text_of_others_as_text() {
             assert!(!page.contains(foreign), "{flags:?}: {foreign}");
         }
         assert!(page.matches("<figure").count() >= 2 && words(&page).contains("<pre class=\"command\""));
-        // One sentence each on what it means.
+        // Each figure has a sentence about its meaning.
         assert!(page.matches("class=\"meaning\"").count() >= page.matches("<figure").count(), "{flags:?}");
         assert!(!words(&page).contains("<p class=\"meaning\"></p>"), "{flags:?}");
     }
@@ -93,7 +93,7 @@ fn every_chart_is_written_as_svg() {
         for name in &names {
             let svg = String::from_utf8(read(&folder, &format!("figures/{name}"))).unwrap();
             assert!(svg.contains("<desc>") && !svg.contains("NaN"), "{name}");
-            // Charts are in English: not every font has other letters.
+            // Charts are in English, since not every font has Japanese characters.
             assert!(svg.chars().all(|c| c < '\u{3000}'), "{name}");
             Document::parse(&svg).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
@@ -128,7 +128,7 @@ fn a_browser_shows_every_page_in_both_languages() {
         page(&folder, &flags);
         let output = check.arg("page.html").output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        // What the script answers where there is no browser to drive.
+        // The script exits with 77 if there is no browser.
         if output.status.code() == Some(77) {
             eprintln!("skipped: {said}");
             return;

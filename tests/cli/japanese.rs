@@ -1,4 +1,4 @@
-//! Japanese text, from training to scoring.
+//! Japanese text in training, generation and scoring.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Kinds of files that `--data` names: read as what they are, or refused with a way to convert them; and
-//! directories that hold more than texts.
+//! File types that `--data` reads, or refuses with a command that converts them. Directories with other files besides
+//! texts.
 
 use super::*;
 use flate2::{Compression, write::GzEncoder};
@@ -15,7 +15,7 @@ fn write_bytes(folder: &TempDir, name: &str, bytes: &[u8]) {
     std::fs::write(folder.path().join(name), bytes).unwrap();
 }
 
-/// Trains on a source for a moment; answers with the notes and the model, which is equal if the text was.
+/// Trains briefly on a source. Returns the notes and the weights, which are equal for equal texts.
 fn trained_on(folder: &TempDir, source: &str) -> (String, Vec<u8>) {
     let output = tinygpt(folder)
         .args(small_but(&["--data", source, "--steps", "2", "--out", "out"]))
@@ -65,7 +65,7 @@ fn texts_in_json_are_the_same_in_every_kind_of_file() {
         succeed(tinygpt(&folder).args(flags).arg("--force").write_stdin(input));
         assert!(read(&folder, "piped/last/model.safetensors") == expected);
     }
-    // A name that says otherwise is believed, and that is told.
+    // The extension decides, and a note says so.
     write(&folder, "a.txt", &lines);
     let (told, model) = trained_on(&folder, "a.txt");
     assert!(told.contains("looks like JSON") && model != expected, "{told}");
@@ -93,7 +93,7 @@ fn what_is_not_text_is_refused_by_its_name_and_with_a_command_that_converts_it()
         write_bytes(&folder, name, bytes);
         let error = refused(&folder, name);
         assert!(error.contains(expected), "{error}");
-        // A name alone makes nothing another kind of file.
+        // A text is read even if its extension is that of a binary format.
         write(&folder, name, &text(400));
         if !name.ends_with("json") {
             trained_on(&folder, name);
@@ -158,7 +158,7 @@ fn a_directory_is_read_whatever_else_is_in_it_and_all_of_that_is_named() {
         assert!(skipped.contains(expected), "{skipped}");
     }
     line("books/z.jsonl: skipped 1 of 3 lines; the first is line 2, which isn't valid JSON");
-    // A pattern names no directory, but the same files.
+    // A pattern matches the same files as the directory.
     for pattern in ["books/*", "books/**/*"] {
         assert!(trained_on(&folder, pattern).1 == expected, "{pattern}");
     }
@@ -190,7 +190,7 @@ fn runs_and_comparisons_are_not_read_as_text() {
     for file in ["compare.json", "results.jsonl", "report.txt", "relu-seed1/notes.txt"] {
         write(&folder, &format!("runs/b/{file}"), "not a text\n");
     }
-    // Where a manifest says what tinygpt wrote, the user's own text is read.
+    // tinygpt.json lists the files tinygpt wrote. Other text is read.
     write(&folder, "tinygpt.json", "{\"format\": 1, \"kind\": \"run\", \"files\": [\"metrics.txt\"]}\n");
     write(&folder, "metrics.txt", "not a text\n");
     for source in [".", "**/*"] {

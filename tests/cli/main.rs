@@ -1,4 +1,4 @@
-//! Promises of the program, kept by the real binary in directories of their own.
+//! Tests of the tinygpt binary. Each test runs it in its own directory.
 
 mod acts;
 mod arguments;
@@ -53,7 +53,7 @@ use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The program, started in `folder`.
+/// tinygpt, started in `folder`.
 fn tinygpt(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tinygpt"));
     command.current_dir(folder.path());
@@ -65,7 +65,7 @@ fn tinygpt(folder: &TempDir) -> Command {
     command
 }
 
-/// Variables that may be set where the tests run and would change what the program does.
+/// Variables that may be set on the test machine and would change the program's behavior.
 const USERS_OWN: &[&str] = &[
     "HF_ENDPOINT",
     "HF_HUB_CACHE",
@@ -86,7 +86,7 @@ const USERS_OWN: &[&str] = &[
     "http_proxy",
 ];
 
-/// A model that trains in a moment, on `text.txt`.
+/// Flags of a tiny model that trains quickly on `text.txt`.
 const SMALL: &[&str] = &[
     "--data",
     "text.txt",
@@ -110,7 +110,7 @@ const SMALL: &[&str] = &[
     "1",
 ];
 
-/// The small model's flags with some replaced by others.
+/// The flags of the tiny model with some replaced.
 fn small_but(flags: &[&str]) -> Vec<String> {
     let kept = SMALL.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten();
     kept.chain(flags).map(ToString::to_string).collect()
@@ -140,12 +140,12 @@ fn read(folder: &TempDir, name: &str) -> Vec<u8> {
     std::fs::read(folder.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Trains the small model with more flags and returns the object that `--json` prints last.
+/// Trains the tiny model with more flags. Returns the final `--json` object.
 fn train(folder: &TempDir, flags: &[&str]) -> Value {
     last_line(&succeed(tinygpt(folder).arg("train").args(small_but(flags)).arg("--json")))
 }
 
-/// Standard output of a command that must succeed.
+/// Runs a command that must succeed. Returns its standard output.
 fn succeed(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -153,7 +153,7 @@ fn succeed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The one line that a command prints which must fail with `code`.
+/// Runs a command that must fail with `code`. Returns its one-line error.
 fn fail(command: &mut Command, code: i32) -> String {
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).to_string();
@@ -175,8 +175,7 @@ fn exists(folder: &TempDir, path: &str) -> bool {
     Path::new(folder.path()).join(path).exists()
 }
 
-/// A script of scripts/, to be run in `folder` by a Python that has its packages; none where
-/// `TINYGPT_PYTHON` names no such interpreter.
+/// A Python script from scripts/, started in `folder`. None if `TINYGPT_PYTHON` isn't set.
 fn script(folder: &TempDir, name: &str) -> Option<Command> {
     let Some(python) = std::env::var_os("TINYGPT_PYTHON") else {
         eprintln!("skipped: TINYGPT_PYTHON names no interpreter; scripts/python_env makes one");
@@ -188,7 +187,7 @@ fn script(folder: &TempDir, name: &str) -> Option<Command> {
     Some(command)
 }
 
-/// The same for a script that needs a package which scripts/requirements.txt leaves out.
+/// A Python script that needs a package that scripts/requirements.txt doesn't list. None if it isn't installed.
 fn script_with(folder: &TempDir, name: &str, package: &str) -> Option<Command> {
     let command = script(folder, name)?;
     let find = format!("import importlib.util, sys; sys.exit(importlib.util.find_spec('{package}') is None)");

@@ -1,4 +1,4 @@
-//! Manners: help with examples, proposals, completions, and no decoration where nobody sees it.
+//! Help, suggestions for typos, completions, and plain output in pipes.
 
 use super::*;
 
@@ -67,7 +67,7 @@ fn completions_know_the_commands_and_flags() {
     }
 }
 
-/// A reader that closes the pipe early, as `head` does, is no failure.
+/// A reader such as `head` may close the pipe early.
 #[test]
 fn a_closed_pipe_is_not_an_error() {
     let folder = folder();

@@ -1,9 +1,9 @@
-//! Running out of memory: refused beforehand with the limit that is too small, or one line and exit code 1.
+//! Out of memory: refused in advance with the limit, or a one-line error and exit code 1.
 
 use super::*;
 use std::process::Output;
 
-/// The program with at most `kilobytes` of address space.
+/// Runs tinygpt with at most `kilobytes` of address space.
 fn limited(folder: &TempDir, kilobytes: u64, arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_tinygpt");
     let mut command = Command::new("sh");
@@ -12,7 +12,7 @@ fn limited(folder: &TempDir, kilobytes: u64, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// One line that is an error, and no signal.
+/// Checks that the command failed with a one-line error and not by a signal. Returns the error.
 fn one_error(output: &Output) -> String {
     let told = String::from_utf8_lossy(&output.stderr).to_string();
     assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}: {told}", output.status);
@@ -33,7 +33,7 @@ fn a_run_that_cannot_fit_is_refused_with_the_limit_it_does_not_fit() {
     assert!(!exists(&folder, "run"));
 }
 
-/// From too little for anything to enough.
+/// The limits go from far too little memory to enough.
 #[cfg(target_os = "linux")]
 #[test]
 fn running_out_of_memory_is_one_line_and_a_failure_wherever_it_happens() {
@@ -53,7 +53,7 @@ fn running_out_of_memory_is_one_line_and_a_failure_wherever_it_happens() {
     assert_eq!((codes.first(), codes.last()), (Some(&1), Some(&0)), "{codes:?}");
 }
 
-/// What was saved before stays whole.
+/// Earlier checkpoints stay intact.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_that_runs_out_of_memory_leaves_nothing_half_written() {
@@ -84,7 +84,7 @@ fn threads_that_cannot_be_started_are_one_line() {
     assert!(!exists(&folder, "run"));
 }
 
-/// Attention's scores of a whole context would be the square of it: 256 MB for each of these two heads.
+/// Attention scores of a whole context would take 256 MB for each of the two heads.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_long_context_takes_what_its_plan_says() {

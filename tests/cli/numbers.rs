@@ -1,9 +1,9 @@
-//! Numbers that are none: found before they reach the model, skipped if asked, never passed over in silence.
+//! Non-finite numbers are found before they reach the model, and skipped only with `--skip-bad-steps`.
 
 use super::*;
 
-/// A run whose model holds an infinity for one character, which the training text has once: only the step
-/// that reads it goes wrong.
+/// A run whose model has an infinity in the embedding of one character. The training text has that character once, so
+/// only the step that reads it fails.
 fn planted(ops: &str) -> TempDir {
     let folder = folder();
     let mut lines = text(60);
@@ -36,7 +36,7 @@ fn a_loss_that_is_no_number_ends_the_run_before_it_reaches_the_model() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{told}");
         assert!(told.contains("first seen in the parameter model.embed_tokens.weight"), "{told}");
-        // The step before it is the last one saved, and all but what was planted is finite there.
+        // The last checkpoint is from the step before. Only the planted value isn't finite.
         let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
         let steps = metrics.lines().filter(|line| line.contains("\"loss\"")).count();
         assert!(told.contains(&format!("the last good checkpoint is run/step-{steps:06}")), "{told}");
@@ -48,7 +48,7 @@ fn a_loss_that_is_no_number_ends_the_run_before_it_reaches_the_model() {
 fn steps_with_bad_numbers_are_skipped_and_counted_up_to_a_limit() {
     for ops in ["fused", "plain"] {
         let folder = planted(ops);
-        // Epochs have about 20 steps: 60 of them meet the character two or three times.
+        // An epoch has about 20 steps, so 60 steps read the character two or three times.
         let flags = ["--steps", "60", "--skip-bad-steps", "9"];
         let output = resume(&folder, &flags);
         let told = String::from_utf8(output.stderr).unwrap();
@@ -60,15 +60,15 @@ fn steps_with_bad_numbers_are_skipped_and_counted_up_to_a_limit() {
         assert!(told.contains("is skipped, 1 of at most 9: loss NaN"), "{told}");
         let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
         assert_eq!(metrics.matches("\"skipped\":true").count() as f64, skipped);
-        // What is skipped touches neither the model nor the optimizer.
+        // Skipped steps change neither the model nor the optimizer.
         assert_eq!(infinite(&folder), 1);
-        // The count is the run's, not the process's.
+        // The count is kept for the run across processes.
         let more = resume(&folder, &["--steps", "200", "--skip-bad-steps", &skipped.to_string()]);
         assert_eq!(more.status.code(), Some(3));
     }
 }
 
-/// Values in the last checkpoint's model and optimizer that are not finite.
+/// Counts the non-finite values in the last checkpoint's model and optimizer.
 fn infinite(folder: &TempDir) -> usize {
     let values = |file: &str| {
         let bytes = read(folder, &format!("run/last/{file}.safetensors"));

@@ -1,4 +1,4 @@
-//! Files that the user names for output: never an input, never replaced unasked, pipes and links kept.
+//! Output files: never an input, never replaced without `--force`, and pipes and links stay.
 
 use super::*;
 use std::process::Stdio;
@@ -28,7 +28,7 @@ fn an_output_is_never_an_input() {
         let error = fail(tinygpt(&folder).args(inspect).args(["--data", data, "--html", output]), 2);
         assert!(error.contains("would overwrite what --"), "{output}: {error}");
     }
-    // The text that the run remembers is read, too.
+    // The run's own text counts as an input too.
     let error = fail(tinygpt(&folder).args(inspect).args(["--html", "text.txt"]), 2);
     assert!(error.contains("--data"), "{error}");
     write(&folder, "preset.toml", "layers = 1\n");
@@ -89,7 +89,7 @@ fn a_file_of_the_users_is_replaced_by_force_only_and_a_page_at_any_time() {
     succeed(tinygpt(&folder).args(cases[0]));
     succeed(tinygpt(&folder).args(cases[1]));
 
-    // Of a directory of charts, all are written or none.
+    // Either all charts of a directory are written or none.
     std::fs::create_dir(folder.path().join("figures")).unwrap();
     for name in ["parameters.svg", "ffn-path.svg"] {
         write(&folder, &format!("figures/{name}"), "years of work");
@@ -135,7 +135,7 @@ fn a_table_is_written_again_and_another_table_is_not_replaced() {
     assert_eq!(read(&folder, "figures/table.csv"), b"name,age\n");
 }
 
-/// Runs a command whose output is a pipe, and returns what came through.
+/// Runs a command that writes to a pipe. Returns the bytes that came through.
 fn through_pipe(folder: &TempDir, command: &[&str]) -> Vec<u8> {
     use std::os::unix::fs::FileTypeExt;
     let pipe = folder.path().join("pipe.gguf");
@@ -162,7 +162,7 @@ fn pipes_and_devices_are_written_into() {
     let expected = succeed(tinygpt(&folder).args(tales));
     assert_eq!(through_pipe(&folder, &[&tales[..], &["--out"]].concat()), expected.as_bytes());
     assert_eq!(succeed(tinygpt(&folder).args(tales).args(["--out", "/dev/stdout"])), expected);
-    // Standard output that is a file: what is printed follows what is written.
+    // If standard output is a file, printed lines come after the page.
     let file = std::fs::File::create(folder.path().join("page")).unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"));
     command.args(["inspect", "--model", "default", "--html", "/dev/stdout"]).stdout(file);

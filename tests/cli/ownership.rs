@@ -1,9 +1,9 @@
-//! Directories: tinygpt rewrites and removes what it wrote, and nothing else.
+//! tinygpt replaces and removes only files that it wrote.
 
 use super::*;
 use std::collections::BTreeMap;
 
-/// Every file below a directory with its bytes.
+/// Contents of every file below a directory.
 fn contents(folder: &TempDir, name: &str) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder.path().join(name)).unwrap().flatten() {
@@ -17,7 +17,7 @@ fn contents(folder: &TempDir, name: &str) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// A file of the user's, and whatever directory it's in.
+/// Writes a file of the user, with its parent directories.
 fn put(folder: &TempDir, name: &str) {
     std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
     write(folder, name, "years of work");
@@ -88,7 +88,7 @@ fn replacing_a_run_keeps_what_the_user_put_beside_it() {
     };
     assert_eq!(events(&folder), 1, "the first run's events are gone");
 
-    // What was put into a checkpoint can't be kept: nothing is replaced.
+    // A file inside a checkpoint couldn't be kept, so nothing is replaced.
     put(&folder, "run/step-000012/notes.txt");
     let before = contents(&folder, "run");
     let error = fail(tinygpt(&folder).args(small_but(&["--out", "run", "--force"])), 2);
@@ -105,7 +105,7 @@ fn a_run_of_the_first_version_is_recognised_by_its_checkpoints() {
     }
     put(&folder, "run/events.out.tfevents.9.mine");
     let resume = ["train", "--resume", "run", "--steps", "20"];
-    // Its log is the user's: then it's neither rewritten nor removed.
+    // If metrics.jsonl belongs to the user, it is neither changed nor removed.
     let log = read(&folder, "run/metrics.jsonl");
     write(&folder, "run/metrics.jsonl", "{\"step\": 1, \"accuracy\": 0.5}\n");
     let error = fail(tinygpt(&folder).args(resume), 2);
@@ -126,7 +126,7 @@ fn a_run_of_the_first_version_is_recognised_by_its_checkpoints() {
     assert!(error.contains("isn't a run of tinygpt's"), "{error}");
 }
 
-/// What a kill leaves that comes in the middle of replacing a run, or before the first checkpoint.
+/// States after a kill during the replacement of a run, or before its first checkpoint.
 #[test]
 fn a_run_that_was_removed_in_part_resumes_to_the_same_bytes_or_begins_again() {
     let folder = folder();
@@ -163,7 +163,7 @@ fn claims_keep_out_of_other_directories_and_leave_other_files_alone() {
     };
     train(&folder, &["--out", "run"]);
     assert!(fail(&mut quick("run"), 2).contains("holds no claims: it's a run directory"));
-    // A directory of models is not claims, whatever it's called.
+    // A directory called `models` doesn't make its parent a claims directory.
     put(&folder, "mine/models/weights.pt");
     assert!(fail(&mut quick("mine"), 2).contains("holds no claims"));
     succeed(&mut quick("claims"));
@@ -182,10 +182,10 @@ fn a_report_replaces_its_own_page_and_no_other() {
     command.args(["compare", "--acts", "relu", "--seeds", "1", "--out", "cmp", "--plot", "figures"]);
     command.args(SMALL);
     succeed(&mut command);
-    // Again, over what it wrote.
+    // Run it again, over its own output.
     succeed(&mut command);
     succeed(tinygpt(&folder).args(["report", "cmp", "--plot", "figures"]));
-    // By version 0.1, which wrote no manifest, with a page that somebody made.
+    // Like version 0.1, which wrote no manifest, but with the user's own page.
     std::fs::remove_file(folder.path().join("cmp/tinygpt.json")).unwrap();
     let page = read(&folder, "cmp/report.html");
     write(&folder, "cmp/report.html", "years of work");

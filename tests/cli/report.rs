@@ -1,4 +1,4 @@
-//! Reports of comparisons, as pages, pictures and tables.
+//! Reports of comparisons as pages, charts and tables.
 
 use super::*;
 use roxmltree::Document;
@@ -15,7 +15,7 @@ fn report(analysis: &Analysis) -> String {
     page(analysis, &settings, "tinygpt compare --data '<script>'", Language::En)
 }
 
-/// Comparisons that a page must survive, as well as the usual.
+/// Unusual comparisons that a page must handle.
 fn odd_ones() -> Vec<(&'static str, Analysis)> {
     let mut unfinished = analysis(&["swiglu", "relu"], &[], 0.01, 1, &[1e-3]);
     unfinished.done = 2;
@@ -76,7 +76,7 @@ fn a_page_holds_the_text_of_others_as_text() {
     assert!(!page.contains(HOSTILE_NAME) && !page.contains("<img") && !page.contains('\u{1b}'));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert!(page.contains("\\u{1b}[31mred"));
-    // The numbers and the script, and nothing from elsewhere.
+    // One script holds the numbers, one is the code. Nothing is loaded from elsewhere.
     assert_eq!(page.matches("<script").count(), 2);
     for remote in ["http://", "https://", "src=", "url(h", "style=\"", "'unsafe"] {
         assert!(!page.replace("&lt;img src=x", "").contains(remote), "{remote}");
@@ -128,7 +128,7 @@ fn the_tables_hold_the_analysis() {
     assert_eq!(cell(2, "verdict"), "baseline");
     assert_eq!((cell(4, "verdict"), cell(4, "loss_mean"), cell(4, "diverged")), ("diverged", "", "3"));
     assert_eq!(cell(0, "loss_range_over_lrs").parse::<f64>().unwrap(), analysis.arms[0].sensitivity());
-    // The highest rate of this arm diverged.
+    // This arm diverged at its highest rate.
     assert_eq!(cell(1, "loss_range_over_lrs"), "inf");
 
     let markdown = markdown(&analysis);
@@ -147,7 +147,7 @@ fn a_browser_shows_the_report_and_its_controls_work() {
     write(&folder, "report.html", &report(&hostile()));
     let output = check.arg("report.html").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    // What the script answers where there is no browser to drive.
+    // The script exits with 77 if there is no browser.
     if output.status.code() == Some(77) {
         eprintln!("skipped: {said}");
         return;

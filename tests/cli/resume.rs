@@ -1,4 +1,4 @@
-//! Resuming: bit for bit what the undisturbed run would have been.
+//! A resumed run equals an uninterrupted one bit by bit.
 
 use super::*;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
     let folder = folder();
-    // Batches of several epochs, accumulation and dropout: all must be found again.
+    // Resuming must restore the batch order over several epochs, gradient accumulation and dropout.
     let settings = |out| {
         small_but(&[
             "--dropout",
@@ -23,7 +23,7 @@ fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
     };
     succeed(tinygpt(&folder).args(settings("whole")));
 
-    // The same run, killed as soon as some checkpoint is there.
+    // The same run, killed as soon as it has a checkpoint.
     let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
         .current_dir(folder.path())
         .args(settings("killed"))
@@ -45,7 +45,7 @@ fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
         let of = |run: &str| read(&folder, &format!("{run}/last/{file}"));
         assert!(of("whole") == of("killed"), "{file} differs");
     }
-    // Times differ, losses must not.
+    // Times may differ, losses must not.
     let losses = |run: &str| -> Vec<(u64, Value, Value)> {
         let metrics = String::from_utf8(read(&folder, &format!("{run}/metrics.jsonl"))).unwrap();
         let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -100,8 +100,8 @@ fn a_dry_resume_and_a_torn_log_lose_nothing() {
     }
 }
 
-/// Starts a command over and over, each time killed at a later moment, until it comes to its end. Says how
-/// often it was killed, and what it printed at last.
+/// Restarts a command until it finishes, and kills it a little later each time. Returns the number of kills and the
+/// final output.
 fn kill_until_done(folder: &TempDir, command: impl Fn() -> Vec<String>) -> (u32, String) {
     for kills in 0.. {
         let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
@@ -123,8 +123,7 @@ fn kill_until_done(folder: &TempDir, command: impl Fn() -> Vec<String>) -> (u32,
     unreachable!("some time is long enough")
 }
 
-/// Moments spread over start-up, steps, saves and evaluations; `scripts/kill_test.py` takes hundreds of them
-/// at random.
+/// Kills fall during startup, steps, saves and evaluations. `scripts/kill_test.py` kills hundreds of times at random.
 #[test]
 fn a_run_killed_again_and_again_equals_the_undisturbed_one() {
     let folder = folder();
@@ -142,7 +141,7 @@ fn a_run_killed_again_and_again_equals_the_undisturbed_one() {
         let of = |run: &str| read(&folder, &format!("{run}/last/{file}"));
         assert!(of("whole") == of("killed"), "{file} differs after {kills} kills");
     }
-    // Nothing that a kill left is still there.
+    // No temporary files are left.
     let names = std::fs::read_dir(folder.path().join("killed")).unwrap().flatten();
     let hidden = names.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count();
     assert_eq!(hidden, 0);
@@ -160,7 +159,7 @@ fn a_comparison_killed_again_and_again_has_the_table_of_the_undisturbed_one() {
     let arms = |output: &str| -> Vec<Value> {
         let mut arms = last_line(output)["results"].as_array().unwrap().clone();
         for arm in &mut arms {
-            // Time and memory are not what is compared.
+            // Ignore times and memory.
             for key in ["tokens_per_second", "tokens_per_second_range", "peak_rss_mb", "seconds_to_baseline"]
             {
                 arm[key].take();
@@ -174,8 +173,7 @@ fn a_comparison_killed_again_and_again_has_the_table_of_the_undisturbed_one() {
     assert_eq!(arms(&output), whole, "after {kills} kills");
 }
 
-/// Each step is gone back to: the middle and the end of warmup (6), of epochs (every 9 steps or so) and of
-/// what is accumulated.
+/// Resumes from ten steps, including the middle and the end of warmup (6 steps) and of epochs (about 9 steps).
 #[test]
 fn a_run_goes_on_exactly_from_any_step() {
     let folder = folder();
@@ -188,7 +186,7 @@ fn a_run_goes_on_exactly_from_any_step() {
     assert_eq!(number(&result, "steps"), 24.0);
     let whole = read(&folder, "run/last/model.safetensors");
     for step in [23, 19, 18, 10, 9, 8, 7, 6, 5, 1] {
-        // As if the process had been killed after this checkpoint.
+        // Remove later checkpoints, as if the process had been killed here.
         for later in step + 1..=24 {
             let _ = std::fs::remove_dir_all(folder.path().join(format!("run/step-{later:06}")));
         }
@@ -224,7 +222,7 @@ fn another_length_says_what_becomes_of_the_learning_rate() {
             .collect();
         (String::from_utf8(output.stderr).unwrap(), rates)
     };
-    // Warmup was 5 % of the steps that were planned first. It is over, and 5 % of these would begin it again.
+    // Warmup was 5% of the original steps and is over. 5% of the new steps would start it again.
     let dry = ["train", "--resume", "run", "--steps", "1000", "--dry-run"];
     let told = String::from_utf8(tinygpt(&folder).args(dry).output().unwrap().stderr).unwrap();
     assert!(told.contains("instead of 40: step 41 has 9.9"), "{told}");
@@ -248,7 +246,7 @@ fn another_text_is_refused_with_the_difference() {
     write(&folder, "text.txt", &whole.replacen("the cat", "the cow", 1));
     assert!(refused().contains("it is as long, but reads otherwise"));
     write(&folder, "text.txt", &whole);
-    // Somebody's settings beside another model.
+    // trainer.json belongs to a different model.
     std::fs::remove_file(folder.path().join("run/last/SHA256SUMS")).unwrap();
     let state = String::from_utf8(read(&folder, "run/last/trainer.json")).unwrap();
     write(&folder, "run/last/trainer.json", &state.replace("\"dim\": 16", "\"dim\": 32"));

@@ -1,4 +1,4 @@
-//! Checkpoints: complete or absent, checked when they are read, and never the reason to lose a run.
+//! Checkpoints are complete or absent, are checked when read, and never end a run when saving fails.
 
 use super::*;
 use std::io::{BufRead, BufReader};
@@ -47,7 +47,7 @@ fn a_file_that_changed_since_it_was_saved_is_named_with_the_way_back() {
         assert!(error.contains(file) && error.contains(advice), "{error}");
         std::fs::write(folder.path().join(path), before).unwrap();
     }
-    // What the message says is what helps.
+    // The advice in the error works.
     std::fs::remove_dir_all(folder.path().join("run/step-000012")).unwrap();
     succeed(tinygpt(&folder).args(["train", "--resume", "run"]));
     assert!(read(&folder, "run/last/model.safetensors") == whole);
@@ -68,7 +68,7 @@ fn the_manifest_is_one_that_sha256sum_reads() {
     }
 }
 
-/// Other programs write none, and nothing is asked of them.
+/// Other programs don't write manifests.
 #[test]
 fn a_directory_without_a_manifest_is_read_and_one_that_does_not_name_a_file_is_not() {
     let folder = folder();
@@ -86,7 +86,7 @@ fn a_directory_without_a_manifest_is_read_and_one_that_does_not_name_a_file_is_n
     succeed(tinygpt(&folder).args(["generate", "--checkpoint", "run", "--max-tokens", "3"]));
 }
 
-/// A run that goes on until it is told to stop, and its lines on standard error.
+/// A run that continues until a signal stops it, and the lines of its standard error.
 struct Running {
     process: Child,
     lines: Receiver<String>,
@@ -94,8 +94,8 @@ struct Running {
 
 impl Running {
     fn start(folder: &TempDir, flags: &[&str]) -> Running {
-        // Ignored by the shell, SIGXFSZ is ignored by what it becomes: writes past a limit fail as on a
-        // full disk.
+        // The shell ignores SIGXFSZ, and tinygpt inherits that, so writes past the limit fail like on a full
+        // disk.
         let mut command = std::process::Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tinygpt")]);
         Running::of(command.current_dir(folder.path()).args(small_but(flags)))
@@ -107,7 +107,7 @@ impl Running {
         Running { process, lines }
     }
 
-    /// Waits for a line with `part`.
+    /// Waits for a line that contains `part` and returns it.
     fn line(&self, part: &str) -> String {
         let began = Instant::now();
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
@@ -127,7 +127,7 @@ impl Running {
 
     fn end(mut self, signal: &str) -> Option<i32> {
         self.signal(signal);
-        // Nothing more is read, and that must not matter.
+        // The run must survive that nobody reads its output.
         drop(self.lines);
         self.process.wait().unwrap().code()
     }
@@ -158,7 +158,7 @@ fn last_step(folder: &TempDir) -> f64 {
 
 const ENDLESS: [&str; 8] = ["--steps", "1000000", "--eval-every", "0", "--save-every", "20", "--out", "run"];
 
-/// A limit on the size of files fails where a full disk does: in the middle of a file.
+/// A limit on file sizes fails like a full disk, in the middle of a file.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
@@ -171,7 +171,7 @@ fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
         set.is_ok_and(|status| status.success())
     };
     wait_for(|| exists(&folder, "run/last"));
-    // Less than a model needs, and a place that the log comes to in the middle of a line.
+    // The limit is below the size of a model and cuts the log in the middle of a line.
     if !limit("30000") {
         eprintln!("skipped: there is no prlimit to set a limit with");
         run.end("KILL");
@@ -181,7 +181,7 @@ fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
     assert!(warning.contains("training goes on, and the last good checkpoint is run/step-"), "{warning}");
     let told = run.line("cannot write run/metrics.jsonl");
     assert!(told.contains("training goes on without"), "{told}");
-    // What it names is there, and whole.
+    // The checkpoint named in the warning exists and is intact.
     let last = warning.split("the last good checkpoint is ").nth(1).unwrap().to_string();
     succeed(tinygpt(&folder).args(["generate", "--max-tokens", "3", "--checkpoint", &last]));
     let unfinished = std::fs::read_dir(folder.path().join("run")).unwrap().flatten();
@@ -193,7 +193,7 @@ fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
     assert!(limit("unlimited"));
     wait_for(|| last_step(&folder) > before);
     assert_eq!(run.end("TERM"), Some(130));
-    // No line of the log is mixed with another, and no event.
+    // No lines of the log and no events are mixed up.
     let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
     assert!(metrics.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     let names = std::fs::read_dir(folder.path().join("run")).unwrap().flatten();
@@ -215,7 +215,7 @@ fn a_directory_that_may_not_be_written_any_more_does_not_end_the_run() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     permit("", 0o777);
-    // Permissions do not bind the superuser: then another user runs the program.
+    // Root ignores permissions, so as root the test runs tinygpt as another user.
     let is_root = std::fs::write("/proc/self/oom_score_adj", "0").is_ok() && users_id() == "0";
     let mut command = std::process::Command::new(if is_root { "setpriv" } else { "env" });
     if is_root {
@@ -244,7 +244,7 @@ fn users_id() -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_string()
 }
 
-/// The last checkpoint is the run's result: without it the run has failed, and says so.
+/// The last checkpoint is the result of the run, so the run fails without it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_whose_end_cannot_be_saved_fails_and_names_what_there_is() {
@@ -275,7 +275,7 @@ fn a_signal_asks_for_a_checkpoint_and_the_run_goes_on() {
     assert_eq!(run.end("TERM"), Some(130));
 }
 
-/// Scoring takes many times as long as the steps before it.
+/// Scoring takes many times longer than the steps before it.
 #[cfg(unix)]
 #[test]
 fn signals_are_heard_while_the_validation_text_is_scored() {
@@ -291,7 +291,7 @@ fn signals_are_heard_while_the_validation_text_is_scored() {
     let mut process = run.process;
     assert_eq!(process.wait().unwrap().code(), Some(130));
     assert_eq!(last_step(&folder), 5.0);
-    // Nothing was scored yet, and is when the run goes on.
+    // Nothing was scored yet. The resumed run scores it.
     let metrics = || String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
     assert!(!metrics().contains("val_loss"));
 }

@@ -1,4 +1,4 @@
-//! Settings are visible: in the plan, as JSON, and in what tinygpt 0.1 wrote.
+//! Settings in the plan, in JSON, and in runs of tinygpt 0.1.
 
 use super::*;
 
@@ -56,7 +56,7 @@ fn a_dry_comparison_prints_its_plan_as_one_object() {
     assert!(!exists(&folder, "runs"));
 }
 
-/// Changes the settings that a checkpoint of the run keeps, as tinygpt 0.1 would have written them.
+/// Changes the settings in the run's last checkpoint to the form that tinygpt 0.1 wrote.
 fn as_written_before(folder: &TempDir, change: impl Fn(&mut Value)) {
     let path = folder.path().join("run/last/trainer.json");
     let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

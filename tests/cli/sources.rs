@@ -1,8 +1,8 @@
-//! `--data`: whatever a person has their text in.
+//! Sources of text for `--data`.
 
 use super::*;
 
-/// Trains on a source for a moment and returns what was printed to standard error.
+/// Trains briefly on a source. Returns standard error.
 fn trains_on(folder: &TempDir, source: &str) -> String {
     let mut command = tinygpt(folder);
     command.args(small_but(&["--data", source, "--steps", "2", "--out", "run"])).arg("--force");
@@ -12,7 +12,7 @@ fn trains_on(folder: &TempDir, source: &str) -> String {
     errors
 }
 
-/// Validation loss and tokenizer of the model last trained: equal if the text was.
+/// The weights of the last run, which are equal for equal texts.
 fn model(folder: &TempDir) -> Vec<u8> {
     read(folder, "run/last/model.safetensors")
 }
@@ -92,7 +92,7 @@ fn standard_input_is_a_text_too() {
     assert!(read(&folder, "piped/last/model.safetensors") == from_file);
 }
 
-/// The first start encodes into the cache, the second maps what is there: the model is the same.
+/// The first start encodes the text into the cache, and the second maps the cache. Both give the same model.
 #[test]
 fn a_large_text_is_prepared_once_and_that_is_said() {
     let folder = folder();
@@ -104,14 +104,14 @@ fn a_large_text_is_prepared_once_and_that_is_said() {
     };
     assert_eq!(prepares(tinygpt(&folder).args(&flags)), [true, true]);
     let first = model(&folder);
-    // The tokens, and the tokenizer that was made from the text.
+    // The cache has the tokens and the tokenizer.
     let cached = std::fs::read_dir(folder.path().join("cache")).unwrap().count();
     assert_eq!(cached, 2);
     assert_eq!(prepares(tinygpt(&folder).args(&flags).arg("--force")), [false, false]);
     assert!(model(&folder) == first);
 }
 
-/// The text is 30 MB, its ids 120 MB, and encodings of all of it at once a gigabyte.
+/// The text has 30 MB and its ids 120 MB. Encoding everything at once would take a gigabyte.
 #[cfg(target_os = "linux")]
 #[test]
 fn preparing_a_large_text_takes_little_memory() {

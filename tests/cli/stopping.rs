@@ -1,4 +1,4 @@
-//! Ctrl-C: what it leaves is told, with the command that resumes, and it is no error.
+//! Ctrl-C isn't an error: tinygpt says what is saved and prints the command that resumes.
 #![cfg(unix)]
 
 use super::saving::wait_for;
@@ -17,8 +17,8 @@ fn interrupt(process: &Child) {
     assert!(sent.unwrap().success());
 }
 
-/// Interrupts a process as soon as it writes a line to standard error that holds `sign`, and returns what it
-/// writes after that. It must end with 130 and without an error.
+/// Interrupts a process as soon as it writes a line with `sign` to standard error. It must exit with 130 and without
+/// an error. Returns the lines after `sign`.
 fn interrupted_at(mut process: Child, sign: &str) -> String {
     let mut lines = BufReader::new(process.stderr.take().unwrap());
     let mut line = String::new();
@@ -34,13 +34,13 @@ fn interrupted_at(mut process: Child, sign: &str) -> String {
     rest
 }
 
-/// The command that `told` ends with, alone in its line.
+/// The last line of `told`, which must be a command.
 fn command(told: &str) -> &str {
     let last = told.lines().last().unwrap();
     last.strip_prefix("    tinygpt ").unwrap_or_else(|| panic!("{last} is no command:\n{told}"))
 }
 
-/// Runs a command as a shell reads it when it is pasted, with more flags.
+/// Runs a printed command through a shell, with more flags.
 fn paste(folder: &TempDir, command: &str, more: &str) -> String {
     let mut shell = Command::new("sh");
     shell.current_dir(folder.path()).env("TINYGPT", env!("CARGO_BIN_EXE_tinygpt"));
@@ -70,19 +70,19 @@ fn an_interrupted_comparison_says_what_is_saved_and_how_to_resume() {
     let folder = folder();
     let own = ["compare", "--acts", "relu,gelu", "--seeds", "1", "--force", "--out", "cmp"];
     let flags = [words(&own), small_but(&["--steps", "3000", "--eval-every", "0"])].concat();
-    // The second run: one is finished, and one is in progress.
+    // At the second run, one is finished and one is in progress.
     let told = interrupted_at(start(&folder, &flags), "[2/2] gelu seed 1  step 1/");
     assert!(told.contains("Interrupted. 1 of 2 runs are finished"), "{told}");
     let finished = read(&folder, "cmp/results.jsonl");
     assert!(exists(&folder, "cmp/gelu-seed1/last/trainer.json"));
-    // It was started with --force, which would throw away what is saved.
+    // The original command had --force, which would delete the saved runs.
     assert!(!command(&told).contains("--force") && command(&told).contains("--out cmp"), "{told}");
     let report = last_line(&paste(&folder, command(&told), "--json"));
     assert_eq!(report["results"].as_array().unwrap().len(), 2);
     assert!(read(&folder, "cmp/results.jsonl").starts_with(&finished));
 }
 
-/// Every worker gets the Ctrl-C of a terminal, and the parent's signal besides: it saves all the same.
+/// On a terminal, every worker gets Ctrl-C and also the parent's signal. It must still save.
 #[test]
 fn workers_save_and_only_their_parent_tells() {
     let folder = folder();
@@ -110,11 +110,11 @@ fn interrupted_claims_resume_with_the_models_that_they_have() {
 fn generating_ends_with_a_line_that_is_no_error() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    // The likeliest token is never the end of the text, which would be the end of this.
+    // Greedy generation here never produces the end token, so it doesn't stop by itself.
     let flags =
         words(&["generate", "--checkpoint", "run", "--temperature", "0", "--max-tokens", "100000000"]);
     let mut process = start(&folder, &flags);
-    // The prompt.
+    // Wait for the prompt.
     process.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     interrupt(&process);
     let output = process.wait_with_output().unwrap();
@@ -122,7 +122,7 @@ fn generating_ends_with_a_line_that_is_no_error() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "Interrupted before anything new was saved.\n");
 }
 
-/// Commands that are interrupted before they have saved anything say so, at once.
+/// Commands interrupted before they save anything say so at once.
 #[cfg(target_os = "linux")]
 #[test]
 fn whatever_has_nothing_to_save_yet_says_so() {
@@ -150,7 +150,7 @@ fn whatever_has_nothing_to_save_yet_says_so() {
     }
 }
 
-/// Whether a process has a handler for SIGINT, signal 2 and so bit 1 of the mask.
+/// Whether a process has a handler for SIGINT (signal 2, so bit 1 of the mask).
 #[cfg(target_os = "linux")]
 fn catches_interrupts(process: &Child) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
@@ -158,7 +158,7 @@ fn catches_interrupts(process: &Child) -> bool {
     u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
 }
 
-/// A real Ctrl-C: the terminal writes ^C into the bar and interrupts every process in front.
+/// On Ctrl-C, a terminal writes ^C into the bar and interrupts all foreground processes.
 #[test]
 fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
     let folder = folder();
@@ -167,7 +167,7 @@ fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
     let mut process = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut output = process.stdout.take().unwrap();
     let (mut shown, mut byte) = (Vec::new(), [0]);
-    // The bar has drawn a step.
+    // Wait until the bar shows a step.
     while !shown.ends_with(b"loss ") {
         output.read_exact(&mut byte).unwrap();
         shown.push(byte[0]);
@@ -182,11 +182,11 @@ fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
         advice.contains(" is saved. Resume with:\r\n\r\n    tinygpt train --resume run\r\n"),
         "{advice:?}"
     );
-    // Nothing is drawn over it.
+    // The bar isn't drawn over the advice.
     assert!(!advice.contains('\x1b') && advice.ends_with("run\r\n"), "{advice:?}");
 }
 
-/// Also where the parent can't tell them.
+/// Workers stop even if the parent can't signal them.
 #[cfg(target_os = "linux")]
 #[test]
 fn workers_end_with_their_parent() {

@@ -1,4 +1,4 @@
-//! The built-in corpus: reproducible, of known surprisal, and a floor for every loss.
+//! The built-in tales: reproducible, with known surprisal and a floor for the loss.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn tales_are_the_same_for_the_same_seed_and_their_surprisal_is_printed() {
     assert!((20_000..21_000).contains(&length), "{length}");
 }
 
-/// Both texts are drawn from one grammar, so that their surprisal per character is nearly one.
+/// Both texts come from the same grammar, so their surprisal per character is nearly equal.
 #[test]
 fn training_and_scoring_print_the_floor_and_stay_above_it() {
     let folder = folder();

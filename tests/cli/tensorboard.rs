@@ -1,14 +1,14 @@
-//! Runs in TensorBoard.
+//! TensorBoard event files, checked with TensorBoard.
 
 use super::*;
 
-/// The second process begins before the last step of the first, as after a kill: its numbers count.
+/// The second process resumes before the last step of the first, as after a kill. Its numbers replace the first's.
 #[test]
 fn tensorboard_shows_the_numbers_of_the_metrics_file_and_does_so_after_resuming() {
     let folder = folder();
     let Some(mut check) = script(&folder, "check_tensorboard.py") else { return };
     train(&folder, &["--out", "run", "--keep", "9"]);
-    // Twelve steps of four values and three evaluations of two.
+    // Twelve steps with four values each and three evaluations with two each.
     assert_eq!(succeed(check.arg("run")), "54 values\n");
 
     let last = folder.path().join("run/last");

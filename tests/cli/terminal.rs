@@ -1,15 +1,15 @@
-//! On a terminal: a bar and colours, and neither where they are not wanted.
+//! Progress bars and colors on terminals.
 
 use super::*;
 
-/// What a command writes on a terminal that util-linux's `script` plays; none where that is not here.
+/// Output of a command on a terminal emulated by util-linux's `script`. None if `script` isn't installed.
 pub fn on_a_terminal(folder: &TempDir, variable: (&str, &str), flags: &[&str]) -> Option<String> {
     let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
     let output = terminal(folder, &flags)?.env(variable.0, variable.1).output().unwrap();
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// A terminal of 80 columns, or of `TINYGPT_TEST_COLUMNS`, with a command in it that it exits like.
+/// A command in a terminal of 80 or `TINYGPT_TEST_COLUMNS` columns. It exits with the command's exit code.
 pub fn terminal(folder: &TempDir, flags: &[String]) -> Option<std::process::Command> {
     let version = Command::new("script").arg("--version").output();
     if !version.is_ok_and(|output| output.stdout.starts_with(b"script from util-linux")) {
@@ -25,7 +25,7 @@ pub fn terminal(folder: &TempDir, flags: &[String]) -> Option<std::process::Comm
     Some(command)
 }
 
-/// Takes back what the bar writes over its own line.
+/// Clears the line before the bar redraws it.
 pub const ERASE_LINE: &str = "\x1b[2K";
 
 #[test]
@@ -58,6 +58,6 @@ fn a_bar_is_drawn_on_a_terminal_and_lines_on_one_that_cannot_move_its_cursor() {
     let Some(lines) = on_a_terminal(&folder, ("TERM", "dumb"), &training) else { return };
     assert!(!lines.contains('\x1b') && !lines.replace("\r\n", "\n").contains('\r'), "{lines:?}");
     let last = lines.lines().find(|line| line.starts_with("step 12/12")).unwrap_or_default();
-    // What is left to do takes minutes on a long validation text.
+    // The bar names the stage, since scoring a long validation text can take minutes.
     assert!(last.ends_with("scoring"), "{lines}");
 }

@@ -1,4 +1,4 @@
-//! HTTPS with certificates that only `SSL_CERT_FILE` vouches for, as networks with their own authority have.
+//! HTTPS with certificates that only `SSL_CERT_FILE` trusts, like in networks with their own authority.
 
 use super::hub::{Behaviour, command, serve};
 use super::*;
@@ -9,13 +9,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
-/// A file of tests/tls. `authority.pem` signed `server.pem`, whose key is `server.key`; all are good until 2126
-/// and for 127.0.0.1 alone.
+/// A file in tests/tls. `authority.pem` signed `server.pem`, and `server.key` is the server's key. They are valid
+/// until 2126 and only for 127.0.0.1.
 fn pem(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
 }
 
-/// Passes requests on to the server at `address`, which speaks no HTTPS.
+/// An HTTPS proxy in front of the HTTP server at `address`. Returns its address.
 fn https_in_front_of(address: &str) -> String {
     let certificate = CertificateDer::from_pem_file(pem("server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(pem("server.key")).unwrap();
@@ -34,7 +34,7 @@ fn https_in_front_of(address: &str) -> String {
     own
 }
 
-/// One request and its response.
+/// Forwards one request and its response.
 fn pass_on(stream: StreamOwned<ServerConnection, TcpStream>, behind: &str) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut request = String::new();

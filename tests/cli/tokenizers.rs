@@ -1,4 +1,4 @@
-//! Tokenizers: what goes in comes out, and a checkpoint carries its own.
+//! Tokenizers: round trips, tokenizers of other programs, and special tokens.
 
 use super::imports::{copy, fixture};
 use super::*;
@@ -8,11 +8,11 @@ use tinygpt::model::Model;
 use tinygpt::run::checkpoint::{load_model, load_tokenizer};
 use tinygpt::settings::Ops;
 
-/// Those of tests/checkpoints/tokenizers, made by scripts/make_tokenizers.py.
+/// Tokenizers in tests/checkpoints/tokenizers, from scripts/make_tokenizers.py.
 pub const TOKENIZERS: [&str; 5] =
     ["truncated", "bos-by-template", "bos-by-config-alone", "bos-despite-config", "lossy"];
 
-/// The loss of a model that says every byte of `text` through its tokenizer.
+/// Scores `text` with the checkpoint in `run`.
 fn scored(folder: &TempDir, text: &str) -> Value {
     write(folder, "probe.txt", text);
     last_line(&succeed(tinygpt(folder).args([
@@ -50,7 +50,7 @@ fn a_tokenizer_json_is_taken_as_it_is() {
     assert!(error.contains("between 257"), "{error}");
 }
 
-/// A prompt is printed as it was given, whatever it holds.
+/// Any prompt is printed unchanged.
 #[test]
 fn prompts_of_any_characters_survive_both_tokenizers() {
     let folder = folder();
@@ -65,7 +65,7 @@ fn prompts_of_any_characters_survive_both_tokenizers() {
     }
 }
 
-/// Expected ids from transformers.
+/// The expected ids come from transformers.
 #[test]
 fn tokenizers_of_others_make_transformers_tokens_with_its_special_ones() {
     for name in TOKENIZERS {
@@ -84,7 +84,7 @@ fn tokenizers_of_others_make_transformers_tokens_with_its_special_ones() {
     }
 }
 
-/// The ids that may follow others, the likeliest first.
+/// All ids ordered by their probability after `ids`, most likely first.
 fn order(model: &Model, ids: &[u32]) -> Vec<u32> {
     let logits = model.decoder().read(ids).unwrap();
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
@@ -92,12 +92,12 @@ fn order(model: &Model, ids: &[u32]) -> Vec<u32> {
     order
 }
 
-/// Prompts of one letter: of a random model, some of them show what they should.
+/// One-letter prompts. With a random model, the tests search for a prompt that shows the effect.
 fn letters() -> impl Iterator<Item = String> {
     ('a'..='z').map(String::from)
 }
 
-/// A model with random weights, and a tokenizer in its directory that puts a token before every text.
+/// A model with random weights and a tokenizer that puts a token before every text.
 fn with_beginning(folder: &TempDir) -> std::path::PathBuf {
     let checkpoint = copy(folder, "gpt2-f16-untied");
     let path = checkpoint.join("tokenizer.json");
@@ -112,7 +112,7 @@ fn with_beginning(folder: &TempDir) -> std::path::PathBuf {
     checkpoint
 }
 
-/// As in transformers, where the loss of a text is that of all its tokens behind the first special one.
+/// In transformers too, the loss covers all tokens after the first special one.
 #[test]
 fn a_token_that_begins_texts_is_read_and_not_scored() {
     let folder = folder();
@@ -128,7 +128,7 @@ fn a_token_that_begins_texts_is_read_and_not_scored() {
     let expected = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / 7.0;
     assert!((number(&scored, "loss") - expected).abs() < 1e-5, "{scored}, not {expected}");
 
-    // And a prompt begins with it: without it, another token would come.
+    // The token also precedes prompts: without it, another token would be most likely.
     let ids = |prompt: &str| tokenizer.encode(prompt).unwrap();
     let first = |ids: &[u32]| order(&model, ids)[0];
     let differs = |prompt: &String| first(&ids(prompt)) != first(&tokenizer.encode_prompt(prompt).unwrap());
@@ -139,7 +139,7 @@ fn a_token_that_begins_texts_is_read_and_not_scored() {
     assert_eq!(written["text"], tokenizer.decode(&[expected]).unwrap());
 }
 
-/// The tokens of a greedy text, one after the other.
+/// Greedy texts of one to eight tokens.
 fn greedy(folder: &TempDir, checkpoint: &Path) -> Vec<String> {
     (1..=8)
         .map(|tokens: usize| {
@@ -172,10 +172,10 @@ fn every_end_token_of_a_generation_config_ends_generation() {
         greedy(&folder, &checkpoint).pop().unwrap()
     };
     assert_eq!(says("config.json", serde_json::json!([0, fifth])), written[3]);
-    // generation_config.json goes before config.json.
+    // generation_config.json overrides config.json.
     assert_eq!(says("generation_config.json", serde_json::json!(0)), written[7]);
     assert_eq!(says("generation_config.json", serde_json::json!([fifth, 0])), written[3]);
-    // A checkpoint that is trained from it keeps them.
+    // A fine-tuned checkpoint keeps the end tokens.
     let mut tune = tinygpt(&folder);
     tune.args(["train", "--data", "text.txt", "--steps", "1", "--lr", "0", "--out", "run", "--init"]);
     succeed(tune.arg(&checkpoint));
@@ -194,7 +194,7 @@ fn a_row_of_the_vocabulary_without_a_token_is_never_written() {
     let is_plain = |id: u32| tokenizer.token(id).unwrap().is_ascii();
     let prompt = letters().find(|prompt| is_plain(order(prompt)[1])).unwrap();
     let order = order(&prompt);
-    // The likeliest loses its token; the model keeps the row.
+    // Remove the most likely token from the tokenizer. The model keeps its row.
     let path = checkpoint.join("tokenizer.json");
     let mut json: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let vocab = json["model"]["vocab"].as_object_mut().unwrap();
@@ -203,13 +203,13 @@ fn a_row_of_the_vocabulary_without_a_token_is_never_written() {
     fs::write(path, json.to_string()).unwrap();
     let second = tokenizer.token(order[1]).unwrap();
     for top_k in ["1", "40"] {
-        // A temperature that leaves nothing but the likeliest.
+        // This temperature always samples the most likely token.
         let flags = ["--prompt", &prompt, "--temperature", "0.001", "--top-k", top_k, "--max-tokens", "1"];
         let mut command = tinygpt(&folder);
         command.args(["generate", "--json", "--checkpoint"]).arg(&checkpoint).args(flags);
         assert_eq!(last_line(&succeed(&mut command))["text"], second.as_str());
     }
-    // The loss counts all rows, as transformers does.
+    // The loss includes all rows, as in transformers.
     let loss = |checkpoint: &Path| {
         let flags = ["eval", "--json", "--data", "text.txt", "--checkpoint"];
         last_line(&succeed(tinygpt(&folder).args(flags).arg(checkpoint)))["loss"].clone()
@@ -226,7 +226,7 @@ fn a_tokenizer_that_drops_text_is_told_of_and_gets_no_bits_per_byte() {
     let (told, shown) =
         (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
     assert!(output.status.success(), "{told}");
-    // Line ends and dogs: of a line of 20 or 21 bytes one, and in two of five places three.
+    // The tokenizer drops line ends (1 byte of 20 or 21 per line) and "dog" (3 bytes in two of five places).
     let share = told.split("the tokenizer drops ").nth(1).and_then(|rest| rest.split('%').next()).unwrap();
     assert!((9.0..12.0).contains(&share.parse().unwrap()), "{told}");
     assert!(
@@ -262,7 +262,7 @@ fn a_tokenizer_that_drops_text_is_told_of_and_gets_no_bits_per_byte() {
     assert!(!page.contains("NaN"), "{page}");
 }
 
-/// Bad input, not a failure of the program.
+/// This is bad input (exit code 2), not a failure of the program.
 #[test]
 fn a_tokenizer_that_cannot_encode_a_text_is_refused() {
     let folder = folder();
@@ -275,7 +275,7 @@ fn a_tokenizer_that_cannot_encode_a_text_is_refused() {
     assert!(error.contains("the tokenizer can't encode the text"), "{error}");
 }
 
-/// A sample of the model in between is written from a line end, which this tokenizer drops.
+/// Samples during training start from a line end, which this tokenizer drops.
 #[test]
 fn a_tokenizer_without_line_ends_trains_to_the_end() {
     let folder = folder();

@@ -1,4 +1,4 @@
-//! Training: it learns, it saves what others can read, and it says what it did.
+//! Training: losses, checkpoints and the printed plan.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn training_lowers_the_loss_and_reports_every_number() {
     assert!(exists(&folder, checkpoint), "{result}");
 }
 
-/// Parameters of the small model by hand: embedding V C, attention 4 C^2, FFN 3 C F, norms 3 C.
+/// The tiny model has embedding V C, attention 4 C^2, FFN 3 C F and norms 3 C.
 #[test]
 fn parameters_are_counted_right() {
     let folder = folder();
@@ -58,7 +58,7 @@ fn a_checkpoint_is_a_hugging_face_directory() {
         let config: Value = serde_json::from_slice(&read(&folder, "run/best/config.json")).unwrap();
         assert_eq!((&config["model_type"], &config["architectures"][0]), (&model_type.into(), &class.into()));
         assert_eq!(config[key], value);
-        // A tied head is the embedding, and is not stored twice.
+        // A tied head shares the embedding and isn't stored.
         let tensors = read(&folder, "run/best/model.safetensors");
         let names = safetensors::SafeTensors::deserialize(&tensors).unwrap();
         assert!(!names.names().iter().any(|name| name.contains("lm_head")));
@@ -99,7 +99,7 @@ fn train_is_the_default_command() {
     assert_eq!(read(&folder, "plain/last/model.safetensors"), read(&folder, "named/last/model.safetensors"));
 }
 
-/// Four sequences at once, or one after the other with their gradients added up.
+/// Compares four sequences at once with one at a time and accumulated gradients.
 #[test]
 fn accumulated_gradients_are_those_of_the_whole_batch() {
     let folder = folder();
@@ -169,7 +169,7 @@ fn the_plan_is_printed_before_training() {
 #[test]
 fn divergence_stops_with_the_step_the_last_checkpoint_and_advice() {
     let folder = folder();
-    // Decay by a factor of 1 - 10 * 10 per step: the weights overflow within twenty steps.
+    // Weight decay multiplies the weights by 1 - 10 * 10 per step, so they overflow within twenty steps.
     let flags = [
         "--lr",
         "10",
@@ -187,6 +187,6 @@ fn divergence_stops_with_the_step_the_last_checkpoint_and_advice() {
     let error = fail(tinygpt(&folder).args(small_but(&flags)), 3);
     assert!(error.contains("diverged at step") && error.contains("--lr"), "{error}");
     assert!(error.contains("last good checkpoint is run/step-0000"), "{error}");
-    // What it names is there and sound.
+    // The checkpoint in the error exists and works.
     succeed(tinygpt(&folder).args(["generate", "--checkpoint", "run/last", "--max-tokens", "5"]));
 }

@@ -1,4 +1,4 @@
-//! Checkpoints in transformers.
+//! tinygpt's checkpoints in transformers.
 
 use super::imports::fixture;
 use super::tokenizers::TOKENIZERS;
@@ -14,8 +14,8 @@ use tinygpt::settings::{Backbone, ModelConfig, Ops, Recipe, Settings};
 #[test]
 fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
     let folder = folder();
-    // Long enough to be encoded in pieces. Of the other texts' characters the tokenizers have seen
-    // letters and some Japanese.
+    // Long enough to be encoded in pieces. The other texts also have characters that the tokenizers haven't
+    // seen.
     let seen = format!("{}吾輩は猫である。\n", text(3000));
     write(&folder, "text.txt", &seen);
     let texts = [
@@ -36,7 +36,7 @@ fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
     }
 }
 
-/// What training saves with a tokenizer of others is what transformers reads.
+/// transformers reads a tokenizer from another program that tinygpt saved again.
 #[test]
 fn transformers_makes_the_same_tokens_with_a_saved_tokenizer_of_others() {
     let folder = folder();
@@ -55,7 +55,7 @@ fn transformers_makes_the_same_tokens_with_a_saved_tokenizer_of_others() {
     }
 }
 
-/// Every configuration of a small model that transformers knows, and a name for it.
+/// Every configuration of the tiny model that transformers supports, with a name.
 fn known_to_transformers() -> Vec<(String, Settings)> {
     let mut known = Vec::new();
     let gated = |act: Activation| Activation { gated: true, ..act };
@@ -91,7 +91,7 @@ fn known_to_transformers() -> Vec<(String, Settings)> {
     known
 }
 
-/// Fresh weights, saved as training saves them.
+/// Models with initial weights, saved like training saves them.
 #[test]
 fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
     let folder = folder();
@@ -100,7 +100,7 @@ fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
     let run = folder.path().join("run/last");
     let (tokenizer, trainer) = (load_tokenizer(&run).unwrap(), load_trainer(&run).unwrap());
     let known = known_to_transformers();
-    // Eleven functions: gated and not with three numbers of key/value heads, and on gpt2; tied and untied.
+    // Eleven functions, each gated and ungated with three numbers of key/value heads, plus gpt2; all tied and untied.
     assert_eq!(known.len(), 11 * (2 * 3 + 1) * 2);
     let ids = tokenizer.encode("the fox hears").unwrap();
     let cases: Vec<Value> = known
@@ -117,7 +117,7 @@ fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
                 optimizer: BTreeMap::new(),
             };
             save(&folder.path().join(&name), &checkpoint).unwrap();
-            // What comes back from the files.
+            // Compare the weights as loaded from the files.
             let model = load_model(&folder.path().join(&name), &Device::Cpu, Ops::Fused).unwrap();
             let last = ids.len() - 1;
             let losses = model.losses(&ids[..last], &ids[1..], last).unwrap();

@@ -1,10 +1,10 @@
-//! Text and names of others drive no terminal, and what a person keeps to themselves is kept nowhere else.
+//! Untrusted text and names can't control a terminal, and secrets are written nowhere.
 
 use super::terminal::{ERASE_LINE, on_a_terminal};
 use super::*;
 use std::path::PathBuf;
 
-/// A text of escape sequences, in a file called by one.
+/// A file name with escape sequences. Its text has them too.
 const NAME: &str = "\u{1b}[31mred\u{9b}0m.txt";
 
 fn hostile() -> TempDir {
@@ -15,7 +15,7 @@ fn hostile() -> TempDir {
     folder
 }
 
-/// No control character but line ends, tabs, and what the bar itself writes.
+/// Checks that the only control characters are line ends, tabs and those of the progress bar.
 fn assert_inert(shown: &str, command: &str) {
     let shown = shown.replace(ERASE_LINE, "").replace("\r\n", "\n").replace("\r", "");
     let control = shown.find(|c: char| c.is_control() && c != '\n' && c != '\t');
@@ -35,7 +35,7 @@ fn names_and_texts_of_others_are_shown_with_their_escapes_spelled_out() {
         ["train", "--resume", run, "--steps", "14"].map(String::from).to_vec(),
         ["report", cmp].map(String::from).to_vec(),
         ["runs", "."].map(String::from).to_vec(),
-        // And where there is something wrong with them.
+        // Errors with such names.
         ["eval", "--checkpoint", run, "--data", "\u{1b}[31m.txt"].map(String::from).to_vec(),
         ["generate", "--checkpoint", "\u{1b}[31mnothing"].map(String::from).to_vec(),
         ["train", "--resume", run, "--act", "gelu"].map(String::from).to_vec(),
@@ -48,7 +48,7 @@ fn names_and_texts_of_others_are_shown_with_their_escapes_spelled_out() {
     }
 }
 
-/// Sequences come token by token, a character each here.
+/// The model writes escape sequences one character per token.
 #[test]
 fn what_a_model_writes_cannot_drive_a_terminal() {
     let folder = hostile();
@@ -60,7 +60,7 @@ fn what_a_model_writes_cannot_drive_a_terminal() {
     let Some(shown) = on_a_terminal(&folder, ("TERM", "xterm"), &flags) else { return };
     assert_inert(&shown, "generate");
     assert!(shown.matches("\\u{1b}[").count() > 2, "{shown}");
-    // A pipe gets the text as it is.
+    // A pipe gets the text unchanged.
     assert!(succeed(tinygpt(&folder).args(flags)).starts_with("\u{1b}[2J"));
 }
 
@@ -95,13 +95,13 @@ fn a_token_and_the_home_directory_are_kept_in_no_file_and_no_log() {
             told.extend(output.stderr);
         }
     }
-    // What was kept is enough to go on, and to do it again.
+    // The saved settings are enough to resume and to repeat the comparison.
     succeed(&mut run(&["train", "--resume", "run", "--steps", "14"]));
     let comparison: Value =
         serde_json::from_slice(&std::fs::read(format!("{out}/compare.json")).unwrap()).unwrap();
     assert_eq!(comparison["settings"]["data"], "~/texts/a b.txt");
     assert!(comparison["command"].as_str().unwrap().contains("--data ~/'texts/a b.txt'"), "{comparison}");
-    // A server that cannot be reached: the request would have carried the token.
+    // The server can't be reached. The request would have sent the token.
     let mut fetch = run(&[]);
     fetch
         .args(small_but(&["--data", "hf:owner/name/text.txt", "--out", "none"]))

@@ -1,10 +1,10 @@
-//! No silent waits: what can be told at once is told before anything that takes long.
+//! tinygpt prints what it knows before it starts slow work.
 
 use super::*;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// GPT-2's smallest model takes minutes a step here; its shape is known at once.
+/// GPT-2's smallest model may take minutes per step, but its shape is known at once.
 #[test]
 fn a_dry_run_tells_parameters_and_memory_before_it_builds_the_model() {
     let folder = folder();
@@ -42,8 +42,7 @@ fn a_dry_run_ends_with_the_time() {
     assert!(!exists(&folder, "runs"));
 }
 
-/// A tokenizer's trainer takes a time that grows with the square of a word's length: minutes for this text
-/// where its words are not cut.
+/// Training a tokenizer takes time quadratic in the length of a word. Without cutting, this text would take minutes.
 #[test]
 fn a_text_of_one_long_word_trains_a_tokenizer() {
     let folder = folder();

@@ -1,4 +1,4 @@
-//! Tables and lines fit the terminal, and --wide shows all of a table.
+//! Tables and lines fit the terminal, and `--wide` shows whole tables.
 
 use super::terminal::on_a_terminal;
 use super::*;
@@ -8,8 +8,8 @@ fn columns(line: &str) -> usize {
     UnicodeWidthStr::width(line)
 }
 
-/// Numbers as `#`, runs of spaces and dashes as one, and the rows of a table in the order of their letters:
-/// what the same command prints on any machine.
+/// Replaces numbers with `#`, shortens runs of spaces and dashes to one, and sorts table rows. The result is the same
+/// on any machine.
 fn masked(output: &str) -> String {
     let mut lines: Vec<String> = output.lines().map(mask).collect();
     let is_row =
@@ -37,7 +37,7 @@ fn mask(line: &str) -> String {
     masked.replace("<#", "#")
 }
 
-/// Two seeds: whatever the losses are, there is no verdict.
+/// Two seeds, so there is no verdict whatever the losses are.
 const COMPARISON: &[&str] = &["--acts", "relu,identity", "--seeds", "2", "--out", "cmp"];
 
 #[test]
@@ -80,16 +80,16 @@ fn a_comparison_fits_eighty_columns_and_has_more_where_there_is_room() {
         wide.contains("| activation |") && wide.contains("tokens/s") && wide.contains("FFN width"),
         "{wide}"
     );
-    // The same table in a terminal of any width.
+    // With --wide, the table is the same in a terminal of any width.
     assert_eq!(wide, compare("200", &["--wide"]));
 }
 
-/// Whether a line, of a model's text for example, has no spaces to break it at.
+/// Whether a line has no spaces to break it at, for example in a model's text.
 fn is_word(line: &str) -> bool {
     !line.trim_start_matches([' ', '|']).contains(' ')
 }
 
-/// What a terminal of so many columns shows, line by line: each as it was when something else came over it.
+/// The lines that a terminal with `columns` columns shows. Each redraw of a line counts as a line of its own.
 fn lines_at(folder: &TempDir, columns: usize, flags: &[&str]) -> Option<Vec<String>> {
     let columns = columns.to_string();
     let shown = on_a_terminal(folder, ("TINYGPT_TEST_COLUMNS", &columns), flags)?;
@@ -120,7 +120,7 @@ fn whatever_a_command_prints_fits_the_terminal() {
     ] {
         for columns in [80, 200] {
             let Some(lines) = lines_at(&folder, columns, flags) else { return };
-            // A command to copy stays in one line, and so does what has no spaces.
+            // Commands to copy and lines without spaces aren't broken.
             let stays = |line: &str| line.contains(": tinygpt ") || line.contains(": hf ") || is_word(line);
             let mut long = lines.iter().filter(|line| self::columns(line) > columns && !stays(line));
             assert_eq!(long.next(), None, "{flags:?} at {columns} columns:\n{}", lines.join("\n"));
@@ -140,7 +140,7 @@ fn a_table_that_is_cut_names_the_columns_it_leaves_out() {
     let whole = acts(&["--wide"]);
     assert!(whole.stderr.is_empty());
     let table = String::from_utf8(whole.stdout).unwrap();
-    // Markdown: every row has the bars of the title.
+    // In Markdown, every row has as many bars as the header.
     let bars: Vec<usize> = table
         .lines()
         .take_while(|line| line.starts_with('|'))
