@@ -1,6 +1,6 @@
 //! How flags read their values: names that completions propose, and lists.
 
-use super::{DeviceKind, PRESETS, TokenizerKind, within};
+use super::{DeviceKind, PRESETS, Preset, SHAPES, TokenizerKind, within};
 use crate::activation::{Activation, Function};
 use anyhow::{Result, anyhow, bail};
 use clap::builder::{PossibleValue, TypedValueParser, ValueParserFactory};
@@ -69,9 +69,16 @@ fn activations() -> impl Iterator<Item = &'static str> {
 
 /// The value of `--model`: the name of a preset or of a file.
 pub fn preset_name() -> Proposing<String> {
-    Proposing::new(|| {
-        PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.purpose())).collect()
-    })
+    Proposing::new(|| PRESETS.iter().map(proposed).collect())
+}
+
+/// The value of `inspect --model`, which may also be a model that is too large to train.
+pub fn shape_name() -> Proposing<String> {
+    Proposing::new(|| PRESETS.iter().chain(SHAPES).map(proposed).collect())
+}
+
+fn proposed(preset: &Preset) -> PossibleValue {
+    PossibleValue::new(preset.name).help(preset.purpose())
 }
 
 /// A flag's values, separated by commas, each once. Spaces around a value don't count.

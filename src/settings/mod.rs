@@ -12,7 +12,7 @@ mod model_config;
 mod preset;
 mod recipe;
 
-pub(crate) use arguments::preset_name;
+pub(crate) use arguments::{preset_name, shape_name};
 pub use arguments::{Item, List};
 pub(crate) use bounds::within;
 pub(crate) use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS};
@@ -20,7 +20,7 @@ pub use encoding::TextEncoding;
 pub use model_config::{Backbone, ModelConfig};
 pub(crate) use model_config::{LARGEST, LARGEST_VOCABULARY, MOST_LAYERS};
 pub(crate) use preset::FINE_TUNE;
-pub use preset::{PRESETS, Preset};
+pub use preset::{PRESETS, Preset, SHAPES};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
 use crate::activation::Activation;

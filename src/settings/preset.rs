@@ -21,7 +21,11 @@ macro_rules! presets {
         }),*];
     };
 }
-presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2", "gpt3-175b");
+presets!("default", "shakespeare-char", "small-10m", "stories260k", "gpt2");
+
+/// Models that are too large to train here. `tinygpt inspect --model` counts their parameters.
+pub const SHAPES: &[Preset] =
+    &[Preset { name: "gpt3-175b", text: include_str!("../../models/shapes/gpt3-175b.toml") }];
 
 /// What `--init` starts from. It has no model and can't be chosen by name.
 pub const FINE_TUNE: Preset = Preset {
@@ -46,6 +50,14 @@ impl Settings {
         Ok(FINE_TUNE.settings()?.over(&PRESETS[0].settings()?))
     }
 
+    /// The settings of a model to count: a preset, or one of [`SHAPES`], completed by the preset `default`.
+    pub fn shape(name: &str) -> Result<Settings> {
+        match SHAPES.iter().find(|shape| shape.name == name) {
+            Some(shape) => Ok(shape.settings()?.over(&PRESETS[0].settings()?)),
+            None => Settings::preset(name),
+        }
+    }
+
     /// The settings of `--model NAME|FILE`, completed by the preset `default`.
     pub fn preset(name: &str) -> Result<Settings> {
         let default = PRESETS[0].settings()?;
@@ -57,6 +69,9 @@ impl Settings {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| input_error!("cannot read preset {name}: {error}"))?;
             return Ok(parse(&text, name)?.over(&default));
+        }
+        if SHAPES.iter().any(|shape| shape.name == name) {
+            bail_input!("{name} is too large to train; `tinygpt inspect --model {name}` counts its parameters");
         }
         let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
         let hint = did_you_mean(name, names.iter().copied());

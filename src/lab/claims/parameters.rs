@@ -16,7 +16,7 @@ const NEAR: f64 = 0.02;
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let dataset = lab.dataset(&Settings::default())?;
     let preset =
-        |name: &str| -> Result<ModelConfig> { Recipe::new(Settings::preset(name)?)?.model(VOCABULARY) };
+        |name: &str| -> Result<ModelConfig> { Recipe::new(Settings::shape(name)?)?.model(VOCABULARY) };
     let own = lab.recipe(&Settings::default())?.model(dataset.tokenizer.vocab_size())?;
     let models = [
         (Text::from("GPT-3 175B"), preset("gpt3-175b")?),
