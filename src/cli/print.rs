@@ -59,6 +59,9 @@ impl Wide {
                 match block {
                     Block::Meaning(text) | Block::Note(text) => paragraph(text)?,
                     Block::Table(table) => {
+                        if !table.caption.is_empty() {
+                            say!("{}:\n", typed(&table.caption.to(language)))?;
+                        }
                         self.print_in(table, language)?;
                         say!()?;
                     }

@@ -6,7 +6,9 @@
 
 pub mod chart;
 pub mod document;
+pub mod ffn_path;
 pub mod html;
+pub mod inspection;
 pub mod lines;
 pub mod markdown;
 mod old;

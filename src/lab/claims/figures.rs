@@ -48,6 +48,6 @@ impl Arguments {
         let mut layers = inspection.layers.iter().map(|layer| &layer.hidden.histogram);
         let mut histogram = layers.next().cloned().unwrap_or_default();
         layers.for_each(|layer| histogram.include(layer));
-        Arguments { name: name.to_string(), function: inspection.shapes.act.function, histogram }
+        Arguments { name: name.to_string(), function: inspection.act.function, histogram }
     }
 }

@@ -3,7 +3,7 @@
 use super::lab::act;
 use super::numbers::{fixed, percent};
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
-use crate::lab::inspect::{Inspection, Memories, Memory, Promoted};
+use crate::lab::inspect::{Inspection, Promoted, UnitMemories, UnitMemory};
 use crate::support::failure::escape_controls;
 use anyhow::Result;
 
@@ -60,7 +60,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
 }
 
 /// Whether a layer agrees clearly more often than by chance.
-fn is_above_chance(memories: &Memories) -> bool {
+fn is_above_chance(memories: &UnitMemories) -> bool {
     let error = (memories.chance * (1.0 - memories.chance) / memories.fired as f64).sqrt();
     memories.agreement >= ABOVE * memories.chance
         && memories.agreement >= memories.chance + ABOVE * error
@@ -68,11 +68,13 @@ fn is_above_chance(memories: &Memories) -> bool {
 }
 
 fn agreement(relu: &Inspection, swiglu: &Inspection) -> Table {
-    let row = |(relu, swiglu): (&crate::lab::inspect::Layer, &crate::lab::inspect::Layer)| {
-        let shares = [&relu.memories, &swiglu.memories].map(|memories| (memories.agreement, memories.chance));
-        let cells = shares.iter().flat_map(|(share, chance)| [percent(*share), percent(*chance)]);
-        std::iter::once(relu.layer.to_string()).chain(cells).map(Said::from).collect()
-    };
+    let row =
+        |(relu, swiglu): (&crate::lab::inspect::LayerInspection, &crate::lab::inspect::LayerInspection)| {
+            let shares =
+                [&relu.memories, &swiglu.memories].map(|memories| (memories.agreement, memories.chance));
+            let cells = shares.iter().flat_map(|(share, chance)| [percent(*share), percent(*chance)]);
+            std::iter::once(relu.layer.to_string()).chain(cells).map(Said::from).collect()
+        };
     Table {
         words: false,
         caption: Said::new("Agreement by layer", "層ごとの一致率"),
@@ -94,7 +96,7 @@ fn strongest(found: &Inspection, caption: Said) -> Table {
         let tokens = promoted.iter().take(3).map(|promoted| quoted(&promoted.token));
         tokens.collect::<Vec<String>>().join(" ")
     };
-    let row = |layer: usize, memory: &Memory| {
+    let row = |layer: usize, memory: &UnitMemory| {
         let trigger = memory.triggers.first();
         let negative = trigger.is_some_and(|trigger| trigger.coefficient < 0.0);
         let promoted = match (&memory.promoted_when_negative, negative) {

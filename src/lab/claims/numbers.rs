@@ -38,7 +38,10 @@ pub fn ratio(value: f64) -> String {
 }
 
 /// The mean over a model's layers.
-pub fn over_layers(inspection: &Inspection, value: impl Fn(&crate::lab::inspect::Layer) -> f64) -> f64 {
+pub fn over_layers(
+    inspection: &Inspection,
+    value: impl Fn(&crate::lab::inspect::LayerInspection) -> f64,
+) -> f64 {
     inspection.layers.iter().map(value).sum::<f64>() / inspection.layers.len() as f64
 }
 

@@ -2,7 +2,7 @@
 
 use super::numbers::percent;
 use super::{Claim, Lab, Said, Table, Verdict, ffn_note};
-use crate::lab::inspect::Parameters;
+use crate::lab::inspect::ParameterCounts;
 use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::support::output::grouped;
 use anyhow::Result;
@@ -14,7 +14,7 @@ const NEAR: f64 = 0.02;
 
 struct Model {
     name: Said,
-    parameters: Parameters,
+    parameters: ParameterCounts,
 }
 
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
@@ -29,7 +29,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         (Said::from("GPT-2 124M"), preset("gpt2")?),
         (Said::new("the models trained here", "ここで学習したモデル"), own),
     ];
-    let models = models.map(|(name, config)| Model { name, parameters: Parameters::of(&config) });
+    let models = models.map(|(name, config)| Model { name, parameters: ParameterCounts::of(&config) });
     let [gpt3, gpt2, own] = [0, 1, 2].map(|i: usize| &models[i].parameters);
     let near = |share: f64| (share - 2.0 / 3.0).abs() <= NEAR;
     let verdict = Verdict::of(&[
@@ -40,7 +40,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     ]);
     let row = |model: &Model| {
         let total = grouped(model.parameters.total);
-        let Parameters { ffn_share, ffn_share_of_blocks, .. } = model.parameters;
+        let ParameterCounts { ffn_share, ffn_share_of_blocks, .. } = model.parameters;
         vec![model.name.clone(), total.into(), percent(ffn_share).into(), percent(ffn_share_of_blocks).into()]
     };
     let embedding = gpt2.parts.iter().find(|part| part.part == "embedding").map_or(0.0, |part| part.of_all);

@@ -6,7 +6,7 @@ use super::numbers::{fixed, ratio};
 use super::{Claim, Figure, Lab, Said, Table, Verdict, sigmoid_note};
 use crate::activation::Activation;
 use crate::data::Batches;
-use crate::lab::inspect::{FreshModels, InitialGradients, Setting, fresh_models, gradient_factor};
+use crate::lab::inspect::{Architecture, FreshModels, InitialGradients, fresh_models, gradient_factor};
 use crate::settings::Settings;
 use crate::support::waiting::waiting;
 use anyhow::Result;
@@ -21,8 +21,8 @@ const VANISHES: f64 = 1e-3;
 const VANISHES_WITH_RESIDUALS: f64 = 0.1;
 
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    let with = gradients(lab, Setting::Model)?;
-    let without = gradients(lab, Setting::Stack)?;
+    let with = gradients(lab, Architecture::Model)?;
+    let without = gradients(lab, Architecture::Stack)?;
     let deepest = |found: &FreshModels, name: &str| {
         let of = |one: &&InitialGradients| one.act.name() == name && one.layers == DEPTHS[DEPTHS.len() - 1];
         found.gradients.iter().find(of).map_or(f64::NAN, |one| one.first_over_last)
@@ -80,7 +80,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     })
 }
 
-fn gradients(lab: &mut Lab, setting: Setting) -> Result<FreshModels> {
+fn gradients(lab: &mut Lab, setting: Architecture) -> Result<FreshModels> {
     let mut configs = Vec::new();
     let dataset = lab.dataset(&Settings::default())?;
     for name in ACTS {

@@ -19,7 +19,6 @@ use super::svg as chart;
 
 pub use claims::{claims_charts, claims_markdown, claims_page};
 pub use comparison::charts;
-pub use inspection::{Findings, inspection_charts, inspection_page};
 pub use page::page;
 pub use panels::{Curve, Panel, grid};
 pub(crate) use table::{Cells, cells};

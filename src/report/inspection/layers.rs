@@ -1,0 +1,283 @@
+//! The layers of a trained model: charts and tables with a value for each layer.
+
+use super::numbers::{fixed, percent, ratio};
+use super::{extremes, over_layers};
+use crate::lab::inspect::{Histogram, Inspection, LayerInspection, ParameterCounts};
+use crate::report::chart::{Chart, Plot};
+use crate::report::document::Block;
+use crate::report::lines::{Axis, UP};
+use crate::report::panels::{Curve, Panel, Panels, outline};
+use crate::report::scale::{Scale, padded};
+use crate::report::table::{Table, label, number};
+use crate::support::output::grouped;
+use crate::support::text::Text;
+
+/// The most panels of a chart.
+const MOST_PANELS: usize = 12;
+/// Share of the values that may lie outside of either end of a panel.
+const TAIL: f64 = 0.005;
+
+pub fn headline(survey: &Inspection, counts: &ParameterCounts) -> Text {
+    let units: usize = survey.layers.iter().map(|layer| layer.hidden.units).sum();
+    let linear = extremes(survey.layers.iter().map(|layer| layer.linear.r2));
+    let linear = linear.map_or(Text::default(), |[(_, least), (_, most)]| {
+        text!("inspect.layers.linear_range", least = percent(least), most = percent(most))
+    });
+    let rest = text!(
+        "inspect.layers.headline",
+        act = survey.act,
+        dead = grouped(dead(survey)),
+        units = grouped(units),
+        blocks = percent(counts.ffn_share_of_blocks),
+    );
+    Text::Sentences(vec![rest, linear])
+}
+
+fn dead(survey: &Inspection) -> usize {
+    survey.layers.iter().map(|layer| layer.hidden.dead).sum()
+}
+
+/// A table with a row for each layer.
+pub fn by_layer(
+    survey: &Inspection,
+    caption: Text,
+    columns: &[(Text, &dyn Fn(&LayerInspection) -> String)],
+) -> Block {
+    let titles = columns.iter().map(|(title, _)| number(title.clone()));
+    let mut table = Table::new([label(text!("chart.layer"))].into_iter().chain(titles)).with_caption(caption);
+    for layer in &survey.layers {
+        let cells = columns.iter().map(|(_, cell)| cell(layer));
+        table.add_row([layer.layer.to_string()].into_iter().chain(cells));
+    }
+    Block::Table(table)
+}
+
+/// What the activation does with its arguments.
+pub fn hidden(survey: &Inspection) -> Vec<Block> {
+    let columns: &[(Text, &dyn Fn(&LayerInspection) -> String)] = &[
+        (text!("inspect.hidden.units"), &|layer| grouped(layer.hidden.units)),
+        (text!("inspect.hidden.dead"), &|layer| grouped(layer.hidden.dead)),
+        ("f(x) = 0".into(), &|layer| percent(layer.hidden.zeros)),
+        (text!("inspect.hidden.saturated_negative"), &|layer| percent(layer.hidden.saturated_negative)),
+        (text!("inspect.hidden.saturated_positive"), &|layer| percent(layer.hidden.saturated_positive)),
+        (text!("inspect.hidden.always_saturated"), &|layer| grouped(layer.hidden.always_saturated)),
+        (text!("inspect.hidden.mean", of = "x"), &|layer| fixed(layer.hidden.argument.mean, 3)),
+        (text!("inspect.hidden.std", of = "x"), &|layer| fixed(layer.hidden.argument.std, 3)),
+        (text!("inspect.hidden.mean", of = "f(x)"), &|layer| fixed(layer.hidden.output.mean, 3)),
+        (text!("inspect.hidden.std", of = "f(x)"), &|layer| fixed(layer.hidden.output.std, 3)),
+    ];
+    vec![
+        Block::Charts(vec![pre_activations(survey), shares(survey)]),
+        by_layer(survey, text!("inspect.hidden.table"), columns),
+        Block::Note(text!("inspect.hidden.note")),
+    ]
+}
+
+/// What each FFN adds to the residual stream, how linear it is, and the gradient that it gets.
+pub fn outputs(survey: &Inspection) -> Vec<Block> {
+    let columns: &[(Text, &dyn Fn(&LayerInspection) -> String)] = &[
+        (text!("inspect.layers.rms"), &|layer| fixed(layer.output.rms, 3)),
+        (text!("inspect.layers.residual_rms"), &|layer| fixed(layer.output.residual_rms, 3)),
+        (text!("inspect.layers.relative"), &|layer| fixed(layer.output.relative, 3)),
+        (text!("inspect.layers.linear_r2"), &|layer| fixed(layer.linear.r2.unwrap_or(f64::NAN), 4)),
+        (text!("inspect.layers.gradient_norm"), &|layer| format!("{:.2e}", layer.summary.grad_norm)),
+    ];
+    let fit = survey.layers[0].linear;
+    let (fitted, scored) = (grouped(fit.fitted), grouped(fit.scored));
+    let note = match fit.r2 {
+        Some(_) => text!("inspect.layers.fitted", fitted = fitted, scored = scored),
+        None => text!("inspect.layers.too_few", fitted = fitted),
+    };
+    vec![
+        Block::Charts(vec![linear(survey), loudness(survey), gradients(survey)]),
+        by_layer(survey, text!("inspect.layers.table"), columns),
+        Block::Note(note),
+    ]
+}
+
+fn values(survey: &Inspection, of: impl Fn(&LayerInspection) -> f64) -> Vec<Option<f64>> {
+    survey.layers.iter().map(|layer| Some(of(layer))).collect()
+}
+
+/// Each layer's histogram of x under f(x) and f'(x).
+fn pre_activations(survey: &Inspection) -> Chart {
+    let (all, shown) = (survey.layers.len(), survey.layers.len().min(MOST_PANELS));
+    // All layers, or some that are as far apart as possible.
+    let layers: Vec<&LayerInspection> =
+        (0..shown).map(|i| &survey.layers[i * (all - 1) / (shown - 1).max(1)]).collect();
+    let function = survey.act.function;
+    let x_range = layers
+        .iter()
+        .map(|layer| middle(&layer.hidden.histogram))
+        .fold((-2.0, 2.0), |(low, high): (f64, f64), (a, b)| (low.min(a), high.max(b)));
+    let curve = |name: &str, is_dashed, f: &dyn Fn(f64) -> f64| {
+        let x = (0..=240).map(|i| x_range.0 + (x_range.1 - x_range.0) * f64::from(i) / 240.0);
+        Curve { name: name.into(), points: x.map(|x| (x, f(x))).collect(), is_dashed }
+    };
+    let curves =
+        vec![curve("f(x)", false, &|x| function.value(x)), curve("f'(x)", true, &|x| function.derivative(x))];
+    let y = curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y);
+    let y_range = padded(y).unwrap_or((-1.0, 1.0));
+    let moments = |layer: &LayerInspection| {
+        let argument = layer.hidden.argument;
+        text!("inspect.hidden.moments", mean = fixed(argument.mean, 2), std = fixed(argument.std, 2))
+    };
+    let name = |layer: &LayerInspection| text!("inspect.layer", layer = layer.layer);
+    let panel = |layer: &&LayerInspection| Panel {
+        title: name(layer),
+        subtitle: moments(layer),
+        x_range,
+        y_range,
+        curves: curves.clone(),
+        area: outline(&layer.hidden.histogram),
+    };
+    let described =
+        layers.iter().map(|layer| text!("inspect.by_layer", name = name(layer), values = moments(layer)));
+    let note = text!("inspect.hidden.pre_activations_note", f = function.facts().name);
+    let omitted = if shown < all { text!("inspect.hidden.omitted") } else { Text::default() };
+    Chart {
+        stem: "pre-activations".to_string(),
+        title: text!("inspect.hidden.pre_activations"),
+        meaning: saturation(survey),
+        note: Text::Sentences(vec![note, omitted]),
+        description: Text::Sentences(described.collect()),
+        plot: Plot::Panels(Panels(layers.iter().map(panel).collect())),
+    }
+}
+
+/// The range of all values but the tails, in whole bins.
+fn middle(histogram: &Histogram) -> (f64, f64) {
+    let bins = histogram.counts.len();
+    let rare = (TAIL * histogram.total() as f64) as u64;
+    let tail = |beyond: u64, counts: &mut dyn Iterator<Item = &u64>| {
+        let mut sum = beyond;
+        let is_rare = |count: &&u64| {
+            sum += **count;
+            sum <= rare
+        };
+        counts.take_while(is_rare).count().min(bins - 1)
+    };
+    let first = tail(histogram.below, &mut histogram.counts.iter());
+    let last = tail(histogram.above, &mut histogram.counts.iter().rev());
+    (histogram.edge(first), histogram.edge(bins - last))
+}
+
+fn saturation(survey: &Inspection) -> Text {
+    let f = survey.act.function.facts().name;
+    let [_, (layer, most)] =
+        extremes(values(survey, |layer| layer.summary.saturated_share)).unwrap_or_default();
+    if most == 0.0 {
+        return text!("inspect.hidden.never_flat", f = f);
+    }
+    let hidden = &survey.layers[layer].hidden;
+    let [share, negative, positive] =
+        [most, hidden.saturated_negative, hidden.saturated_positive].map(percent);
+    text!(
+        "inspect.hidden.flat",
+        f = f,
+        share = share,
+        layer = layer,
+        negative = negative,
+        positive = positive
+    )
+}
+
+/// How often the function is flat or 0.
+fn shares(survey: &Inspection) -> Chart {
+    let percentages = |of: fn(&LayerInspection) -> f64| values(survey, |layer| 100.0 * of(layer));
+    let series = vec![
+        (text!("inspect.hidden.saturated_negative"), percentages(|layer| layer.hidden.saturated_negative)),
+        (text!("inspect.hidden.saturated_positive"), percentages(|layer| layer.hidden.saturated_positive)),
+        ("f(x) = 0".into(), percentages(|layer| layer.hidden.zeros)),
+        (
+            text!("inspect.hidden.dead_units"),
+            percentages(|layer| layer.hidden.dead as f64 / layer.hidden.units as f64),
+        ),
+    ];
+    let most = series.iter().flat_map(|(_, values)| values.iter().flatten()).copied().fold(1.0, f64::max);
+    let [_, (layer, zeros)] = extremes(values(survey, |layer| layer.hidden.zeros)).unwrap_or_default();
+    let meaning = match zeros {
+        0.0 => text!("inspect.hidden.no_zeros"),
+        zeros => {
+            let (zeros, dead) = (percent(zeros), grouped(dead(survey)));
+            text!("inspect.hidden.zeros", zeros = zeros, layer = layer, dead = dead)
+        }
+    };
+    Chart {
+        title: text!("inspect.hidden.shares"),
+        meaning,
+        note: text!("inspect.hidden.shares_note"),
+        ..over_layers("shares", Axis::new("%", Scale::linear((0.0, (1.05 * most).min(102.0)), UP)), series)
+    }
+}
+
+fn linear(survey: &Inspection) -> Chart {
+    let found: Vec<Option<f64>> = survey.layers.iter().map(|layer| layer.linear.r2).collect();
+    let meaning = match extremes(found.clone()) {
+        None => text!("inspect.layers.unknown"),
+        Some([(_, least), _]) if least > 0.999 => text!("inspect.layers.all_linear"),
+        Some([(bent, least), (straight, most)]) => text!(
+            "inspect.layers.linear",
+            bent = bent,
+            least = percent(least),
+            straight = straight,
+            most = percent(most),
+        ),
+    };
+    // A map that predicts worse than the mean is below 0.
+    let low = found.iter().flatten().copied().fold(0.0, f64::min);
+    let y = Axis::new(text!("inspect.layers.linear_axis"), Scale::linear((low, 1.02), UP));
+    Chart {
+        title: text!("inspect.layers.linear_title"),
+        meaning,
+        note: text!("inspect.layers.linear_note"),
+        ..over_layers("linear-r2", y, vec![(Text::default(), found)])
+    }
+}
+
+fn loudness(survey: &Inspection) -> Chart {
+    let (output, residual) =
+        (values(survey, |layer| layer.output.rms), values(survey, |layer| layer.output.residual_rms));
+    let y = Axis::log(text!("inspect.layers.rms_axis"), output.iter().chain(&residual).flatten().copied());
+    let [(quiet, least), (loud, most)] =
+        extremes(values(survey, |layer| layer.output.relative)).unwrap_or_default();
+    let (least, most) = (ratio(least), ratio(most));
+    let series = vec![
+        (text!("inspect.layers.ffn_output"), output),
+        (text!("inspect.layers.residual_stream"), residual),
+    ];
+    Chart {
+        title: text!("inspect.layers.loudness"),
+        meaning: text!("inspect.layers.loudest", loud = loud, most = most, quiet = quiet, least = least),
+        note: text!("inspect.layers.loudness_note"),
+        ..over_layers("ffn-output", y, series)
+    }
+}
+
+fn gradients(survey: &Inspection) -> Chart {
+    let norms: Vec<f64> = survey.layers.iter().map(|layer| layer.summary.grad_norm).collect();
+    let factor = norms[0] / norms[norms.len() - 1];
+    let y = Axis::log(text!("inspect.gradient_axis"), norms.iter().copied());
+    let norms = norms.into_iter().map(|norm| (norm > 0.0).then_some(norm)).collect();
+    Chart {
+        title: text!("inspect.layers.gradients"),
+        meaning: text!("inspect.layers.first_over_last", factor = ratio(factor)),
+        note: text!("inspect.layers.gradients_note", tokens = grouped(survey.gradient_tokens)),
+        ..over_layers("gradient-norm", y, vec![(Text::default(), norms)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_leaves_out_tails_and_keeps_frequent_values() {
+        let mut counts = vec![0; 64];
+        (counts[30], counts[31], counts[33], counts[60]) = (500, 400, 98, 2);
+        let histogram = Histogram { counts, ..Histogram::default() };
+        assert_eq!(middle(&histogram), (-0.5, 0.5));
+        let outside = Histogram { below: 600, above: 600, ..histogram };
+        assert_eq!(middle(&outside), (-8.0, 8.0));
+    }
+}
