@@ -2,111 +2,80 @@
 
 use super::chart::{Chart, Plot, WIDTH};
 use super::svg::{Drawing, Look};
-use crate::activation::Activation;
 use crate::support::output::grouped;
-use crate::support::text::{Language, Text};
+use crate::support::text::Language;
 
-/// The widths of an FFN and its activation.
-#[derive(Clone, Copy, Debug)]
+/// The widths of an FFN and the name of its activation.
+#[derive(Clone, Debug)]
 pub struct FfnPath {
-    pub input: usize,
-    pub hidden: usize,
-    pub act: Activation,
-}
-
-/// Values side by side, drawn as a bar around (x, y).
-struct Bar {
-    name: String,
-    values: usize,
-    x: f64,
-    y: f64,
-    height: f64,
+    input: usize,
+    hidden: usize,
+    gated: bool,
+    act: String,
 }
 
 const MARGIN: f64 = 44.0;
-const MIDDLE: f64 = 116.0;
+const MIDDLE: f64 = 100.0;
 const HIGHEST: f64 = 150.0;
 const THICK: f64 = 16.0;
 
-/// The chart of an FFN with `input` inputs and outputs and `hidden` units.
-pub fn ffn_path(input: usize, hidden: usize, act: Activation) -> Chart {
+/// The chart of an FFN with `input` inputs and outputs, `hidden` units, and an activation.
+pub fn ffn_path(input: usize, hidden: usize, gated: bool, act: &str) -> Chart {
     Chart {
         stem: "ffn-path".to_string(),
         title: text!("chart.ffn_path.title"),
         note: text!("chart.ffn_path.note"),
         description: text!("chart.ffn_path.description", input = input, hidden = hidden),
-        plot: Plot::FfnPath(FfnPath { input, hidden, act }),
+        plot: Plot::FfnPath(FfnPath { input, hidden, gated, act: act.to_string() }),
         ..Chart::default()
     }
 }
 
 impl FfnPath {
     pub fn draw(&self, language: Language) -> (Drawing, f64) {
-        let FfnPath { input, hidden, act } = *self;
-        let f = act.function.facts().name;
-        let matrix =
-            |inputs: usize, outputs: usize| format!("{} \u{d7} {}", grouped(inputs), grouped(outputs));
-        let expand = (text!("chart.ffn_path.expand"), matrix(input, hidden));
-        let activate = (text!("chart.ffn_path.activate"), String::new());
-        let multiply = (text!("chart.ffn_path.multiply"), String::new());
-        let compress = (text!("chart.ffn_path.compress"), matrix(hidden, input));
-        // Bars as (name, values, column, lane), the pairs of bars that are connected, and the steps between columns.
-        let (bars, ways, steps): (Vec<(String, usize, usize, f64)>, &[(usize, usize)], Vec<(Text, String)>) =
-            if act.gated {
-                let bars = vec![
-                    ("x".into(), input, 0, 0.0),
-                    ("g".into(), hidden, 1, -1.0),
-                    ("u".into(), hidden, 1, 1.0),
-                    (format!("{f}(g)"), hidden, 2, -1.0),
-                    ("h".into(), hidden, 3, 0.0),
-                    ("y".into(), input, 4, 0.0),
-                ];
-                let ways = &[(0, 1), (0, 2), (1, 3), (3, 4), (2, 4), (4, 5)];
-                (bars, ways, vec![expand, activate, multiply, compress])
-            } else {
-                let bars = vec![
-                    ("x".into(), input, 0, 0.0),
-                    ("u".into(), hidden, 1, 0.0),
-                    (format!("{f}(u)"), hidden, 2, 0.0),
-                    ("y".into(), input, 3, 0.0),
-                ];
-                (bars, &[(0, 1), (1, 2), (2, 3)], vec![expand, activate, compress])
-            };
-        let column = |column: f64| MARGIN + (WIDTH - 2.0 * MARGIN) * column / steps.len() as f64;
-        let lanes = if act.gated { 2.0 } else { 1.0 };
-        let bar = |(name, values, place, lane): (String, usize, usize, f64)| Bar {
-            name,
-            values,
-            x: column(place as f64),
-            y: MIDDLE + lane * HIGHEST * 0.35,
-            // Never too low to be seen.
-            height: (HIGHEST / lanes * values as f64 / input.max(hidden) as f64).max(4.0),
-        };
-        let bars: Vec<Bar> = bars.into_iter().map(bar).collect();
-        let mut drawing = Drawing::default();
-        for &(from, to) in ways {
-            let side = |bar: &Bar, x: f64, sign: f64| (bar.x + x, bar.y + sign * bar.height / 2.0);
-            let edge =
-                |sign: f64| [side(&bars[from], THICK / 2.0, sign), side(&bars[to], -THICK / 2.0, sign)];
-            drawing.band(Look::of(0), false, &edge(-1.0), &edge(1.0));
-        }
-        let bottom = MIDDLE + HIGHEST / 2.0 + 34.0;
-        for Bar { name, values, x, y, height } in &bars {
-            let (left, top) = (x - THICK / 2.0, y - height / 2.0);
-            drawing.push(format_args!(
-                "<rect class=\"{}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{THICK}\" height=\"{height:.1}\"/>",
-                Look::of(0).fill(),
-            ));
-            drawing.text("title", (*x, top - 7.0), "middle", name);
-            // The lower lane has the same number.
-            if *y <= MIDDLE {
-                drawing.text("quiet", (*x, bottom), "middle", &grouped(*values));
+        let FfnPath { input, hidden, gated, ref act } = *self;
+        let (up, units, expand, activate) = match gated {
+            true => {
+                let (expand, activate) = (text!("chart.ffn_path.expand_twice"), text!("chart.ffn_path.gate"));
+                ("g, u", format!("{act}(g) \u{b7} u"), expand, activate)
             }
-        }
+            false => {
+                ("u", format!("{act}(u)"), text!("chart.ffn_path.expand"), text!("chart.ffn_path.activate"))
+            }
+        };
+        let matrix = |inputs, outputs| format!("{} \u{d7} {}", grouped(inputs), grouped(outputs));
+        let steps = [
+            (expand, matrix(input, hidden)),
+            (activate, String::new()),
+            (text!("chart.ffn_path.compress"), matrix(hidden, input)),
+        ];
+        let bars = [("x", input), (up, hidden), (&*units, hidden), ("y", input)];
+        let x = |place: f64| MARGIN + (WIDTH - 2.0 * MARGIN) * place / steps.len() as f64;
+        // Half of a bar's height, never too low to be seen.
+        let half = |values: usize| (HIGHEST * values as f64 / input.max(hidden) as f64 / 2.0).max(2.0);
+        let bottom = MIDDLE + HIGHEST / 2.0 + 20.0;
+        let mut drawing = Drawing::default();
         for (i, (step, matrix)) in steps.iter().enumerate() {
-            let x = column(i as f64 + 0.5);
-            drawing.text("", (x, bottom + 20.0), "middle", &step.to(language));
-            drawing.text("quiet", (x, bottom + 36.0), "middle", matrix);
+            let place = i as f64;
+            let edge = |sign: f64| {
+                let start = (x(place) + THICK / 2.0, MIDDLE + sign * half(bars[i].1));
+                [start, (x(place + 1.0) - THICK / 2.0, MIDDLE + sign * half(bars[i + 1].1))]
+            };
+            drawing.band(Look::of(0), false, &edge(-1.0), &edge(1.0));
+            drawing.text("", (x(place + 0.5), bottom + 20.0), "middle", &step.to(language));
+            drawing.text("quiet", (x(place + 0.5), bottom + 36.0), "middle", matrix);
+        }
+        for (i, (name, values)) in bars.into_iter().enumerate() {
+            let (x, half) = (x(i as f64), half(values));
+            drawing.push(format_args!(
+                "<rect class=\"{}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{THICK}\" height=\"{:.1}\"/>",
+                Look::of(0).fill(),
+                x - THICK / 2.0,
+                MIDDLE - half,
+                2.0 * half
+            ));
+            drawing.text("title", (x, MIDDLE - half - 7.0), "middle", name);
+            drawing.text("quiet", (x, bottom), "middle", &grouped(values));
         }
         (drawing, bottom + 46.0)
     }

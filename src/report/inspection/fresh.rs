@@ -14,26 +14,16 @@ pub fn blocks(fresh: &FreshModels) -> Vec<Block> {
     let depths = depths(fresh);
     let ratios = (depths.len() > 1).then(|| ratios(fresh, &depths));
     let norms = depths.iter().map(|depth| norms(fresh, *depth));
-    // Two decimals are shown: a mean that rounds to 0 is 0.
-    let centred = fresh.standard_normal.iter().filter(|normal| normal.moments.mean.abs() < 0.005);
-    let centred: Vec<String> = centred.map(|normal| normal.act.name()).collect();
-    let meaning = match centred.as_slice() {
-        [] => text!("inspect.fresh.none_centred"),
-        acts => text!("inspect.fresh.centred", acts = acts.join(", ")),
-    };
-    let is_finite = fresh.gradients.iter().all(|found| found.first_over_last.is_finite());
-    let overflow = if is_finite { Text::default() } else { text!("inspect.fresh.overflow") };
     vec![
         Block::Charts(ratios.into_iter().chain(norms).collect()),
-        Block::Meaning(meaning),
         Block::Table(table(fresh, &depths)),
-        Block::Note(Text::Sentences(vec![text!("inspect.fresh.table_note"), overflow])),
+        Block::Note(text!("inspect.fresh.table_note")),
     ]
 }
 
 /// The activations that keep most and least of the gradient in the deepest models.
 pub fn headline(fresh: &FreshModels) -> Text {
-    depths(fresh).last().map_or(Text::default(), |depth| extremes(fresh, *depth))
+    extremes(fresh, depths(fresh).last().copied().unwrap_or_default())
 }
 
 fn depths(fresh: &FreshModels) -> Vec<usize> {
@@ -43,28 +33,23 @@ fn depths(fresh: &FreshModels) -> Vec<usize> {
     depths
 }
 
-/// The models of an activation or of a depth, in the order of the activations.
-fn of(fresh: &FreshModels, holds: impl Fn(&InitialGradients) -> bool) -> Vec<&InitialGradients> {
-    fresh.gradients.iter().filter(|found| holds(found)).collect()
-}
-
 fn extremes(fresh: &FreshModels, depth: usize) -> Text {
-    let mut known = of(fresh, |found| found.layers == depth && found.first_over_last.is_finite());
-    known.sort_by(|a, b| a.first_over_last.total_cmp(&b.first_over_last));
-    match known.as_slice() {
-        [] => text!("inspect.fresh.all_overflow", depth = depth),
-        [only] => {
-            text!("inspect.fresh.only", depth = depth, factor = ratio(only.first_over_last), act = only.act)
-        }
-        [least, .., most] => text!(
-            "inspect.fresh.range",
-            depth = depth,
-            low = ratio(least.first_over_last),
-            least = least.act,
-            high = ratio(most.first_over_last),
-            most = most.act,
-        ),
-    }
+    let ratio_of = |found: &&InitialGradients| found.first_over_last;
+    let known =
+        || fresh.gradients.iter().filter(|found| found.layers == depth && ratio_of(found).is_finite());
+    let least = known().min_by(|a, b| ratio_of(a).total_cmp(&ratio_of(b)));
+    let most = known().max_by(|a, b| ratio_of(a).total_cmp(&ratio_of(b)));
+    let (Some(least), Some(most)) = (least, most) else {
+        return text!("inspect.fresh.all_overflow", depth = depth);
+    };
+    text!(
+        "inspect.fresh.range",
+        depth = depth,
+        low = ratio(ratio_of(&least)),
+        least = least.act,
+        high = ratio(ratio_of(&most)),
+        most = most.act,
+    )
 }
 
 fn ratios(fresh: &FreshModels, depths: &[usize]) -> Chart {
@@ -75,18 +60,16 @@ fn ratios(fresh: &FreshModels, depths: &[usize]) -> Chart {
         scale: Scale::log((shallow / room, deep * room), ACROSS),
         ticks: depths.iter().map(|depth| (*depth as f64, depth.to_string())).collect(),
     };
-    let series: Vec<Series> = fresh
-        .standard_normal
-        .iter()
-        .enumerate()
-        .map(|(look, normal)| {
-            let found = of(fresh, |found| found.act == normal.act);
-            let points = found.iter().map(|found| (found.layers as f64, found.first_over_last)).collect();
-            Series { look, name: normal.act.into(), points, marker: 3.5, ..Series::default() }
-        })
-        .collect();
     let values = fresh.gradients.iter().map(|found| found.first_over_last).filter(|value| value.is_finite());
     let y = Axis::log(text!("inspect.fresh.ratio_axis"), values.chain([1.0]));
+    let models = fresh.gradients.chunks(depths.len()).enumerate();
+    let series = models.map(|(look, models)| Series {
+        look,
+        name: models[0].act.into(),
+        points: models.iter().map(|found| (found.layers as f64, found.first_over_last)).collect(),
+        marker: 3.5,
+        ..Series::default()
+    });
     let described = fresh.gradients.iter().map(|found| {
         let factor = ratio(found.first_over_last);
         text!("inspect.fresh.described", act = found.act, layers = found.layers, factor = factor)
@@ -97,28 +80,26 @@ fn ratios(fresh: &FreshModels, depths: &[usize]) -> Chart {
         meaning: headline(fresh),
         note: text!("inspect.fresh.ratios_note"),
         description: Text::Sentences(described.collect()),
-        plot: Plot::Lines(Lines { reference: Some((1.0, Text::default())), ..Lines::new(x, y, series) }),
+        plot: Plot::Lines(Lines {
+            reference: Some((1.0, Text::default())),
+            ..Lines::new(x, y, series.collect())
+        }),
     }
 }
 
 fn norms(fresh: &FreshModels, depth: usize) -> Chart {
-    let found = of(fresh, |found| found.layers == depth);
     let usable = |norm: &f64| (norm.is_finite() && *norm > 0.0).then_some(*norm);
+    let found = fresh.gradients.iter().filter(|found| found.layers == depth);
     let series: Vec<(Text, Vec<Option<f64>>)> =
-        found.iter().map(|found| (found.act.into(), found.norms.iter().map(usable).collect())).collect();
-    let is_complete = series.iter().all(|(_, values)| values.iter().all(Option::is_some));
-    let lost = if is_complete { Text::default() } else { text!("inspect.fresh.lost") };
+        found.map(|found| (found.act.into(), found.norms.iter().map(usable).collect())).collect();
     let values = series.iter().flat_map(|(_, values)| values.iter().flatten().copied());
     let y = Axis::log(text!("inspect.gradient_axis"), values);
-    Chart {
-        title: text!("inspect.fresh.norms", depth = depth),
-        meaning: extremes(fresh, depth),
-        note: Text::Sentences(vec![text!("inspect.fresh.norms_note"), lost]),
-        ..over_layers(format!("gradient-norm-{depth}"), y, series)
-    }
+    let title = text!("inspect.fresh.norms", depth = depth);
+    let texts = [title, extremes(fresh, depth), text!("inspect.fresh.norms_note")];
+    over_layers(format!("gradient-norm-{depth}"), texts, y, series)
 }
 
-/// By activation, its moments on standard normal arguments, and the first layer's gradient over the last's by depth.
+/// By activation, its moments on standard normal inputs, and the first layer's gradient over the last's by depth.
 fn table(fresh: &FreshModels, depths: &[usize]) -> Table {
     let columns = [
         label(text!("inspect.fresh.activation")),
@@ -128,13 +109,10 @@ fn table(fresh: &FreshModels, depths: &[usize]) -> Table {
     let by_depth = depths.iter().map(|depth| number(text!("inspect.fresh.layers", depth = depth)));
     let mut table =
         Table::new(columns.into_iter().chain(by_depth)).with_caption(text!("inspect.fresh.table"));
-    for normal in &fresh.standard_normal {
-        let mut row = vec![normal.act.name(), fixed(normal.moments.mean, 2), fixed(normal.moments.std, 2)];
-        for depth in depths {
-            let found = of(fresh, |found| found.act == normal.act && found.layers == *depth);
-            row.extend(found.first().map(|found| ratio(found.first_over_last)));
-        }
-        table.add_row(row);
+    for (normal, models) in fresh.standard_normal.iter().zip(fresh.gradients.chunks(depths.len())) {
+        let moments = [normal.moments.mean, normal.moments.std].map(|moment| fixed(moment, 2));
+        let ratios = models.iter().map(|found| ratio(found.first_over_last));
+        table.add_row([normal.act.name()].into_iter().chain(moments).chain(ratios));
     }
     table
 }

@@ -2,7 +2,7 @@
 
 use super::numbers::{fixed, percent, ratio};
 use super::{extremes, over_layers};
-use crate::lab::inspect::{Histogram, Inspection, LayerInspection, ParameterCounts};
+use crate::lab::inspect::{HiddenUnits, Histogram, Inspection, LayerInspection, ParameterCounts};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::lines::{Axis, UP};
@@ -37,12 +37,11 @@ fn dead(survey: &Inspection) -> usize {
     survey.layers.iter().map(|layer| layer.hidden.dead).sum()
 }
 
+/// The title of a column, and its cell for a layer.
+type ByLayer = (Text, fn(&LayerInspection) -> String);
+
 /// A table with a row for each layer.
-pub fn by_layer(
-    survey: &Inspection,
-    caption: Text,
-    columns: &[(Text, &dyn Fn(&LayerInspection) -> String)],
-) -> Block {
+pub fn by_layer<const N: usize>(survey: &Inspection, caption: Text, columns: [ByLayer; N]) -> Block {
     let titles = columns.iter().map(|(title, _)| number(title.clone()));
     let mut table = Table::new([label(text!("chart.layer"))].into_iter().chain(titles)).with_caption(caption);
     for layer in &survey.layers {
@@ -54,17 +53,17 @@ pub fn by_layer(
 
 /// What the activation does with its arguments.
 pub fn hidden(survey: &Inspection) -> Vec<Block> {
-    let columns: &[(Text, &dyn Fn(&LayerInspection) -> String)] = &[
-        (text!("inspect.hidden.units"), &|layer| grouped(layer.hidden.units)),
-        (text!("inspect.hidden.dead"), &|layer| grouped(layer.hidden.dead)),
-        ("f(x) = 0".into(), &|layer| percent(layer.hidden.zeros)),
-        (text!("inspect.hidden.saturated_negative"), &|layer| percent(layer.hidden.saturated_negative)),
-        (text!("inspect.hidden.saturated_positive"), &|layer| percent(layer.hidden.saturated_positive)),
-        (text!("inspect.hidden.always_saturated"), &|layer| grouped(layer.hidden.always_saturated)),
-        (text!("inspect.hidden.mean", of = "x"), &|layer| fixed(layer.hidden.argument.mean, 3)),
-        (text!("inspect.hidden.std", of = "x"), &|layer| fixed(layer.hidden.argument.std, 3)),
-        (text!("inspect.hidden.mean", of = "f(x)"), &|layer| fixed(layer.hidden.output.mean, 3)),
-        (text!("inspect.hidden.std", of = "f(x)"), &|layer| fixed(layer.hidden.output.std, 3)),
+    let columns: [ByLayer; _] = [
+        (text!("inspect.hidden.units"), |layer| grouped(layer.hidden.units)),
+        (text!("inspect.hidden.dead"), |layer| grouped(layer.hidden.dead)),
+        ("f(x) = 0".into(), |layer| percent(layer.hidden.zeros)),
+        (text!("inspect.hidden.saturated_negative"), |layer| percent(layer.hidden.saturated_negative)),
+        (text!("inspect.hidden.saturated_positive"), |layer| percent(layer.hidden.saturated_positive)),
+        (text!("inspect.hidden.always_saturated"), |layer| grouped(layer.hidden.always_saturated)),
+        (text!("inspect.hidden.mean", of = "x"), |layer| fixed(layer.hidden.argument.mean, 3)),
+        (text!("inspect.hidden.std", of = "x"), |layer| fixed(layer.hidden.argument.std, 3)),
+        (text!("inspect.hidden.mean", of = "f(x)"), |layer| fixed(layer.hidden.output.mean, 3)),
+        (text!("inspect.hidden.std", of = "f(x)"), |layer| fixed(layer.hidden.output.std, 3)),
     ];
     vec![
         Block::Charts(vec![pre_activations(survey), shares(survey)]),
@@ -75,12 +74,12 @@ pub fn hidden(survey: &Inspection) -> Vec<Block> {
 
 /// What each FFN adds to the residual stream, how linear it is, and the gradient that it gets.
 pub fn outputs(survey: &Inspection) -> Vec<Block> {
-    let columns: &[(Text, &dyn Fn(&LayerInspection) -> String)] = &[
-        (text!("inspect.layers.rms"), &|layer| fixed(layer.output.rms, 3)),
-        (text!("inspect.layers.residual_rms"), &|layer| fixed(layer.output.residual_rms, 3)),
-        (text!("inspect.layers.relative"), &|layer| fixed(layer.output.relative, 3)),
-        (text!("inspect.layers.linear_r2"), &|layer| fixed(layer.linear.r2.unwrap_or(f64::NAN), 4)),
-        (text!("inspect.layers.gradient_norm"), &|layer| format!("{:.2e}", layer.summary.grad_norm)),
+    let columns: [ByLayer; _] = [
+        (text!("inspect.layers.rms"), |layer| fixed(layer.output.rms, 3)),
+        (text!("inspect.layers.residual_rms"), |layer| fixed(layer.output.residual_rms, 3)),
+        (text!("inspect.layers.relative"), |layer| fixed(layer.output.relative, 3)),
+        (text!("inspect.layers.linear_r2"), |layer| fixed(layer.linear.r2.unwrap_or(f64::NAN), 4)),
+        (text!("inspect.layers.gradient_norm"), |layer| format!("{:.2e}", layer.summary.grad_norm)),
     ];
     let fit = survey.layers[0].linear;
     let (fitted, scored) = (grouped(fit.fitted), grouped(fit.scored));
@@ -163,52 +162,35 @@ fn middle(histogram: &Histogram) -> (f64, f64) {
 }
 
 fn saturation(survey: &Inspection) -> Text {
-    let f = survey.act.function.facts().name;
-    let [_, (layer, most)] =
+    let [_, (layer, share)] =
         extremes(values(survey, |layer| layer.summary.saturated_share)).unwrap_or_default();
-    if most == 0.0 {
-        return text!("inspect.hidden.never_flat", f = f);
-    }
     let hidden = &survey.layers[layer].hidden;
-    let [share, negative, positive] =
-        [most, hidden.saturated_negative, hidden.saturated_positive].map(percent);
     text!(
         "inspect.hidden.flat",
-        f = f,
-        share = share,
+        f = survey.act.function.facts().name,
+        share = percent(share),
         layer = layer,
-        negative = negative,
-        positive = positive
+        negative = percent(hidden.saturated_negative),
+        positive = percent(hidden.saturated_positive),
     )
 }
 
 /// How often the function is flat or 0.
 fn shares(survey: &Inspection) -> Chart {
-    let percentages = |of: fn(&LayerInspection) -> f64| values(survey, |layer| 100.0 * of(layer));
+    let percentages = |of: fn(&HiddenUnits) -> f64| values(survey, |layer| 100.0 * of(&layer.hidden));
     let series = vec![
-        (text!("inspect.hidden.saturated_negative"), percentages(|layer| layer.hidden.saturated_negative)),
-        (text!("inspect.hidden.saturated_positive"), percentages(|layer| layer.hidden.saturated_positive)),
-        ("f(x) = 0".into(), percentages(|layer| layer.hidden.zeros)),
-        (
-            text!("inspect.hidden.dead_units"),
-            percentages(|layer| layer.hidden.dead as f64 / layer.hidden.units as f64),
-        ),
+        (text!("inspect.hidden.saturated_negative"), percentages(|hidden| hidden.saturated_negative)),
+        (text!("inspect.hidden.saturated_positive"), percentages(|hidden| hidden.saturated_positive)),
+        ("f(x) = 0".into(), percentages(|hidden| hidden.zeros)),
+        (text!("inspect.hidden.dead_units"), percentages(|hidden| hidden.dead as f64 / hidden.units as f64)),
     ];
     let most = series.iter().flat_map(|(_, values)| values.iter().flatten()).copied().fold(1.0, f64::max);
+    let y = Axis::new("%", Scale::linear((0.0, (1.05 * most).min(102.0)), UP));
     let [_, (layer, zeros)] = extremes(values(survey, |layer| layer.hidden.zeros)).unwrap_or_default();
-    let meaning = match zeros {
-        0.0 => text!("inspect.hidden.no_zeros"),
-        zeros => {
-            let (zeros, dead) = (percent(zeros), grouped(dead(survey)));
-            text!("inspect.hidden.zeros", zeros = zeros, layer = layer, dead = dead)
-        }
-    };
-    Chart {
-        title: text!("inspect.hidden.shares"),
-        meaning,
-        note: text!("inspect.hidden.shares_note"),
-        ..over_layers("shares", Axis::new("%", Scale::linear((0.0, (1.05 * most).min(102.0)), UP)), series)
-    }
+    let (zeros, dead) = (percent(zeros), grouped(dead(survey)));
+    let meaning = text!("inspect.hidden.zeros", zeros = zeros, layer = layer, dead = dead);
+    let texts = [text!("inspect.hidden.shares"), meaning, text!("inspect.hidden.shares_note")];
+    over_layers("shares", texts, y, series)
 }
 
 fn linear(survey: &Inspection) -> Chart {
@@ -216,55 +198,40 @@ fn linear(survey: &Inspection) -> Chart {
     let meaning = match extremes(found.clone()) {
         None => text!("inspect.layers.unknown"),
         Some([(_, least), _]) if least > 0.999 => text!("inspect.layers.all_linear"),
-        Some([(bent, least), (straight, most)]) => text!(
-            "inspect.layers.linear",
-            bent = bent,
-            least = percent(least),
-            straight = straight,
-            most = percent(most),
-        ),
+        Some([(bent, least), (straight, most)]) => {
+            let (least, most) = (percent(least), percent(most));
+            text!("inspect.layers.linear", bent = bent, least = least, straight = straight, most = most)
+        }
     };
     // A map that predicts worse than the mean is below 0.
     let low = found.iter().flatten().copied().fold(0.0, f64::min);
     let y = Axis::new(text!("inspect.layers.linear_axis"), Scale::linear((low, 1.02), UP));
-    Chart {
-        title: text!("inspect.layers.linear_title"),
-        meaning,
-        note: text!("inspect.layers.linear_note"),
-        ..over_layers("linear-r2", y, vec![(Text::default(), found)])
-    }
+    let texts = [text!("inspect.layers.linear_title"), meaning, text!("inspect.layers.linear_note")];
+    over_layers("linear-r2", texts, y, vec![(Text::default(), found)])
 }
 
 fn loudness(survey: &Inspection) -> Chart {
-    let (output, residual) =
-        (values(survey, |layer| layer.output.rms), values(survey, |layer| layer.output.residual_rms));
+    let output = values(survey, |layer| layer.output.rms);
+    let residual = values(survey, |layer| layer.output.residual_rms);
     let y = Axis::log(text!("inspect.layers.rms_axis"), output.iter().chain(&residual).flatten().copied());
     let [(quiet, least), (loud, most)] =
         extremes(values(survey, |layer| layer.output.relative)).unwrap_or_default();
     let (least, most) = (ratio(least), ratio(most));
-    let series = vec![
-        (text!("inspect.layers.ffn_output"), output),
-        (text!("inspect.layers.residual_stream"), residual),
-    ];
-    Chart {
-        title: text!("inspect.layers.loudness"),
-        meaning: text!("inspect.layers.loudest", loud = loud, most = most, quiet = quiet, least = least),
-        note: text!("inspect.layers.loudness_note"),
-        ..over_layers("ffn-output", y, series)
-    }
+    let meaning = text!("inspect.layers.loudest", loud = loud, most = most, quiet = quiet, least = least);
+    let texts = [text!("inspect.layers.loudness"), meaning, text!("inspect.layers.loudness_note")];
+    let names = [text!("inspect.layers.ffn_output"), text!("inspect.layers.residual_stream")];
+    over_layers("ffn-output", texts, y, names.into_iter().zip([output, residual]).collect())
 }
 
 fn gradients(survey: &Inspection) -> Chart {
     let norms: Vec<f64> = survey.layers.iter().map(|layer| layer.summary.grad_norm).collect();
-    let factor = norms[0] / norms[norms.len() - 1];
     let y = Axis::log(text!("inspect.gradient_axis"), norms.iter().copied());
-    let norms = norms.into_iter().map(|norm| (norm > 0.0).then_some(norm)).collect();
-    Chart {
-        title: text!("inspect.layers.gradients"),
-        meaning: text!("inspect.layers.first_over_last", factor = ratio(factor)),
-        note: text!("inspect.layers.gradients_note", tokens = grouped(survey.gradient_tokens)),
-        ..over_layers("gradient-norm", y, vec![(Text::default(), norms)])
-    }
+    let texts = [
+        text!("inspect.layers.gradients"),
+        text!("inspect.layers.first_over_last", factor = ratio(norms[0] / norms[norms.len() - 1])),
+        text!("inspect.layers.gradients_note", tokens = grouped(survey.gradient_tokens)),
+    ];
+    over_layers("gradient-norm", texts, y, vec![(Text::default(), norms.into_iter().map(Some).collect())])
 }
 
 #[cfg(test)]

@@ -83,7 +83,12 @@ pub fn document(findings: &Findings, command: &str) -> Document {
 }
 
 /// A chart of lines over layers, one for each name with its values.
-fn over_layers(stem: impl Into<String>, y: Axis, series: Vec<(Text, Vec<Option<f64>>)>) -> Chart {
+fn over_layers(
+    stem: impl Into<String>,
+    [title, meaning, note]: [Text; 3],
+    y: Axis,
+    series: Vec<(Text, Vec<Option<f64>>)>,
+) -> Chart {
     let values = |values: &[Option<f64>]| {
         values.iter().map(|value| value.map_or("\u{2013}".to_string(), ratio)).collect::<Vec<_>>().join(", ")
     };
@@ -93,9 +98,11 @@ fn over_layers(stem: impl Into<String>, y: Axis, series: Vec<(Text, Vec<Option<f
     });
     Chart {
         stem: stem.into(),
+        title,
+        meaning,
+        note,
         description: Text::Sentences(described.collect()),
         plot: Plot::Lines(Lines::over_layers(y, series)),
-        ..Chart::default()
     }
 }
 

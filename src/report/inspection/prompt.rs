@@ -68,8 +68,6 @@ pub fn layers(lens: &LogitLens) -> Vec<Block> {
     let early = lens.positions.iter().filter(|position| position.layers[0].answer_rank == 1).count();
     vec![
         Block::Charts(vec![divergence(lens)]),
-        Block::Table(last_token(lens)),
-        Block::Note(text!("inspect.prompt.last_note")),
         Block::Meaning(text!("inspect.prompt.early", early = early, all = lens.positions.len())),
         Block::Table(all_tokens(lens)),
         Block::Note(text!("inspect.prompt.lens_note")),
@@ -78,29 +76,24 @@ pub fn layers(lens: &LogitLens) -> Vec<Block> {
 
 /// How far each layer's prediction is from the model's own, after the last token and as a mean over all.
 fn divergence(lens: &LogitLens) -> Chart {
-    // Less than this is rounding, and has no place on a logarithmic axis.
-    let is_shown = |bits: f64| (bits > 1e-6).then_some(bits);
-    let (count, last) = (lens.positions.len(), &lens.positions[lens.positions.len() - 1]);
+    let last = &lens.positions[lens.positions.len() - 1];
     let mean = |layer: usize| {
-        lens.positions.iter().map(|position| position.layers[layer].divergence_bits).sum::<f64>()
-            / count as f64
+        let all = lens.positions.iter().map(|position| position.layers[layer].divergence_bits);
+        all.sum::<f64>() / lens.positions.len() as f64
     };
-    let layers = 0..last.layers.len();
+    // Less than this is rounding, and has no place on a logarithmic axis.
+    let shown = |bits: f64| (bits > 1e-6).then_some(bits);
+    let at_last = last.layers.iter().map(|at| shown(at.divergence_bits)).collect();
+    let on_average = (0..last.layers.len()).map(|layer| shown(mean(layer))).collect();
     let series: Vec<(Text, Vec<Option<f64>>)> = vec![
-        (
-            text!("inspect.prompt.last_series"),
-            layers.clone().map(|layer| is_shown(last.layers[layer].divergence_bits)).collect(),
-        ),
-        (text!("inspect.prompt.mean_series"), layers.map(|layer| is_shown(mean(layer))).collect()),
+        (text!("inspect.prompt.last_series"), at_last),
+        (text!("inspect.prompt.mean_series"), on_average),
     ];
     let values = series.iter().flat_map(|(_, values)| values.iter().flatten().copied());
     let y = Axis::log(text!("inspect.prompt.bits"), values);
-    Chart {
-        title: text!("inspect.prompt.divergence"),
-        meaning: settled(&last.layers, &last.likely[0].token),
-        note: text!("inspect.prompt.divergence_note"),
-        ..over_layers("lens-divergence", y, series)
-    }
+    let meaning = settled(&last.layers, &last.likely[0].token);
+    let texts = [text!("inspect.prompt.divergence"), meaning, text!("inspect.prompt.divergence_note")];
+    over_layers("lens-divergence", texts, y, series)
 }
 
 /// The layer from which on the answer is in first place.
@@ -115,28 +108,6 @@ fn settled(layers: &[LensLayer], answer: &str) -> Text {
             rank = grouped(layers[0].answer_rank),
         ),
     }
-}
-
-/// The predictions after the last token by layer.
-fn last_token(lens: &LogitLens) -> Table {
-    let mut table = Table::new([
-        label(text!("chart.layer")),
-        words(text!("inspect.prompt.likely")),
-        number(text!("inspect.prompt.divergence_bits")),
-        number(text!("inspect.prompt.answer_rank")),
-        number(text!("inspect.prompt.entropy")),
-    ])
-    .with_caption(text!("inspect.prompt.last_table"));
-    for at in &lens.positions[lens.positions.len() - 1].layers {
-        table.add_row([
-            at.layer.to_string(),
-            with_probability(&at.token, at.probability),
-            fixed(at.divergence_bits, 3),
-            grouped(at.answer_rank),
-            fixed(at.entropy_bits, 2),
-        ]);
-    }
-    table
 }
 
 /// The most probable next token by token of the prompt and by layer.

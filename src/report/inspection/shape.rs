@@ -11,16 +11,12 @@ use crate::support::output::{grouped, scaled};
 use crate::support::text::Text;
 
 pub fn blocks(shape: &ModelShape) -> Vec<Block> {
-    vec![
-        Block::Charts(vec![parameters(&shape.parameters), path(shape)]),
-        Block::Table(parts(&shape.parameters)),
-        Block::Table(steps(shape)),
-        Block::Table(costs(shape)),
-    ]
+    let charts = vec![parameters(&shape.parameters), path(shape)];
+    vec![Block::Charts(charts), Block::Table(parts(&shape.parameters)), Block::Table(steps(shape))]
 }
 
-/// The configuration in two lines.
-pub fn facts(shape: &ModelShape) -> [(Text, Text); 2] {
+/// The configuration and its costs.
+pub fn facts(shape: &ModelShape) -> Vec<(Text, Text)> {
     let config = &shape.config;
     let backbone = serde_json::json!(config.backbone);
     let sizes = text!(
@@ -32,27 +28,28 @@ pub fn facts(shape: &ModelShape) -> [(Text, Text); 2] {
         hidden = grouped(config.ffn_dim),
         context = grouped(config.context),
     );
-    let (act, formula) = (shape.act, shape.act.function.facts().formula);
-    let function = match act.gated {
-        true => text!("inspect.facts.in_gate", act = act, formula = formula),
-        false => format!("{act}, f(x) = {formula}").into(),
-    };
-    [(text!("inspect.facts.shape"), sizes), (text!("inspect.facts.activation"), function)]
+    let formula = format!("{}, f(x) = {}", shape.act, shape.act.function.facts().formula);
+    let bytes = |bytes: usize| format!("{}B", scaled(bytes as f64)).into();
+    let flops = |flops: f64| format!("{}FLOP", scaled(flops)).into();
+    vec![
+        (text!("inspect.facts.shape"), sizes),
+        (text!("inspect.facts.activation"), formula.into()),
+        (text!("inspect.facts.weights"), bytes(shape.bytes.weights)),
+        (text!("inspect.facts.gradients"), bytes(shape.bytes.gradients)),
+        (text!("inspect.facts.optimizer"), bytes(shape.bytes.optimizer)),
+        (text!("inspect.facts.forward"), flops(shape.flops_per_token.forward)),
+        (text!("inspect.facts.training"), flops(shape.flops_per_token.training)),
+    ]
 }
 
-/// The FFNs' share, beside the usual rule of two thirds.
+/// The FFNs' share, for which two thirds is the usual rule.
 pub fn share(counts: &ParameterCounts) -> Text {
-    let is_near = |share: f64| (share - 2.0 / 3.0).abs() < 0.02;
-    let rule = match (is_near(counts.ffn_share), is_near(counts.ffn_share_of_blocks)) {
-        (true, true) => text!("inspect.shape.rule_of_both"),
-        (false, true) => {
-            let outside = percent(1.0 - counts.in_blocks as f64 / counts.total as f64);
-            text!("inspect.shape.rule_of_blocks", outside = outside)
-        }
-        _ => text!("inspect.shape.rule"),
-    };
-    let (all, blocks) = (percent(counts.ffn_share), percent(counts.ffn_share_of_blocks));
-    Text::Sentences(vec![text!("inspect.shape.share", all = all, blocks = blocks), rule])
+    text!(
+        "inspect.shape.share",
+        all = percent(counts.ffn_share),
+        blocks = percent(counts.ffn_share_of_blocks),
+        outside = percent(1.0 - counts.in_blocks as f64 / counts.total as f64),
+    )
 }
 
 fn part_name(part: &str) -> Text {
@@ -89,20 +86,17 @@ fn parameters(counts: &ParameterCounts) -> Chart {
 }
 
 fn path(shape: &ModelShape) -> Chart {
-    let config = &shape.config;
-    let weights = config.act.ffn_matrices() * config.dim * config.ffn_dim;
-    Chart {
-        meaning: text!(
-            "inspect.shape.path",
-            layers = config.layers,
-            width = grouped(config.dim),
-            hidden = grouped(config.ffn_dim),
-            times = fixed(config.ffn_dim as f64 / config.dim as f64, 2),
-            f = config.act.function.facts().name,
-            weights = grouped(weights),
-        ),
-        ..ffn_path(config.dim, config.ffn_dim, config.act)
-    }
+    let (config, f) = (&shape.config, shape.act.function.facts().name);
+    let meaning = text!(
+        "inspect.shape.path",
+        layers = config.layers,
+        width = grouped(config.dim),
+        hidden = grouped(config.ffn_dim),
+        times = fixed(config.ffn_dim as f64 / config.dim as f64, 2),
+        f = f,
+        weights = grouped(shape.act.ffn_matrices() * config.dim * config.ffn_dim),
+    );
+    Chart { meaning, ..ffn_path(config.dim, config.ffn_dim, shape.act.gated, f) }
 }
 
 fn parts(counts: &ParameterCounts) -> Table {
@@ -113,12 +107,13 @@ fn parts(counts: &ParameterCounts) -> Table {
         number(text!("inspect.shape.column.of_blocks")),
     ])
     .with_caption(text!("inspect.shape.parameters"));
+    let mut row = |name: Text, count, of_all, of_blocks| {
+        table.add_row([name, grouped(count).into(), percent(of_all).into(), percent(of_blocks).into()]);
+    };
     for part in &counts.parts {
-        let numbers = [grouped(part.parameters), percent(part.of_all), percent(part.of_blocks)];
-        table.add_row([part_name(part.part)].into_iter().chain(numbers.map(Text::from)));
+        row(part_name(part.part), part.parameters, part.of_all, part.of_blocks);
     }
-    let numbers = [grouped(counts.total), percent(1.0), percent(1.0)];
-    table.add_row([text!("inspect.shape.all")].into_iter().chain(numbers.map(Text::from)));
+    row(text!("inspect.shape.all"), counts.total, 1.0, 1.0);
     table
 }
 
@@ -131,34 +126,10 @@ fn steps(shape: &ModelShape) -> Table {
     ])
     .with_caption(text!("inspect.shape.steps"));
     for step in &shape.ffn {
-        let name = match step.step {
-            "activate" => text!("chart.ffn_path.activate"),
-            "multiply" => text!("chart.ffn_path.multiply"),
-            "compress" => text!("chart.ffn_path.compress"),
-            _ => text!("chart.ffn_path.expand"),
-        };
-        let matrix =
-            step.matrix.map(|(inputs, outputs)| format!("{} x {}", grouped(inputs), grouped(outputs)));
-        let rest = [step.formula.clone(), matrix.unwrap_or_default(), grouped(step.values)];
-        table.add_row([name].into_iter().chain(rest.map(Text::from)));
-    }
-    table
-}
-
-fn costs(shape: &ModelShape) -> Table {
-    let bytes = |bytes: usize| format!("{}B", scaled(bytes as f64));
-    let flops = |flops: f64| format!("{}FLOP", scaled(flops));
-    let mut table =
-        Table::new([label(text!("inspect.shape.column.item")), number(text!("inspect.shape.column.cost"))])
-            .with_caption(text!("inspect.shape.costs"));
-    for (item, cost) in [
-        (text!("inspect.shape.cost.weights"), bytes(shape.bytes.weights)),
-        (text!("inspect.shape.cost.gradients"), bytes(shape.bytes.gradients)),
-        (text!("inspect.shape.cost.optimizer"), bytes(shape.bytes.optimizer)),
-        (text!("inspect.shape.cost.forward"), flops(shape.flops_per_token.forward)),
-        (text!("inspect.shape.cost.training"), flops(shape.flops_per_token.training)),
-    ] {
-        table.add_row([item, cost.into()]);
+        let matrix = step
+            .matrix
+            .map_or(String::new(), |(inputs, outputs)| format!("{} x {}", grouped(inputs), grouped(outputs)));
+        table.add_row([step.step.to_string(), step.formula.clone(), matrix, grouped(step.values)]);
     }
     table
 }

@@ -7,7 +7,6 @@ use crate::lab::inspect::{Inspection, Promoted, UnitMemory};
 use crate::report::document::Block;
 use crate::report::table::{Table, label, number, tail, words};
 use crate::support::output::grouped;
-use crate::support::text::Text;
 
 pub fn blocks(survey: &Inspection) -> Vec<Block> {
     let [_, (layer, most)] =
@@ -16,10 +15,10 @@ pub fn blocks(survey: &Inspection) -> Vec<Block> {
     let agreement = by_layer(
         survey,
         text!("inspect.units.table"),
-        &[
-            (text!("inspect.units.agreement"), &|layer| percent(layer.memories.agreement)),
-            (text!("inspect.units.chance"), &|layer| percent(layer.memories.chance)),
-            (text!("inspect.units.fired"), &|layer| grouped(layer.memories.fired)),
+        [
+            (text!("inspect.units.agreement"), |layer| percent(layer.memories.agreement)),
+            (text!("inspect.units.chance"), |layer| percent(layer.memories.chance)),
+            (text!("inspect.units.fired"), |layer| grouped(layer.memories.fired)),
         ],
     );
     let mut blocks = vec![
@@ -32,27 +31,10 @@ pub fn blocks(survey: &Inspection) -> Vec<Block> {
         .iter()
         .flat_map(|layer| layer.memories.units.iter().map(|unit| (layer.layer, unit)))
         .collect();
-    if let Some((layer, first)) = units.first() {
-        blocks.extend([
-            Block::Meaning(strongest(*layer, first)),
-            Block::Table(table(&units)),
-            Block::Note(text!("inspect.units.strength_note")),
-        ]);
+    if !units.is_empty() {
+        blocks.extend([Block::Table(table(&units)), Block::Note(text!("inspect.units.strength_note"))]);
     }
     blocks
-}
-
-fn strongest(layer: usize, unit: &UnitMemory) -> Text {
-    let trigger = unit.triggers.first();
-    let is_negative = trigger.is_some_and(|trigger| trigger.coefficient < 0.0);
-    let promoted = unit.promoted_when_negative.as_ref().filter(|_| is_negative).unwrap_or(&unit.promoted);
-    text!(
-        "inspect.units.strongest",
-        layer = layer,
-        unit = unit.unit,
-        context = trigger.map_or(String::new(), |trigger| quoted(&trigger.context)),
-        token = promoted.first().map_or(String::new(), |promoted| quoted(&promoted.token)),
-    )
 }
 
 /// A row for each trigger of each unit.
