@@ -226,8 +226,7 @@ mod tests {
         initial_gradients(&config, &batch, 1, setting).unwrap()
     }
 
-    /// One layer multiplies the mean square of a gradient by E f'(Z)^2 / E f(Z)^2: 1 for relu, 0.152
-    /// for sigmoid.
+    /// One layer multiplies the mean square of a gradient by E f'(Z)^2 / E f(Z)^2: 1 for relu, 0.152 for sigmoid.
     fn by_theory(function: Function, layers: i32) -> f64 {
         let slopes: f64 = {
             let draws = random::normal(&mut random::stream(1, "theory"), 100_000, 1.0);
@@ -262,7 +261,7 @@ mod tests {
         }
     }
 
-    /// The loss of a fresh model is about that of guessing, ln 20, and one layer is first and last.
+    /// The loss of an untrained model is about that of guessing, ln 20.
     #[test]
     fn a_single_layer_has_a_ratio_of_one() {
         for setting in [Architecture::Model, Architecture::Stack] {

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_layer_the_lens_shows_what_the_model_says() {
+    fn after_the_last_layer_the_lens_shows_the_models_prediction() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode(TEXT).unwrap();
         for backbone in [Backbone::Llama, Backbone::Gpt2] {
@@ -232,9 +232,8 @@ mod tests {
         }
     }
 
-    /// Layers that add nothing leave the prediction as it was.
     #[test]
-    fn a_layer_that_adds_nothing_changes_nothing_under_the_lens() {
+    fn a_layer_that_adds_nothing_leaves_the_prediction_unchanged() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode("the cat").unwrap();
         let silent = [
@@ -250,9 +249,9 @@ mod tests {
         }
     }
 
-    /// With all weights but the embedding's 0, equal logits: log2 V bits, ranks in the order of the ids.
+    /// If only the embedding isn't 0, all logits are equal: log2 V bits, and ranks in the order of the ids.
     #[test]
-    fn a_model_that_knows_nothing_has_the_entropy_of_its_vocabulary() {
+    fn equal_logits_have_the_entropy_of_the_vocabulary() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode("cat").unwrap();
         let found = lens(&model(Backbone::Llama, &tokenizer, &["model"]), &tokenizer, &ids, 2).unwrap();
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_does_not_fit_and_an_empty_one_are_refused() {
+    fn empty_prompts_and_prompts_beyond_the_context_are_refused() {
         let tokenizer = tokenizer();
         let model = model(Backbone::Llama, &tokenizer, &[]);
         for ids in [vec![], vec![1; 49]] {

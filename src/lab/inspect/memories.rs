@@ -117,8 +117,30 @@ pub struct TokenText<'a> {
     pub tokenizer: &'a Tokenizer,
 }
 
-/// The memories of a layer whose units have these `values` (F, C), with the `head` (V, C). Describes the `most` strongest
-/// units by |value| x mean |coefficient|.
+impl TokenText<'_> {
+    fn trigger(&self, &(coefficient, place): &(f32, usize)) -> Result<Trigger> {
+        // The model reads nothing before the window of this token.
+        let start = (place / self.context * self.context).max((place + 1).saturating_sub(CONTEXT_TOKENS));
+        Ok(Trigger {
+            coefficient: f64::from(coefficient),
+            context: self.tokenizer.decode(&self.tokens[start..=place])?,
+            next: self.tokenizer.token(self.tokens[place + 1])?,
+        })
+    }
+
+    /// The tokens with the largest `sign` x logit.
+    fn promoted(&self, logits: &[f32], sign: f32) -> Result<Vec<Promoted>> {
+        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+        let logit = |id: u32| sign * logits[id as usize];
+        ids.sort_by(|a, b| logit(*b).total_cmp(&logit(*a)));
+        let promoted =
+            |id: u32| Ok(Promoted { token: self.tokenizer.token(id)?, logit: f64::from(logit(id)) });
+        ids.into_iter().take(PROMOTED).map(promoted).collect()
+    }
+}
+
+/// The memories of a layer whose units have these `values` (F, C), with the `head` (V, C). Describes the `most`
+/// strongest units by |value| x mean |coefficient|.
 pub fn memories(
     firing: &Firing,
     values: &Tensor,
@@ -138,14 +160,24 @@ pub fn memories(
             }
         }
     }
+    let (agreement, chance) = agreement(&pairs);
     let norms: Vec<f32> = values.sqr()?.sum(1)?.sqrt()?.to_dtype(DType::F32)?.to_vec1()?;
     let strength = |unit: usize| f64::from(norms[unit]) * firing.units[unit].magnitude;
     let mut order: Vec<usize> = (0..norms.len()).filter(|unit| strength(*unit) > 0.0).collect();
     order.sort_by(|a, b| strength(*b).total_cmp(&strength(*a)));
-    order.truncate(most);
-    let describe = |unit: usize| describe(unit, firing, f64::from(norms[unit]), values, head, text);
-    let (agreement, chance) = agreement(&pairs);
-    let units = order.into_iter().map(describe).collect::<Result<Vec<_>>>()?;
+    let describe = |unit: usize| {
+        let own = &firing.units[unit];
+        let logits = logits(&values.narrow(0, unit, 1)?, head)?.concat();
+        Ok(UnitMemory {
+            unit,
+            mean_coefficient: own.magnitude / firing.tokens as f64,
+            value_norm: f64::from(norms[unit]),
+            triggers: own.strongest.iter().map(|place| text.trigger(place)).collect::<Result<_>>()?,
+            promoted: text.promoted(&logits, 1.0)?,
+            promoted_when_negative: own.negative.then(|| text.promoted(&logits, -1.0)).transpose()?,
+        })
+    };
+    let units = order.into_iter().take(most).map(describe).collect::<Result<_>>()?;
     Ok(UnitMemories { agreement, chance, fired: pairs.len(), units })
 }
 
@@ -159,42 +191,6 @@ fn agreement(pairs: &[(u32, u32)]) -> (f64, f64) {
     }
     let mixed: usize = pairs.iter().filter_map(|(promoted, _)| nexts.get(promoted)).sum();
     (equal as f64 / count, mixed as f64 / (count * count))
-}
-
-fn describe(
-    unit: usize,
-    firing: &Firing,
-    value_norm: f64,
-    values: &Tensor,
-    head: &Tensor,
-    text: &TokenText,
-) -> Result<UnitMemory> {
-    let own = &firing.units[unit];
-    let trigger = |&(coefficient, place): &(f32, usize)| {
-        // The model reads nothing before the window of this token.
-        let start = (place / text.context * text.context).max((place + 1).saturating_sub(CONTEXT_TOKENS));
-        Ok(Trigger {
-            coefficient: f64::from(coefficient),
-            context: text.tokenizer.decode(&text.tokens[start..=place])?,
-            next: text.tokenizer.token(text.tokens[place + 1])?,
-        })
-    };
-    let logits = logits(&values.narrow(0, unit, 1)?, head)?.concat();
-    let promoted = |sign: f32| -> Result<Vec<Promoted>> {
-        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-        ids.sort_by(|a, b| (sign * logits[*b as usize]).total_cmp(&(sign * logits[*a as usize])));
-        let logit = |id: u32| f64::from(sign * logits[id as usize]);
-        let promoted = |id: u32| Ok(Promoted { token: text.tokenizer.token(id)?, logit: logit(id) });
-        ids.into_iter().take(PROMOTED).map(promoted).collect()
-    };
-    Ok(UnitMemory {
-        unit,
-        mean_coefficient: own.magnitude / firing.tokens as f64,
-        value_norm,
-        triggers: own.strongest.iter().map(trigger).collect::<Result<_>>()?,
-        promoted: promoted(1.0)?,
-        promoted_when_negative: own.negative.then(|| promoted(-1.0)).transpose()?,
-    })
 }
 
 /// Values (N, C) with the head (V, C) -> logits (N, V).

@@ -148,9 +148,9 @@ mod tests {
         assert!((cosine(&matrix(&[1.0, 2.0]), &matrix(&[-2.0, -4.0])).unwrap() + 1.0).abs() < 1e-6);
     }
 
-    /// A sigmoid's outputs are positive at every token, a tanh's take both signs.
+    /// Sigmoids are always positive. Tanh has both signs.
     #[test]
-    fn all_gradients_of_a_token_share_a_sign_where_outputs_are_positive() {
+    fn positive_outputs_give_gradients_of_one_sign() {
         let mut settings = Settings::preset("default").unwrap();
         settings =
             Settings { steps: Some(3), layers: Some(2), dim: Some(32), batch_size: Some(4), ..settings };

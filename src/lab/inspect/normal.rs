@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn means_on_a_standard_normal_are_the_published_ones() {
+    fn means_on_a_standard_normal_are_as_published() {
         let published = [
             ("sigmoid", 0.50),
             ("relu", 0.40),
@@ -65,9 +65,9 @@ mod tests {
         }
     }
 
-    /// relu: E f'^2 = E f^2 = 1/2; the identity: both 1; tanh(x/2)/2 is sigmoid - 1/2, and scale does not matter.
+    /// relu: E f'^2 = E f^2 = 1/2. Identity: both are 1. Sigmoid - 1/2 is tanh(x/2)/2.
     #[test]
-    fn gradient_factors_are_one_where_they_must_be_and_do_not_depend_on_scale() {
+    fn gradient_factors_are_as_in_theory_and_do_not_depend_on_scale() {
         let factor = |name: &str, shift| {
             gradient_factor(name.parse::<crate::activation::Activation>().unwrap().function, shift)
         };

@@ -189,7 +189,7 @@ mod tests {
         let recipe = Recipe::new(small.over(&Settings::preset("default").unwrap())).unwrap();
         let dataset = Dataset::load(&recipe).unwrap();
         let config = recipe.model(dataset.tokenizer.vocab_size()).unwrap();
-        // Without an embedding every logit is its bias.
+        // With an embedding of 0, every logit is its bias.
         let params =
             Params::fill(&config, |spec| Tensor::zeros(spec.shape.as_slice(), DType::F32, &Device::Cpu));
         let mut bias = vec![f32::NEG_INFINITY; config.vocab_size];
@@ -199,9 +199,9 @@ mod tests {
         (WithBias { model, bias, output }, dataset, recipe)
     }
 
-    /// Three tokens with logits 0, 1 and 2 in every place.
+    /// Three tokens with logits 0, 1 and 2 at every position.
     #[test]
-    fn planted_logits_have_the_sums_and_the_loss_of_their_definition() {
+    fn sums_and_losses_of_planted_logits_follow_their_definition() {
         let logits = [0.0, 1.0, 2.0f32];
         let tokens: Vec<u32> = (0..41).map(|i| i % 3).collect();
         let s = |z: f64| 1.0 / (1.0 + (-z).exp());
@@ -222,7 +222,7 @@ mod tests {
 
     /// The mean of -ln s(z) at the target and -ln(1 - s(z)) elsewhere, in f64.
     #[test]
-    fn the_loss_of_sigmoids_is_the_sum_of_their_binary_cross_entropies() {
+    fn the_loss_of_sigmoids_is_the_sum_of_binary_cross_entropies() {
         let rows = [[0.5f32, -1.5, 30.0], [-40.0, 0.0, 2.0]];
         let (model, ..) = model(Output::Sigmoid, &[]);
         let targets = [2u32, 0];

@@ -152,7 +152,7 @@ mod tests {
     /// Brown et al. 2020: 175.0 billion parameters (table 2.1), and 3.14e23 operations to train on 300
     /// billion tokens without those of attention's products (appendix D).
     #[test]
-    fn the_preset_of_gpt3_has_its_published_size_and_cost() {
+    fn gpt3_has_its_published_size_and_cost() {
         let found = shapes("gpt3-175b", 50_257);
         assert!((found.parameters.total as f64 / 175.0e9 - 1.0).abs() < 0.005);
         assert!((found.parameters.ffn_share - 0.66).abs() < 0.005);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_everything_and_the_final_norm_is_in_no_block() {
+    fn parts_add_up_and_the_final_norm_is_outside_the_blocks() {
         for (backbone, tied) in [(Backbone::Gpt2, true), (Backbone::Llama, false)] {
             let config = ModelConfig { backbone, tied, ..gpt(3, 48, 4, 64) };
             let parameters = ParameterCounts::of(&config);

@@ -176,7 +176,7 @@ mod tests {
 
     fn tally(name: &str, units: usize, arguments: &[f32]) -> HiddenUnits {
         let mut tally = UnitTally::new(function(name), units);
-        // In two parts, as the passes over a text come.
+        // In two parts, like the passes over a text.
         let (first, second) = arguments.split_at(arguments.len() / units / 2 * units);
         tally.add(first);
         tally.add(second);
@@ -185,14 +185,14 @@ mod tests {
 
     /// sigmoid'(x) falls below 1% of its maximum of 1/4 at |x| = ln(398) = 5.986.
     #[test]
-    fn saturated_shares_of_planted_sigmoid_arguments_are_found_on_their_side() {
+    fn saturated_sigmoid_arguments_are_counted_by_sign() {
         let found = tally("sigmoid", 2, &[-7.0, 5.9, -6.1, 0.0, 6.1, -5.9, 1.0, 2.0]);
         assert_eq!((found.saturated_negative, found.saturated_positive), (0.25, 0.125));
         assert_eq!((found.zeros, found.dead, found.always_saturated), (0.0, 0, 0));
     }
 
     #[test]
-    fn relus_saturated_values_are_its_zeros_and_stand_on_the_negative_side() {
+    fn relus_saturated_values_are_its_zeros() {
         let found = tally("relu", 2, &[-1.0, 3.0, -2.0, -0.5, -0.1, 100.0, 4.0, 0.5]);
         assert_eq!((found.saturated_negative, found.saturated_positive), (0.5, 0.0));
         assert_eq!(found.zeros, 0.5);
@@ -202,20 +202,20 @@ mod tests {
 
     /// Unit 0 never fires, unit 1 once in the second half, unit 2 always.
     #[test]
-    fn a_unit_is_dead_where_it_is_zero_at_every_token() {
+    fn a_unit_is_dead_if_it_is_zero_at_every_token() {
         let found = tally("relu", 3, &[-1.0, -1.0, 1.0, -2.0, -1.0, 1.0, -3.0, 2.0, 1.0, -4.0, -1.0, 1.0]);
         assert_eq!((found.units, found.dead, found.always_saturated), (3, 1, 1));
     }
 
-    /// A sigmoid is never 0, but a unit whose arguments are all far out learns nothing.
+    /// A sigmoid is never 0, but a unit with only large arguments gets no gradient.
     #[test]
-    fn a_unit_far_out_is_always_saturated_and_not_dead() {
+    fn a_sigmoid_unit_with_large_arguments_is_always_saturated_and_not_dead() {
         let found = tally("sigmoid", 2, &[9.0, 0.0, -9.0, 1.0, 12.0, 9.0, 7.0, -9.0]);
         assert_eq!((found.dead, found.always_saturated), (0, 1));
     }
 
     #[test]
-    fn the_identity_never_saturates_and_relu2_only_where_its_derivative_is_zero() {
+    fn the_identity_never_saturates_and_relu2_only_at_a_derivative_of_zero() {
         let arguments = [-30.0, 30.0, 0.001, -0.001];
         let identity = tally("identity", 1, &arguments);
         assert_eq!(identity.saturated_negative + identity.saturated_positive, 0.0);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_a_histogram_count_what_lies_there() {
+    fn shares_of_a_histogram_count_the_values_in_a_range() {
         let found = tally("relu", 2, &[-9.0, -1.1, -0.9, 0.1, 0.6, 2.0, 8.5, 9.0]).histogram;
         assert_eq!((found.below_zero(), found.between(-1.0, 1.0)), (0.375, 0.375));
         assert_eq!(found.between(f64::NEG_INFINITY, f64::INFINITY), 1.0);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_in_one_bin_or_beyond_the_ends() {
+    fn every_value_is_in_one_bin_or_beyond_either_end() {
         let found = tally("tanh", 1, &[-8.0, -8.1, 7.99, 8.0, 0.0, 0.1, -0.1, 1e9]).histogram;
         assert_eq!((found.below, found.above), (1, 2));
         assert_eq!((found.counts[0], found.counts[31], found.counts[32], found.counts[63]), (1, 1, 2, 1));
