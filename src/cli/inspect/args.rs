@@ -59,37 +59,36 @@ pub struct TrainedArgs {
 }
 
 #[derive(Args)]
-#[group(id = "fresh", conflicts_with = "trained", requires = "acts")]
+#[group(id = "fresh", conflicts_with = "trained")]
 pub struct FreshArgs {
     /// Measure how much gradient reaches the first layer with these activations, separated by commas, or `all`
     #[arg(long, value_name = "A,B,C", hide_possible_values = true)]
     pub acts: Option<List<Activation>>,
     /// Numbers of layers, separated by commas
-    #[arg(long, value_name = "A,B,C", default_value = "2,6,24")]
+    #[arg(long, value_name = "A,B,C", default_value = "2,6,24", requires = "acts")]
     pub layers: List<usize>,
     /// FFNs alone, without residual connections, norms and attention, with initial weights that keep the mean square
     /// of every value at 1
-    #[arg(long)]
+    #[arg(long, requires = "acts")]
     pub no_residual: bool,
     /// Seed of the initial weights and the batch
-    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED))]
+    #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED), requires = "acts")]
     pub seed: Option<u64>,
 }
 
 #[derive(Args)]
-#[group(id = "size", requires = "without_weights")]
 pub struct SizeArgs {
     /// llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
-    #[arg(long)]
+    #[arg(long, requires = "without_weights")]
     backbone: Option<Backbone>,
     /// Model width
-    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
+    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST), requires = "without_weights")]
     dim: Option<usize>,
     /// Attention heads; must divide --dim
-    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
+    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST), requires = "without_weights")]
     heads: Option<usize>,
     /// Context length in tokens
-    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
+    #[arg(long, value_name = "N", value_parser = within(1..=LARGEST), requires = "without_weights")]
     context: Option<usize>,
 }
 
