@@ -2,7 +2,7 @@
 
 use super::numbers::{fixed, percent, ratio};
 use super::{extremes, over_layers};
-use crate::lab::inspect::{HiddenUnits, Histogram, Inspection, LayerInspection, ParameterCounts};
+use crate::lab::inspect::{HiddenUnits, Inspection, LayerInspection, MeanStd, ParameterCounts};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::lines::{Axis, UP};
@@ -14,8 +14,6 @@ use crate::support::text::Text;
 
 /// The most panels of a chart.
 const MOST_PANELS: usize = 12;
-/// Share of the values that may lie outside of either end of a panel.
-const TAIL: f64 = 0.005;
 
 pub fn headline(survey: &Inspection, counts: &ParameterCounts) -> Text {
     let units: usize = survey.layers.iter().map(|layer| layer.hidden.units).sum();
@@ -105,10 +103,11 @@ fn pre_activations(survey: &Inspection) -> Chart {
     let layers: Vec<&LayerInspection> =
         (0..shown).map(|i| &survey.layers[i * (all - 1) / (shown - 1).max(1)]).collect();
     let function = survey.act.function;
-    let x_range = layers
-        .iter()
-        .map(|layer| middle(&layer.hidden.histogram))
-        .fold((-2.0, 2.0), |(low, high): (f64, f64), (a, b)| (low.min(a), high.max(b)));
+    // Three standard deviations around the mean, as far as the histogram goes.
+    let x_range = layers.iter().fold((-2.0, 2.0), |(low, high): (f64, f64), layer| {
+        let MeanStd { mean, std } = layer.hidden.argument;
+        (low.min(mean - 3.0 * std).max(-8.0), high.max(mean + 3.0 * std).min(8.0))
+    });
     let curve = |name: &str, is_dashed, f: &dyn Fn(f64) -> f64| {
         let x = (0..=240).map(|i| x_range.0 + (x_range.1 - x_range.0) * f64::from(i) / 240.0);
         Curve { name: name.into(), points: x.map(|x| (x, f(x))).collect(), is_dashed }
@@ -142,23 +141,6 @@ fn pre_activations(survey: &Inspection) -> Chart {
         description: Text::Sentences(described.collect()),
         plot: Plot::Panels(Panels(layers.iter().map(panel).collect())),
     }
-}
-
-/// The range of all values but the tails, in whole bins.
-fn middle(histogram: &Histogram) -> (f64, f64) {
-    let bins = histogram.counts.len();
-    let rare = (TAIL * histogram.total() as f64) as u64;
-    let tail = |beyond: u64, counts: &mut dyn Iterator<Item = &u64>| {
-        let mut sum = beyond;
-        let is_rare = |count: &&u64| {
-            sum += **count;
-            sum <= rare
-        };
-        counts.take_while(is_rare).count().min(bins - 1)
-    };
-    let first = tail(histogram.below, &mut histogram.counts.iter());
-    let last = tail(histogram.above, &mut histogram.counts.iter().rev());
-    (histogram.edge(first), histogram.edge(bins - last))
 }
 
 fn saturation(survey: &Inspection) -> Text {
@@ -232,19 +214,4 @@ fn gradients(survey: &Inspection) -> Chart {
         text!("inspect.layers.gradients_note", tokens = grouped(survey.gradient_tokens)),
     ];
     over_layers("gradient-norm", texts, y, vec![(Text::default(), norms.into_iter().map(Some).collect())])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_leaves_out_tails_and_keeps_frequent_values() {
-        let mut counts = vec![0; 64];
-        (counts[30], counts[31], counts[33], counts[60]) = (500, 400, 98, 2);
-        let histogram = Histogram { counts, ..Histogram::default() };
-        assert_eq!(middle(&histogram), (-0.5, 0.5));
-        let outside = Histogram { below: 600, above: 600, ..histogram };
-        assert_eq!(middle(&outside), (-8.0, 8.0));
-    }
 }
