@@ -4,7 +4,7 @@ use super::outputs::{Inputs, check_file};
 use super::table::{Table, Wide, label, number, text};
 use super::text::grouped;
 use crate::activation::{Activation, Function};
-use crate::report::{Curve, Panel, grid};
+use crate::report::panels::{Curve, Panel, grid};
 use crate::run::checkpoint::{llama_cpp_graph, loads_in};
 use crate::settings::{Backbone, LARGEST, within};
 use crate::support::files::replace;
@@ -136,8 +136,8 @@ fn plot(path: &Path) -> Result<()> {
     let panels: Vec<Panel> = Function::ALL
         .iter()
         .map(|&function| Panel {
-            title: function.facts().name.to_string(),
-            subtitle: function.facts().formula.to_string(),
+            title: function.facts().name.into(),
+            subtitle: function.facts().formula.into(),
             x_range: (-4.0, 4.0),
             y_range: (-2.0, 4.0),
             curves: vec![

@@ -8,6 +8,7 @@ use crate::support::terminal::table_columns;
 use crate::support::text::{Language, Text};
 use anyhow::Result;
 use clap::Args;
+use unicode_width::UnicodeWidthStr;
 
 /// The flag of every command that prints a table.
 #[derive(Args)]
@@ -59,13 +60,20 @@ impl Wide {
                 match block {
                     Block::Meaning(text) | Block::Note(text) => paragraph(text)?,
                     Block::Table(table) => {
+                        if !table.caption.is_empty() {
+                            say!("{}:\n", typed(&table.caption.to(language)))?;
+                        }
                         self.print_in(table, language)?;
                         say!()?;
                     }
                     Block::Warnings(lines) | Block::List(lines) => lines.iter().try_for_each(paragraph)?,
                     Block::Facts(facts) => {
-                        for (name, value) in facts {
-                            prose!("{:<14} {}", typed(&name.to(language)), typed(&value.to(language)))?;
+                        let names = facts.iter().map(|(name, _)| typed(&name.to(language)));
+                        let names: Vec<String> = names.collect();
+                        let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
+                        for (name, (_, value)) in names.iter().zip(facts) {
+                            let space = " ".repeat(width + 2 - name.width());
+                            prose!("{name}{space}{}", typed(&value.to(language)))?;
                         }
                         say!()?;
                     }

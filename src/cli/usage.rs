@@ -7,10 +7,15 @@ use std::error::Error as _;
 use std::path::Path;
 
 /// Flags of earlier versions, and what to do without them.
-const REMOVED: [(&str, &str); 3] = [
+const REMOVED: [(&str, &str); 8] = [
     ("--dtype", "all arithmetic is f32; leave the flag out"),
     ("--ffn-init-scale", "`compare --match-init` chooses it; a preset can set ffn-init-scale"),
     ("--format", "`tinygpt export` writes GGUF; leave the flag out"),
+    ("--init-only", "`inspect --acts A,B,C` measures untrained models"),
+    ("--tokens", "use --max-tokens"),
+    ("--top", "`inspect --prompt` shows the 5 most probable tokens; leave the flag out"),
+    ("--units", "`inspect` shows the 5 strongest units of each layer; leave the flag out"),
+    ("--vocab-size", "a preset's tokenizer has the size: write tokenizer = \"bpe:N\" in a .toml file"),
 ];
 
 /// What is wrong, and how to fix it.

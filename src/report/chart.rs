@@ -1,5 +1,6 @@
 //! A chart as data: a plot and what is said about it.
 
+use super::ffn_path::FfnPath;
 use super::lines::Lines;
 use super::panels::Panels;
 use super::rows::Rows;
@@ -37,6 +38,7 @@ pub enum Plot {
     Panels(Panels),
     /// Stacked bars.
     Stack(Stack),
+    FfnPath(FfnPath),
     /// A drawing of its own kind, with its height.
     Drawing(Drawing, f64),
 }
@@ -55,6 +57,7 @@ impl Plot {
             Plot::Rows(rows) => rows.draw(language),
             Plot::Panels(panels) => panels.draw(stem, language),
             Plot::Stack(stack) => stack.draw(language),
+            Plot::FfnPath(path) => path.draw(language),
             Plot::Drawing(drawing, height) => (drawing.clone(), *height),
         }
     }
@@ -72,7 +75,7 @@ impl Plot {
         match self {
             Plot::Lines(lines) => lines.legend(),
             Plot::Stack(stack) => stack.legend(),
-            Plot::Rows(_) | Plot::Panels(_) | Plot::Drawing(..) => Vec::new(),
+            Plot::Rows(_) | Plot::Panels(_) | Plot::FfnPath(_) | Plot::Drawing(..) => Vec::new(),
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use super::chart::{Chart, Plot, WIDTH};
 use super::document::{Answered, Block, Document};
-use super::histogram::outline;
 use super::lines::{ACROSS, Axis, Lines, Series};
-use super::panels::{Curve, Panel, Panels};
+use super::panels::{Curve, Panel, Panels, outline};
 use super::scale::{Scale, padded};
 use super::svg::{Drawing, Look};
 use crate::activation::Function;
@@ -151,11 +150,7 @@ fn functions(plotted: Plotted, models: &[Inputs]) -> Plot {
             subtitle: model.function.facts().formula.into(),
             x_range: range,
             y_range: if plotted == Plotted::Value { (-1.0, 4.0) } else { (0.0, 1.08) },
-            curves: vec![Curve {
-                name: model.name.as_str().into(),
-                points: xs.map(|x| (x, value(x))).collect(),
-                is_dashed: false,
-            }],
+            curves: vec![Curve::new(&model.name, xs.map(|x| (x, value(x))).collect())],
             area: outline(&model.histogram),
         }
     };

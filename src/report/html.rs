@@ -89,6 +89,7 @@ impl Body {
     fn element(&self, name: &str, class: &str, text: &Text) -> String {
         match self.text(text) {
             text if text.is_empty() => String::new(),
+            text if class.is_empty() => format!("<{name}>{text}</{name}>\n"),
             text => format!("<{name} class=\"{class}\">{text}</{name}>\n"),
         }
     }
@@ -175,8 +176,9 @@ impl Body {
         let class = |i: usize| if table.columns[i].reads_from_the_left() { " class=\"word\"" } else { "" };
         let id = if table.sorted_by.is_some() { " id=\"arms\"" } else { "" };
         let mut html = format!(
-            "<div class=\"scroll\" role=\"region\" aria-label=\"{}\" tabindex=\"0\">\n<table{id}>\n<thead><tr>",
-            self.text(&table.caption)
+            "<div class=\"scroll\" role=\"region\" aria-label=\"{}\" tabindex=\"0\">\n<table{id}>\n{}<thead><tr>",
+            self.text(&table.caption),
+            self.element("caption", "", &table.caption)
         );
         for (i, title) in titles.iter().enumerate() {
             let sorted = if table.sorted_by == Some(i) { " aria-sort=\"ascending\"" } else { "" };

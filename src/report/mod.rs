@@ -8,11 +8,11 @@ pub mod chart;
 pub mod claims;
 pub mod comparison;
 pub mod document;
-mod histogram;
+pub mod ffn_path;
 pub mod html;
+pub mod inspection;
 pub mod lines;
 pub mod markdown;
-mod old;
 pub mod panels;
 pub mod rows;
 pub mod scale;
@@ -20,4 +20,3 @@ pub mod stack;
 pub mod svg;
 
 pub use crate::support::text::Language;
-pub use old::*;

@@ -3,6 +3,7 @@
 use super::chart::WIDTH;
 use super::scale::Scale;
 use super::svg::{Drawing, Look, document, text_width};
+use crate::lab::inspect::Histogram;
 use crate::support::text::{Language, Text};
 
 /// A line through points. Without a name it isn't in the legend.
@@ -79,7 +80,25 @@ fn lay_out(stem: &str, panels: &[Panel], columns: usize, size: (f64, f64), langu
     drawing
 }
 
+/// The outline of a histogram, for [`Panel::area`]: each bin as a share of the highest.
+pub fn outline(histogram: &Histogram) -> Vec<(f64, f64)> {
+    let highest = histogram.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let step = |(bin, count): (usize, &u64)| {
+        let share = *count as f64 / highest;
+        [(histogram.edge(bin), share), (histogram.edge(bin + 1), share)]
+    };
+    histogram.counts.iter().enumerate().flat_map(step).collect()
+}
+
 impl Curve {
+    pub fn new(name: impl Into<Text>, points: Vec<(f64, f64)>) -> Curve {
+        Curve { name: name.into(), points, is_dashed: false }
+    }
+
+    pub fn dashed(name: impl Into<Text>, points: Vec<(f64, f64)>) -> Curve {
+        Curve { is_dashed: true, ..Curve::new(name, points) }
+    }
+
     fn look(&self, i: usize) -> Look {
         if self.is_dashed { Look::of(i).dashed() } else { Look::of(i) }
     }

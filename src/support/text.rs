@@ -188,7 +188,7 @@ mod tests {
         let mut code = String::new();
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut code);
         let used: BTreeSet<&str> = code
-            .split("text!(")
+            .split(concat!("text", "!("))
             .skip(1)
             .filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next())
             .collect();

@@ -41,7 +41,8 @@ fn every_wrong_command_line_is_one_line_that_says_what_to_do() {
         (&["--data"], "--data needs a value"),
         (&["--steps", "1", "--epochs", "1"], "--steps can't be combined with --epochs"),
         (&["--steps", "1", "compare"], "put the flags of compare behind it: tinygpt compare"),
-        (&["inspect", "--top", "3"], "--prompt is missing"),
+        (&["inspect", "--layers", "3"], "--acts is missing"),
+        (&["inspect", "--top", "3"], "--top was removed: `inspect --prompt` shows the 5"),
         (&["completions"], "<SHELL> is missing"),
         (&["compare", "--acts", "relu,,gelu"], "--acts is 'relu,,gelu'; item 2 is empty"),
         (&["compare", "--lrs", "1e-3,"], "item 2 is empty"),
@@ -135,9 +136,7 @@ fn spaces_in_a_list_do_not_matter() {
     assert_eq!(plan("relu, gelu ,relu", "1e-3, 3e-3"), plan("relu,gelu", "1e-3,3e-3"));
     let depths =
         ["--layers", "1, 2", "--acts", "relu, tanh", "--dim", "16", "--context", "16", "--heads", "2"];
-    let found = succeed(
-        tinygpt(&folder).args(["inspect", "--init-only", "--json", "--data", "text.txt"]).args(depths),
-    );
+    let found = succeed(tinygpt(&folder).args(["inspect", "--json", "--data", "text.txt"]).args(depths));
     assert!(found.contains("\"tanh\""), "{found}");
 }
 

@@ -65,7 +65,7 @@ fn models_are_trained_once_and_can_be_looked_at_afterwards() {
     assert_eq!(first, second);
     assert!(!training.contains("step 2/2"), "{training}");
     let model = "runs/claims/models/gelu";
-    succeed(tinygpt(&folder).args(["inspect", "--checkpoint", model, "--tokens", "100"]));
+    succeed(tinygpt(&folder).args(["inspect", "--checkpoint", model, "--max-tokens", "100"]));
     let longer = ["claims", "--steps", "3", "--threads", "1", "--only", "path"];
     let error = fail(tinygpt(&folder).args(longer), 2);
     assert!(error.contains("trained otherwise") && error.contains("--out"), "{error}");

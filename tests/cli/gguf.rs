@@ -52,7 +52,7 @@ fn an_exported_model_comes_back_as_it_was() {
         assert_eq!(back.end_of_text(), ours.end_of_text());
         let flags = ["generate", "--checkpoint", "model.gguf", "--prompt", "the", "--max-tokens", "5"];
         assert!(succeed(tinygpt(&folder).args(flags)).starts_with("the"));
-        let flags = ["inspect", "--checkpoint", "model.gguf", "--data", "text.txt", "--tokens", "100"];
+        let flags = ["inspect", "--checkpoint", "model.gguf", "--data", "text.txt", "--max-tokens", "100"];
         succeed(tinygpt(&folder).args(flags));
     }
 }

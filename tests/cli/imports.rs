@@ -81,7 +81,7 @@ fn every_command_works_on_a_checkpoint_of_transformers() {
         assert!((number(&scored, "loss") - number(&expected, "loss")).abs() < 1e-5, "{name}: {scored}");
         let written = command("generate", &["--prompt", "The cat", "--max-tokens", "40"]);
         assert!(number(&written, "tokens") > 0.0, "{name}: {written}");
-        let inspected = command("inspect", &["--data", "text.txt", "--tokens", "200"]);
+        let inspected = command("inspect", &["--data", "text.txt", "--max-tokens", "200"]);
         assert_eq!(inspected["data"], "text.txt", "{name}");
     }
     let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint"]).arg(fixture("arcee-gqa")), 2);

@@ -1,4 +1,4 @@
-//! `tinygpt inspect`: the FFNs of trained models, and gradients in untrained ones.
+//! `inspect`: what a trained model's FFNs do, and the gradients of untrained models.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn inspect(folder: &TempDir, flags: &[&str]) -> Value {
 }
 
 #[test]
-fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
+fn inspect_reads_the_validation_text_of_the_newest_run() {
     let folder = folder();
     write(&folder, "val.txt", &text(57));
     train(&folder, &["--act", "swiglu", "--val-data", "val.txt", "--layers", "2"]);
@@ -26,7 +26,7 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
         let outside = number(histogram, "below") + number(histogram, "above");
         assert_eq!(inside as f64 + outside, number(&own, "tokens") * number(hidden, "units"));
         assert!(number(&layer["output"], "relative") > 0.0);
-        // The flat numbers equal those in the details.
+        // One number each, flat, and the same as in the details.
         let (negative, positive) =
             (number(hidden, "saturated_negative"), number(hidden, "saturated_positive"));
         assert!(number(layer, "linear_r2") < 1.0);
@@ -49,7 +49,7 @@ fn inspect_reads_the_newest_runs_own_validation_text_and_answers_in_json() {
 }
 
 #[test]
-fn without_an_activation_the_linear_map_explains_everything() {
+fn without_an_activation_a_linear_map_explains_everything() {
     let folder = folder();
     train(&folder, &["--act", "identity", "--out", "run"]);
     let found = inspect(&folder, &["--checkpoint", "run"]);
@@ -63,12 +63,12 @@ fn inspect_prints_markdown_tables_for_either_backbone() {
     for (out, backbone) in [("a", "llama"), ("b", "gpt2")] {
         train(&folder, &["--act", "gelu", "--backbone", backbone, "--data", "bars.txt", "--out", out]);
         let mut command = tinygpt(&folder);
-        command.args(["inspect", "--checkpoint", out, "--units", "2", "--tokens", "300"]);
+        command.args(["inspect", "--checkpoint", out, "--max-tokens", "300"]);
         let shown = succeed(&mut command);
-        for title in ["of the blocks", "saturated, x <= 0", "linear R^2", "agreement", "promotes"] {
+        for title in ["of the blocks", "saturated, x ≤ 0", "linear R²", "agreement", "promotes"] {
             assert!(shown.contains(title), "{title}: {shown}");
         }
-        // Every row has as many cells as the header, so bars in the text are escaped.
+        // Every row of a table has as many cells as its title: a bar in the text ends no cell.
         let mut cells = None;
         for line in shown.lines() {
             let count = line.starts_with('|').then(|| line.replace("\\|", "").matches('|').count());
@@ -85,28 +85,28 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     let cases: &[(&[&str], &str)] = &[
         (&["--checkpoint", "nowhere"], "there is no checkpoint nowhere"),
         (&["--checkpoint", "run", "--data", "missing.txt"], "missing.txt can't be read"),
-        (&["--checkpoint", "run", "--tokens", "0"], "--tokens is '0'; it must be"),
-        (&["--init-only", "--acts", "gleu"], "did you mean 'gelu'?"),
-        (&["--init-only", "--layers", "2,0"], "between 1 and 1024"),
-        (&["--init-only", "--layers", "5000"], "between 1 and 1024"),
-        (&["--init-only", "--heads", "3"], "--heads 3 does not divide"),
-        (&["--init-only", "--checkpoint", "run"], "can't be combined with"),
-        (&["--init-only", "--prompt", "the"], "can't be combined with"),
-        (&["--no-residual"], "--init-only"),
+        (&["--checkpoint", "run", "--max-tokens", "0"], "--max-tokens is '0'; it must be"),
+        (&["--acts", "gleu"], "did you mean 'gelu'?"),
+        (&["--acts", "relu", "--layers", "2,0"], "between 1 and 1024"),
+        (&["--acts", "relu", "--layers", "5000"], "between 1 and 1024"),
+        (&["--acts", "relu", "--heads", "3"], "--heads 3 does not divide"),
+        (&["--acts", "relu", "--checkpoint", "run"], "can't be combined with"),
+        (&["--acts", "relu", "--prompt", "the"], "can't be combined with"),
+        (&["--no-residual"], "--acts"),
+        (&["--init-only"], "--init-only was removed: `inspect --acts A,B,C`"),
+        (&["--tokens", "5"], "--tokens was removed: use --max-tokens"),
+        (&["--units", "5"], "--units was removed"),
+        (&["--model", "gpt2", "--vocab-size", "9"], "--vocab-size was removed"),
         (&["--model", "gpt5"], "unknown preset 'gpt5'"),
-        (&["--model", "gpt2", "--vocab-size", "0"], "between 1 and 16777216"),
-        (&["--model", "gpt2", "--data", "text.txt"], "--data names a text"),
+        (&["--model", "gpt2", "--data", "text.txt"], "--data needs a model that reads a text"),
         (&["--model", "gpt2", "--checkpoint", "run"], "can't be combined with"),
-        (&["--vocab-size", "9"], "--model"),
         (&["--checkpoint", "run", "--prompt", ""], "the prompt is empty"),
         (&["--checkpoint", "run", "--prompt", "the cat sees the dog"], "more than the context of 16"),
-        (&["--checkpoint", "run", "--prompt", "the", "--top", "0"], "--top is '0'; it must be"),
-        (&["--top", "3"], "--prompt"),
         (&["--checkpoint", "run", "--html", "nowhere/page.html"], "--html nowhere/page.html: name a file"),
         (&["--checkpoint", "run", "--html", "run"], "--html run: name a file"),
         (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt isn't a directory"),
-        (&["--lang", "ja"], "--html"),
-        (&["--dim", "32"], "--init-only"),
+        (&["--lang", "fr"], "--lang is 'fr'; it must be one of en, ja"),
+        (&["--dim", "32"], "--model"),
     ];
     for (flags, expected) in cases {
         let output = tinygpt(&folder).arg("inspect").args(*flags).output().unwrap();
@@ -123,11 +123,10 @@ fn wrong_input_to_inspect_is_one_clear_line() {
     assert!(error.contains("doesn't say which text") && error.contains("--data"), "{error}");
 }
 
-/// Sigmoid's gradient vanishes in FFNs without residual connections, but not in a GPT.
 #[test]
-fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
+fn sigmoids_gradient_vanishes_only_without_residual_connections() {
     let folder = folder();
-    let flags = ["--init-only", "--acts", "relu,sigmoid", "--layers", "2,24", "--data", "text.txt"];
+    let flags = ["--acts", "relu,sigmoid", "--layers", "2,24", "--data", "text.txt"];
     let small = ["--dim", "16", "--heads", "2", "--context", "16"];
     let ratios = |more: &[&str]| -> Vec<f64> {
         let found = inspect(&folder, &[flags.as_slice(), &small, more].concat());
@@ -138,7 +137,7 @@ fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
         assert_eq!(gradients[1]["norms"].as_array().unwrap().len(), 24);
         gradients.iter().map(|found| number(found, "first_over_last")).collect()
     };
-    // Order: relu with 2 and 24 layers, then sigmoid with 2 and 24.
+    // relu with 2 and 24 layers, then sigmoid.
     let (stack, model) = (ratios(&["--no-residual"]), ratios(&[]));
     assert!(stack[3] < 1e-5 * stack[1] && stack[3] < 1e-5 * stack[2], "{stack:?}");
     assert!(model.iter().all(|ratio| (0.01..100.0).contains(ratio)), "{model:?}");
@@ -146,9 +145,9 @@ fn without_residuals_sigmoids_first_layer_gets_nothing_and_with_them_it_does() {
     assert!(shown.contains("24 layers") && shown.contains("sigmoid"), "{shown}");
 }
 
-/// GPT-3 has 175.0 billion parameters. transformers counts 124,439,808 for GPT-2.
+/// 175.0 billion, and for GPT-2 what transformers counts: 124,439,808.
 #[test]
-fn shapes_of_any_preset_need_neither_weights_nor_text() {
+fn the_shape_of_a_preset_needs_neither_weights_nor_text() {
     let folder = folder();
     let gpt3 = inspect(&folder, &["--model", "gpt3-175b"]);
     let parameters = &gpt3["parameters"];
@@ -161,38 +160,35 @@ fn shapes_of_any_preset_need_neither_weights_nor_text() {
     assert!((number(&gpt2["parameters"], "ffn_share") - 0.455).abs() < 0.001);
     assert_eq!(number(&gpt2["bytes"], "weights"), 4.0 * 124_439_808.0);
     write(&folder, "mine.toml", "# Mine.\nact = \"relu\"\ndim = 32\nheads = 2\ndata = \"text.txt\"\n");
-    let mine = inspect(&folder, &["--model", "mine.toml", "--vocab-size", "10"]);
-    assert_eq!(number(&mine["config"], "vocab_size"), 10.0);
-    assert!(mine["vocabulary"].as_str().unwrap().contains("--vocab-size"), "{mine}");
-    // The vocabulary comes from the preset's text: the characters of text.txt and the bytes.
+    // The characters of text.txt and the bytes.
     let own = inspect(&folder, &["--model", "mine.toml"]);
     assert!(number(&own["config"], "vocab_size") > 256.0, "{own}");
-    assert!(own["vocabulary"].as_str().unwrap().contains("text.txt"), "{own}");
+    assert_eq!(own["vocabulary"], "char, text.txt");
     let shown = succeed(tinygpt(&folder).args(["inspect", "--model", "gpt3-175b"]));
-    for said in ["12,288 x 49,152", "66.4%", "174,604,259,328", "AdamW", "4.00 times"] {
+    for said in ["12,288 x 49,152", "66.4%", "174,604,259,328", "AdamW", "50,257 tokens"] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
 }
 
 #[test]
-fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
+fn a_prompt_is_answered_by_token_and_by_layer_without_another_text() {
     let folder = folder();
     train(&folder, &["--out", "run", "--layers", "2", "--steps", "60"]);
     std::fs::remove_file(folder.path().join("text.txt")).unwrap();
-    let flags = ["--checkpoint", "run", "--prompt", "the cat", "--top", "3"];
+    let flags = ["--checkpoint", "run", "--prompt", "the cat"];
     let found = inspect(&folder, &flags);
     let positions = found["prompt"]["positions"].as_array().unwrap();
     assert_eq!(positions.len(), 7);
     for (i, position) in positions.iter().enumerate() {
         let likely = position["likely"].as_array().unwrap();
         let probabilities: Vec<f64> = likely.iter().map(|likely| number(likely, "probability")).collect();
-        assert_eq!(probabilities.len(), 3);
+        assert_eq!(probabilities.len(), 5);
         assert!(probabilities.is_sorted_by(|a, b| a >= b) && probabilities.iter().sum::<f64>() <= 1.0 + 1e-9);
         assert!(number(position, "entropy_bits") >= 0.0);
         let truth = &position["truth"];
         assert_eq!(truth["token"].as_str(), "he cat".get(i..i + 1));
-        // The true token appears in the list at its rank.
-        if let Some(rank) = truth["rank"].as_u64().filter(|rank| *rank <= 3) {
+        // The truth is among the likely tokens at its rank.
+        if let Some(rank) = truth["rank"].as_u64().filter(|rank| *rank <= 5) {
             assert_eq!(likely[rank as usize - 1]["token"], truth["token"]);
         }
         let layers = position["layers"].as_array().unwrap();
@@ -205,14 +201,14 @@ fn a_prompt_is_answered_token_by_token_and_layer_by_layer_without_any_text() {
     }
     assert!(found.get("layers").is_none(), "no text was named, none is read");
     let shown = succeed(tinygpt(&folder).arg("inspect").args(flags));
-    assert!(shown.contains("most probable next") && shown.contains("rank of the answer"), "{shown}");
+    assert!(shown.contains("most probable next") && shown.contains("layer 1"), "{shown}");
 }
 
 #[test]
-fn flags_of_fresh_models_are_refused_with_a_checkpoint() {
+fn flags_of_untrained_models_are_refused_with_a_checkpoint() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    for flags in [["--layers", "2"], ["--acts", "relu"], ["--seed", "5"], ["--vocab-size", "7"]] {
+    for flags in [["--layers", "2"], ["--acts", "relu"], ["--seed", "5"]] {
         let error = fail(tinygpt(&folder).args(["inspect", "--checkpoint", "run"]).args(flags), 2);
         assert!(error.contains(flags[0]), "{error}");
     }

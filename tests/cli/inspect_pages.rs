@@ -1,4 +1,4 @@
-//! HTML pages and SVG charts of `tinygpt inspect`.
+//! Inspections as pages and pictures.
 
 use super::*;
 use roxmltree::Document;
@@ -11,27 +11,16 @@ fn page(folder: &TempDir, flags: &[&str]) -> String {
     String::from_utf8(read(folder, "page.html")).unwrap()
 }
 
-/// The visible part of a page, without its head and style.
+/// The body of a page.
 fn words(page: &str) -> &str {
     page.split("<main>").nth(1).unwrap()
 }
 
-const FRESH: &[&str] = &[
-    "--init-only",
-    "--acts",
-    "relu,sigmoid",
-    "--layers",
-    "2,12",
-    "--data",
-    "text.txt",
-    "--dim",
-    "16",
-    "--context",
-    "16",
-];
+const FRESH: &[&str] =
+    &["--acts", "relu,sigmoid", "--layers", "2,12", "--data", "text.txt", "--dim", "16", "--context", "16"];
 
 #[test]
-fn a_page_needs_nothing_else_and_holds_the_text_of_others_as_text() {
+fn a_page_needs_no_other_file_and_escapes_text() {
     let folder = folder();
     train(&folder, &["--out", "run", "--layers", "2", "--act", "relu"]);
     for flags in [
@@ -47,33 +36,35 @@ fn a_page_needs_nothing_else_and_holds_the_text_of_others_as_text() {
             assert!(!page.contains(foreign), "{flags:?}: {foreign}");
         }
         assert!(page.matches("<figure").count() >= 2 && words(&page).contains("<pre class=\"command\""));
-        // Each figure has a sentence about its meaning.
+        // Each chart has a sentence on what it means.
         assert!(page.matches("class=\"meaning\"").count() >= page.matches("<figure").count(), "{flags:?}");
         assert!(!words(&page).contains("<p class=\"meaning\"></p>"), "{flags:?}");
     }
 }
 
 #[test]
-fn what_a_page_says_follows_from_what_was_found() {
+fn sentences_of_a_page_follow_from_the_measurements() {
     let folder = folder();
     train(&folder, &["--out", "identity", "--act", "identity"]);
     let identity = page(&folder, &["--checkpoint", "identity"]);
-    assert!(identity.contains("Every FFN here is one linear map"), "{}", words(&identity));
-    assert!(identity.contains("No argument lies where identity is flat."));
+    assert!(identity.contains("Every FFN of this model is a linear map"), "{}", words(&identity));
+    assert!(
+        identity.contains("identity is flat (its derivative is below 1% of the maximum) for at most 0.0%")
+    );
     train(&folder, &["--out", "relu", "--act", "relu"]);
     let relu = page(&folder, &["--checkpoint", "relu"]);
-    assert!(!relu.contains("Every FFN here is one linear map") && relu.contains("relu is flat"));
+    assert!(!relu.contains("Every FFN of this model is a linear map") && relu.contains("relu is flat"));
     let gpt3 = page(&folder, &["--model", "gpt3-175b"]);
-    assert!(gpt3.contains("two thirds of both"), "{}", words(&gpt3));
+    assert!(gpt3.contains("66.4% of all parameters and 66.7% of the"), "{}", words(&gpt3));
     let gpt2 = page(&folder, &["--model", "gpt2", "--lang", "ja"]);
     assert!(
-        gpt2.contains("<html lang=\"ja\">") && gpt2.contains("ブロック内では 3 分の 2（66.6"),
+        gpt2.contains("<html lang=\"ja\">") && gpt2.contains("ブロック内のパラメータの66.6%"),
         "{}",
         words(&gpt2)
     );
     let stack = page(&folder, &[FRESH, &["--no-residual"]].concat());
     assert!(
-        stack.contains("With 12 layers, in FFNs alone") && stack.contains("(sigmoid) and "),
+        stack.contains("Untrained FFNs without residual") && stack.contains("(sigmoid) and "),
         "{}",
         words(&stack)
     );
@@ -93,7 +84,7 @@ fn every_chart_is_written_as_svg() {
         for name in &names {
             let svg = String::from_utf8(read(&folder, &format!("figures/{name}"))).unwrap();
             assert!(svg.contains("<desc>") && !svg.contains("NaN"), "{name}");
-            // Charts are in English, since not every font has Japanese characters.
+            // Charts are in English: not every font has other letters.
             assert!(svg.chars().all(|c| c < '\u{3000}'), "{name}");
             Document::parse(&svg).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
@@ -128,7 +119,7 @@ fn a_browser_shows_every_page_in_both_languages() {
         page(&folder, &flags);
         let output = check.arg("page.html").output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        // The script exits with 77 if there is no browser.
+        // What the script answers where there is no browser to drive.
         if output.status.code() == Some(77) {
             eprintln!("skipped: {said}");
             return;

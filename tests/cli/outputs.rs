@@ -13,7 +13,7 @@ fn an_output_is_never_an_input() {
     std::os::unix::fs::symlink("text.txt", path("soft.txt")).unwrap();
     std::fs::create_dir(path("texts")).unwrap();
     std::fs::copy(path("text.txt"), path("texts/a.txt")).unwrap();
-    let inspect = ["inspect", "--checkpoint", "run", "--tokens", "50", "--force"];
+    let inspect = ["inspect", "--checkpoint", "run", "--max-tokens", "50", "--force"];
     for (data, output) in [
         ("text.txt", "text.txt"),
         ("text.txt", "./text.txt"),
@@ -32,9 +32,8 @@ fn an_output_is_never_an_input() {
     let error = fail(tinygpt(&folder).args(inspect).args(["--html", "text.txt"]), 2);
     assert!(error.contains("--data"), "{error}");
     write(&folder, "preset.toml", "layers = 1\n");
-    let shapes =
-        ["inspect", "--model", "preset.toml", "--vocab-size", "9", "--html", "preset.toml", "--force"];
-    assert!(fail(tinygpt(&folder).args(shapes), 2).contains("--model"));
+    let shape = ["inspect", "--model", "preset.toml", "--html", "preset.toml", "--force"];
+    assert!(fail(tinygpt(&folder).args(shape), 2).contains("--model"));
     let export = ["export", "--checkpoint", "run", "--out", "run/last/config.json", "--force"];
     assert!(fail(tinygpt(&folder).args(export), 2).contains("--checkpoint"));
     assert_eq!(read(&folder, "text.txt"), before);

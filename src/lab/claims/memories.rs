@@ -2,7 +2,7 @@
 
 use super::lab::act;
 use super::{Claim, Lab, Verdict};
-use crate::lab::inspect::{Inspection, Memories, Memory, Promoted};
+use crate::lab::inspect::{Inspection, Promoted, UnitMemories, UnitMemory};
 use crate::support::failure::escape_controls;
 use crate::support::numbers::{fixed, percent};
 use crate::support::table::{Table, label, number, words};
@@ -52,7 +52,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
 }
 
 /// True if a layer agrees clearly more often than by chance.
-fn is_above_chance(memories: &Memories) -> bool {
+fn is_above_chance(memories: &UnitMemories) -> bool {
     let error = (memories.chance * (1.0 - memories.chance) / memories.fired as f64).sqrt();
     memories.agreement >= ABOVE * memories.chance
         && memories.agreement >= memories.chance + ABOVE * error
@@ -95,7 +95,7 @@ fn strongest(found: &Inspection, caption: Text) -> Table {
     table
 }
 
-fn unit_cells(layer: usize, unit: &Memory) -> Vec<String> {
+fn unit_cells(layer: usize, unit: &UnitMemory) -> Vec<String> {
     let quoted = |text: &str| format!("\u{201c}{}\u{201d}", escape_controls(&text.replace('\n', "\u{21b5}")));
     let trigger = unit.triggers.first();
     let is_negative = trigger.is_some_and(|trigger| trigger.coefficient < 0.0);

@@ -26,11 +26,11 @@ pub use claim::{Claim, Verdict};
 pub use figures::{Figure, Inputs, Line, Picture, Plotted};
 pub use lab::Lab;
 
-use crate::lab::inspect::{Inspection, Layer};
+use crate::lab::inspect::{Inspection, LayerInspection};
 use anyhow::Result;
 
 /// The mean over a model's layers.
-fn mean_over_layers(inspection: &Inspection, value: impl Fn(&Layer) -> f64) -> f64 {
+fn mean_over_layers(inspection: &Inspection, value: impl Fn(&LayerInspection) -> f64) -> f64 {
     inspection.layers.iter().map(value).sum::<f64>() / inspection.layers.len() as f64
 }
 

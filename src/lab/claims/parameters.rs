@@ -1,7 +1,7 @@
 //! Two thirds of a transformer's parameters are in its FFNs.
 
 use super::{Claim, Lab, Verdict};
-use crate::lab::inspect::Parameters;
+use crate::lab::inspect::ParameterCounts;
 use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::support::numbers::{grouped, percent};
 use crate::support::table::{Table, label, number};
@@ -32,7 +32,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     .with_caption(text!("claims.parameters.caption"));
     let mut found = Vec::new();
     for (name, config) in models {
-        let parameters = Parameters::of(&config);
+        let parameters = ParameterCounts::of(&config);
         let shares = [parameters.ffn_share, parameters.ffn_share_of_blocks].map(percent);
         let cells = [grouped(parameters.total)].into_iter().chain(shares).map(Text::from);
         table.add_row(std::iter::once(name).chain(cells));

@@ -2,7 +2,7 @@
 
 use super::lab::act;
 use super::{Claim, Lab, Verdict, mean_over_layers};
-use crate::lab::inspect::{Inspection, Layer};
+use crate::lab::inspect::{Inspection, LayerInspection};
 use crate::support::numbers::percent;
 use crate::support::table::{Table, label, number};
 use anyhow::Result;
@@ -17,7 +17,7 @@ fn zeros(found: &Inspection) -> f64 {
     mean_over_layers(found, |layer| layer.hidden.zeros)
 }
 
-fn sum(found: &Inspection, of: fn(&Layer) -> usize) -> usize {
+fn sum(found: &Inspection, of: fn(&LayerInspection) -> usize) -> usize {
     found.layers.iter().map(of).sum()
 }
 

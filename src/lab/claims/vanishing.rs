@@ -5,7 +5,7 @@ use super::lab::act;
 use super::{Claim, Lab, Verdict};
 use crate::activation::Activation;
 use crate::data::Batches;
-use crate::lab::inspect::{FreshModels, InitialGradients, Setting, fresh_models, gradient_factor};
+use crate::lab::inspect::{Architecture, FreshModels, InitialGradients, fresh_models, gradient_factor};
 use crate::settings::Settings;
 use crate::support::numbers::{fixed, ratio};
 use crate::support::table::{Table, label, number};
@@ -22,8 +22,8 @@ const VANISHES: f64 = 1e-3;
 const VANISHES_WITH_RESIDUALS: f64 = 0.1;
 
 pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    let with = gradients(lab, Setting::Model)?;
-    let without = gradients(lab, Setting::Stack)?;
+    let with = gradients(lab, Architecture::Model)?;
+    let without = gradients(lab, Architecture::Stack)?;
     let deepest = |found: &FreshModels, name: &str| {
         let mut deepest = at_the_deepest(found);
         deepest.find(|one| one.act.name() == name).map_or(f64::NAN, |one| one.first_over_last)
@@ -60,7 +60,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     })
 }
 
-fn gradients(lab: &mut Lab, setting: Setting) -> Result<FreshModels> {
+fn gradients(lab: &mut Lab, setting: Architecture) -> Result<FreshModels> {
     let mut configs = Vec::new();
     let dataset = lab.dataset(&Settings::default())?;
     for name in ACTS {

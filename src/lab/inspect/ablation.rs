@@ -1,9 +1,10 @@
-//! A model with some of its parts taken out: what it still knows tells what they were for.
+//! Mean ablation: a model with some of its attentions and FFNs replaced by their mean outputs.
 //!
-//! A part that is taken out gives, at every token, the mean of what it gave over a text (mean ablation),
-//! so that the rest of the model still gets inputs of the usual size. Attention and FFN of a gpt2 block end
-//! in a matrix and a bias: the ablated model is the same model with that matrix 0 and that bias the mean.
+//! A replaced part gives its mean over a text at every token, which keeps the inputs of the other parts at their usual
+//! size. Attention and FFN of a gpt2 block end in a matrix and a bias: ablation sets that matrix to 0 and that bias
+//! to the mean.
 
+use super::observe;
 use super::survey::passes;
 use crate::bail_input;
 use crate::model::{Model, Params, Pass, Site};
@@ -12,7 +13,7 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
-/// What a block adds to the residual stream, by whom.
+/// A part of a block that adds to the residual stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Half {
@@ -20,7 +21,7 @@ pub enum Half {
     Ffn,
 }
 
-/// The mean over tokens of what every attention and every FFN of a model adds: (C) per layer.
+/// The mean over tokens of what every attention and every FFN of a model adds to the residual stream: (C) per layer.
 pub struct MeanOutputs {
     attention: Vec<Vec<f64>>,
     ffn: Vec<Vec<f64>>,
@@ -30,13 +31,11 @@ impl MeanOutputs {
     /// Means over `tokens`, read in windows of one context.
     ///
     /// # Errors
-    /// If the model's backbone is not gpt2, whose biases [`ablated`] needs.
+    /// If the model's backbone isn't gpt2: [`ablated`] needs its biases.
     pub fn over(model: &Model, tokens: &[u32]) -> Result<MeanOutputs> {
         let config = &model.config;
         if config.backbone != Backbone::Gpt2 {
-            bail_input!(
-                "parts can be taken out of the gpt2 backbone only: the means need biases to stand in"
-            );
+            bail_input!("mean ablation needs the biases of the gpt2 backbone");
         }
         let mut before_ffn = vec![vec![0.0; config.dim]; config.layers];
         let mut ffn = before_ffn.clone();
@@ -48,31 +47,22 @@ impl MeanOutputs {
             let windows = ids.dims()[0] as f64;
             add_rows(&mut stream, &embedding.index_select(&ids.flatten_all()?, 0)?, 1.0)?;
             add_rows(&mut stream, &positions.narrow(0, 0, length)?, windows)?;
-            let mut seen = Ok(());
-            let mut observer = |site: Site, layer: usize, x: &Tensor| {
-                let sums = match site {
-                    Site::Residual => &mut before_ffn[layer],
-                    Site::FfnOutput => &mut ffn[layer],
-                    _ => return,
-                };
-                if seen.is_ok() {
-                    seen = add_rows(sums, x, 1.0);
-                }
-            };
-            model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
-            seen?;
+            observe(model, &ids, &mut Pass::default(), |site, layer, x| match site {
+                Site::Residual => add_rows(&mut before_ffn[layer], x, 1.0),
+                Site::FfnOutput => add_rows(&mut ffn[layer], x, 1.0),
+                _ => Ok(()),
+            })?;
         }
-        // What attention adds is what the FFN's stream has more than the stream that entered the block.
-        let mut attention = Vec::new();
+        // Attention added the difference between the stream before the FFN and the stream before the block.
+        let mut attention: Vec<Vec<f64>> = Vec::new();
         for (before_ffn, ffn) in before_ffn.iter().zip(&ffn) {
             attention.push(before_ffn.iter().zip(&stream).map(|(after, before)| after - before).collect());
             stream = before_ffn.iter().zip(ffn).map(|(x, y)| x + y).collect();
         }
-        let mean = |sums: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-            let count = tokens.len() as f64;
-            sums.into_iter().map(|sum| sum.into_iter().map(|x| x / count).collect()).collect()
-        };
-        Ok(MeanOutputs { attention: mean(attention), ffn: mean(ffn) })
+        for sums in attention.iter_mut().chain(&mut ffn) {
+            sums.iter_mut().for_each(|x: &mut f64| *x /= tokens.len() as f64);
+        }
+        Ok(MeanOutputs { attention, ffn })
     }
 }
 
@@ -83,7 +73,7 @@ fn add_rows(sums: &mut [f64], x: &Tensor, weight: f64) -> candle_core::Result<()
     Ok(())
 }
 
-/// The model with each of `parts` (a half of the block of a layer) giving its mean.
+/// The model with each of `parts`, (half of a block, layer), replaced by its mean.
 pub fn ablated(model: &Model, means: &MeanOutputs, parts: &[(Half, usize)]) -> Result<Model> {
     let (config, device) = (&model.config, model.device());
     let last_matrix = |half: Half, layer: usize| match half {
@@ -169,7 +159,7 @@ mod tests {
         added.flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    /// The mean of the rows of what a part adds in windows of a context.
+    /// The mean of the rows that a part adds, in windows of a context.
     fn mean(model: &Model, tokens: &[u32], half: Half, layer: usize) -> Vec<f64> {
         let rows: Vec<f32> =
             tokens.chunks(model.config.context).flat_map(|ids| outputs(model, ids, half, layer)).collect();
@@ -180,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_taken_out_gives_its_mean_at_every_token() {
+    fn an_ablated_part_gives_its_mean_at_every_token() {
         let (model, tokens) = (model(), tokens());
         let means = MeanOutputs::over(&model, &tokens).unwrap();
         for half in [Half::Ffn, Half::Attention] {
@@ -195,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_taken_out_stays_and_the_model_itself_is_untouched() {
+    fn other_parts_and_the_model_itself_stay_unchanged() {
         let (model, tokens) = (model(), tokens());
         let before = outputs(&model, &tokens[..6], Half::Ffn, 0);
         let means = MeanOutputs::over(&model, &tokens).unwrap();

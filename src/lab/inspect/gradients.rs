@@ -1,8 +1,7 @@
-//! Gradients: how much of the loss reaches the first layer's FFN, and how much the last's, in fresh models
-//! and in trained ones.
+//! The gradient of the loss in each layer's FFN, in untrained and in trained models.
 
 use super::normal::{on_standard_normal, second_moment};
-use super::{Moments, ffn_matrices};
+use super::{MeanStd, ffn_matrices, windows};
 use crate::activation::Activation;
 use crate::data::Batch;
 use crate::model::{Gpt, Init, Model, ParamSpec, Params, Part, Pass};
@@ -14,22 +13,21 @@ use candle_nn::Module;
 use candle_nn::loss::cross_entropy;
 use serde::Serialize;
 
-/// What stands around the FFNs.
+/// What surrounds the FFNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Setting {
+pub enum Architecture {
     /// The model as it is trained: residual stream, norms, attention, and its own initial values.
     Model,
-    /// FFNs alone, each reading what the one before it gives: x <- W_down f(W_up x), between an
-    /// embedding and a head, without residual additions, norms and attention. Initial values keep the
-    /// mean square of every value at 1, whatever the function: an embedding from N(0, 1), matrices of
-    /// variance 1 / (inputs) into the hidden units, and 1 / (inputs x E f(Z)^2) for Z from N(0, 1) out
-    /// of them. For relu this is the initialisation of He et al. 2015 (equation 10).
+    /// FFNs alone, x <- W_down f(W_up x), between an embedding and a head, without residual connections, norms and
+    /// attention. Initial values keep the mean square of every value at 1 for every function: the embedding has
+    /// variance 1, matrices into the hidden units 1 / inputs, and those out of them 1 / (inputs x E f(Z)^2) for Z
+    /// from N(0, 1). For relu this is the initialization of He et al. 2015 (equation 10).
     Stack,
 }
 
-/// The gradient of the mean loss with respect to each layer's FFN matrix whose product is the
-/// argument of f: the up projection, or the gate's where there is one.
+/// The gradient of the mean loss with respect to each layer's FFN matrix that gives the pre-activations: the up
+/// projection, or the gate's where there is one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InitialGradients {
     pub act: Activation,
@@ -38,20 +36,20 @@ pub struct InitialGradients {
     pub loss: f64,
     /// Euclidean norm by layer.
     pub norms: Vec<f64>,
-    /// The first layer's norm over the last's. Not a number where values overflowed on the way.
+    /// The first layer's norm over the last layer's. Not finite if values overflowed.
     pub first_over_last: f64,
 }
 
-/// What was found in fresh models.
+/// What was found in untrained models.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FreshModels {
-    pub setting: Setting,
+    pub setting: Architecture,
     /// Model width C.
     pub width: usize,
     pub seed: u64,
     /// Tokens whose loss was differentiated.
     pub tokens: usize,
-    /// Of every activation once.
+    /// One per activation.
     pub standard_normal: Vec<OnStandardNormal>,
     /// One per model, in the order asked for.
     pub gradients: Vec<InitialGradients>,
@@ -62,19 +60,18 @@ pub struct FreshModels {
 pub struct OnStandardNormal {
     pub act: Activation,
     #[serde(flatten)]
-    pub moments: Moments,
+    pub moments: MeanStd,
 }
 
-/// Initial gradients of models of one width on one batch, and their functions on N(0, 1). Meanwhile
-/// `follow` is told how many layers of how many are done.
+/// Initial gradients of models of one width on one batch. `follow` counts layers.
 ///
 /// # Errors
-/// If there is no model, or the batch does not fit them.
+/// If there is no model, or the batch doesn't fit them.
 pub fn fresh_models(
     configs: &[ModelConfig],
     batch: &Batch,
     seed: u64,
-    setting: Setting,
+    setting: Architecture,
     follow: Follow,
 ) -> Result<FreshModels> {
     let Some(first) = configs.first() else { anyhow::bail!("there is no model to inspect") };
@@ -99,37 +96,31 @@ pub fn fresh_models(
     })
 }
 
-/// Differentiates the loss of a fresh model on a batch, in f64, so that norms far below what f32 can hold
-/// are still measured.
-pub fn initial_gradients(
+/// Differentiates the loss of an untrained model in f64, which holds norms far too small for f32.
+fn initial_gradients(
     config: &ModelConfig,
     batch: &Batch,
     seed: u64,
-    setting: Setting,
+    setting: Architecture,
 ) -> Result<InitialGradients> {
-    let context = config.context;
-    let shape = (batch.inputs.len() / context, context);
-    let tensor = |ids: &[u32]| Tensor::from_slice(ids, shape, &Device::Cpu);
-    let (ids, targets) = (tensor(&batch.inputs)?, tensor(&batch.targets)?.flatten_all()?);
-    let fresh = |config: &ModelConfig, of: &dyn Fn(&ParamSpec) -> ParamSpec| {
-        Params::fill(config, |spec| {
-            let values = of(spec).initial_values(seed);
-            Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)?.to_dtype(DType::F64)
-        })
-    };
-    let (loss, params) = match setting {
-        Setting::Model => {
-            let params = fresh(config, &Clone::clone)?;
-            let model = Gpt::new(config, params.var_builder())?;
-            let logits = model.forward(&ids, &mut Pass { learning: true, ..Pass::default() })?;
-            (cross_entropy(&logits, &targets)?, params)
+    let (ids, targets) = windows(&batch.inputs, &batch.targets, config.context)?;
+    let is_stack = setting == Architecture::Stack;
+    let config = &ModelConfig { tied: config.tied && !is_stack, ..config.clone() };
+    let params = Params::fill(config, |spec| {
+        let spec = if is_stack { &keeping_scale(spec, config) } else { spec };
+        Tensor::from_vec(spec.initial_values(seed), spec.shape.as_slice(), &Device::Cpu)?.to_dtype(DType::F64)
+    })?;
+    let model = Gpt::new(config, params.var_builder())?;
+    let logits = if is_stack {
+        let mut x = params.vars[params.map.embedding].index_select(&ids.flatten_all()?, 0)?; // (B T, C)
+        for ffn in model.ffns() {
+            x = ffn.forward(&x)?;
         }
-        Setting::Stack => {
-            let config = ModelConfig { tied: false, ..config.clone() };
-            let params = fresh(&config, &|spec| keeping_scale(spec, &config))?;
-            (cross_entropy(&stack(&config, &params, &ids)?, &targets)?, params)
-        }
+        x.matmul(&model.head().t()?)?
+    } else {
+        model.forward(&ids, &mut Pass { learning: true, ..Pass::default() })?
     };
+    let loss = cross_entropy(&logits, &targets)?;
     let norms = norms(&argument_gradients(&loss, &params, config)?)?;
     Ok(InitialGradients {
         act: config.act,
@@ -140,15 +131,15 @@ pub fn initial_gradients(
     })
 }
 
-/// Tokens that one graph is kept for, at most: what a backward pass needs grows with them.
+/// The most tokens in one graph, which bounds the memory of the backward pass.
 const GRAPH_TOKENS: usize = 256;
 
-/// By layer, the norm of the gradient of a model's mean loss on `tokens`, each predicted from those before
-/// it in its window, with respect to the FFN matrix that gives f its argument. Windows are of one context,
-/// or shorter so that memory is bounded; `step` hears of each how long it was.
+/// By layer, the norm of the gradient of a model's mean loss on `tokens` with respect to the FFN matrix that gives the
+/// pre-activations. Each token is predicted from those before it in its window. `step` receives the length of each
+/// window.
 ///
 /// # Errors
-/// What `step` answers.
+/// Those of `step`.
 pub fn gradient_norms(
     model: &Model,
     tokens: &[u32],
@@ -176,38 +167,25 @@ pub fn gradient_norms(
     norms(&sums)
 }
 
-/// By layer, the gradient of `loss` with respect to the matrix that gives f its argument; none where the
-/// loss does not depend on it.
+/// By layer, the gradient of `loss` with respect to the matrix that gives the pre-activations, if it depends on it.
 fn argument_gradients(loss: &Tensor, params: &Params, config: &ModelConfig) -> Result<Vec<Option<Tensor>>> {
     let gradients = loss.backward()?;
-    // Detached: a gradient would keep the graph that it came from.
+    // Detached, since a gradient would keep the graph that it came from.
     let of = |matrices: &Vec<&candle_core::Var>| gradients.get(matrices[0]).map(Tensor::detach);
     Ok(ffn_matrices(params, config).iter().map(of).collect())
 }
 
 /// Euclidean norms, 0 where there is no gradient.
 fn norms(gradients: &[Option<Tensor>]) -> Result<Vec<f64>> {
-    let norm = |gradient: &Option<Tensor>| match gradient {
-        Some(gradient) => {
-            let exact = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-            Ok(exact.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt())
-        }
-        None => Ok(0.0),
+    let norm = |gradient: &Option<Tensor>| {
+        let Some(gradient) = gradient else { return Ok(0.0) };
+        let exact = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+        Ok(exact.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt())
     };
     gradients.iter().map(norm).collect()
 }
 
-/// Token ids (B, T) -> logits (B T, V) through the FFNs alone: see [`Setting::Stack`].
-fn stack(config: &ModelConfig, params: &Params, ids: &Tensor) -> Result<Tensor> {
-    let model = Gpt::new(config, params.var_builder())?;
-    let mut x = params.vars[params.map.embedding].index_select(&ids.flatten_all()?, 0)?; // (B T, C)
-    for ffn in model.ffns() {
-        x = ffn.forward(&x)?;
-    }
-    Ok(x.matmul(&model.head().t()?)?)
-}
-
-/// The spec with the initial values of [`Setting::Stack`].
+/// The spec with the initial values of [`Architecture::Stack`].
 fn keeping_scale(spec: &ParamSpec, config: &ModelConfig) -> ParamSpec {
     let Init::Normal { .. } = spec.init else { return spec.clone() };
     let variance = match spec.role.part() {
@@ -225,7 +203,7 @@ mod tests {
     use crate::settings::Backbone;
     use crate::support::random;
 
-    fn gradients(backbone: Backbone, act: &str, layers: usize, setting: Setting) -> InitialGradients {
+    fn gradients(backbone: Backbone, act: &str, layers: usize, setting: Architecture) -> InitialGradients {
         let act: Activation = act.parse().unwrap();
         let config = ModelConfig {
             backbone,
@@ -248,8 +226,7 @@ mod tests {
         initial_gradients(&config, &batch, 1, setting).unwrap()
     }
 
-    /// One layer multiplies the mean square of a gradient by E f'(Z)^2 / E f(Z)^2: 1 for relu, 0.152
-    /// for sigmoid.
+    /// One layer multiplies the mean square of a gradient by E f'(Z)^2 / E f(Z)^2: 1 for relu, 0.152 for sigmoid.
     fn by_theory(function: Function, layers: i32) -> f64 {
         let slopes: f64 = {
             let draws = random::normal(&mut random::stream(1, "theory"), 100_000, 1.0);
@@ -261,7 +238,8 @@ mod tests {
     #[test]
     fn without_residuals_sigmoids_gradient_vanishes_with_depth_and_relus_does_not() {
         for backbone in [Backbone::Llama, Backbone::Gpt2] {
-            let ratio = |act: &str, layers| gradients(backbone, act, layers, Setting::Stack).first_over_last;
+            let ratio =
+                |act: &str, layers| gradients(backbone, act, layers, Architecture::Stack).first_over_last;
             assert!((0.02..50.0).contains(&ratio("relu", 24)), "{}", ratio("relu", 24));
             assert!(ratio("sigmoid", 24) < 1e-6 * ratio("relu", 24), "{}", ratio("sigmoid", 24));
             assert!(ratio("sigmoid", 24) < 1e-3 * ratio("sigmoid", 6));
@@ -276,17 +254,17 @@ mod tests {
     #[test]
     fn with_residuals_every_layer_learns_with_every_function() {
         for act in ["relu", "sigmoid", "swiglu"] {
-            let found = gradients(Backbone::Llama, act, 24, Setting::Model);
+            let found = gradients(Backbone::Llama, act, 24, Architecture::Model);
             assert_eq!(found.norms.len(), 24);
             assert!((0.03..30.0).contains(&found.first_over_last), "{found:?}");
             assert!(found.norms.iter().all(|norm| *norm > 0.0), "{found:?}");
         }
     }
 
-    /// The loss of a fresh model is about that of guessing, ln 20, and one layer is first and last.
+    /// The loss of an untrained model is about that of guessing, ln 20.
     #[test]
     fn a_single_layer_has_a_ratio_of_one() {
-        for setting in [Setting::Model, Setting::Stack] {
+        for setting in [Architecture::Model, Architecture::Stack] {
             let found = gradients(Backbone::Llama, "silu", 1, setting);
             assert_eq!(found.first_over_last, 1.0);
             assert!((found.loss - 20.0f64.ln()).abs() < 1.5, "{found:?}");

@@ -1,7 +1,6 @@
-//! What a model knows of the tales: facts asked by cloze, and its loss on the bytes that tell a fact beside
-//! all others.
+//! What a model knows about the tales: its answers to cloze questions, and its loss on tokens that tell a fact.
 
-use super::Mean;
+use super::Running;
 use crate::data::{Grammar, Question, Tokenizer, Written, check_ids};
 use crate::generate::score::each_loss;
 use crate::generate::{Limits, Sampler, Sampling, generate};
@@ -9,48 +8,49 @@ use crate::model::Model;
 use anyhow::Result;
 use serde::Serialize;
 
-/// Longest answer, in tokens.
+/// The most tokens of an answer.
 const ANSWER_TOKENS: usize = 24;
 
 /// What a model knows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Knowledge {
-    /// Questions asked, and those whose most probable continuation, token by token, is the answer.
+    /// Questions asked.
     pub asked: usize,
+    /// Questions whose most probable continuation, token by token, is the answer.
     pub right: usize,
-    /// Mean loss on tokens that tell a fact which can be known by then, nats per token.
+    /// Mean loss in nats on tokens that tell a fact for the first time in a tale, about someone mentioned before.
     pub fact_loss: f64,
     /// Mean loss on all other tokens.
     pub other_loss: f64,
 }
 
 impl Knowledge {
-    /// Share of the questions that were answered right.
+    /// Share of the questions that were answered correctly.
     pub fn recall(&self) -> f64 {
         self.right as f64 / self.asked as f64
     }
 }
 
-/// The most probable continuation, token by token, up to the end of the sentence.
+/// The most probable continuation up to the end of the sentence, chosen token by token.
 pub fn completion(model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
     let limits = Limits { max_tokens: ANSWER_TOKENS, stop: [".", "。", "\n"].map(String::from).to_vec() };
     let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
     Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
 }
 
-/// The most probable end of a question's sentence, and whether it is the answer.
+/// The most probable end of a question's sentence, and whether it's the answer.
 pub fn answer(model: &Model, tokenizer: &Tokenizer, question: &Question) -> Result<(String, bool)> {
     let text = completion(model, tokenizer, &prompt(question))?.trim().to_string();
     let right = text.starts_with(&question.answer);
     Ok((text, right))
 }
 
-/// What a model is asked with: the start of a tale up to the answer.
+/// A question as a prompt: the start of a tale up to the answer.
 fn prompt(question: &Question) -> String {
     format!("\n{}{}", question.opening, question.prompt)
 }
 
-/// Asks the questions, and scores a text of the same tales.
+/// Asks the questions and scores a text of the same tales.
 pub fn knowledge(
     model: &Model,
     tokenizer: &Tokenizer,
@@ -64,8 +64,8 @@ pub fn knowledge(
     let tokens = tokenizer.encode(&text.text)?;
     check_ids(&tokens, model.config.vocab_size)?;
     let tells_fact = facts_by_token(tokenizer, &tokens, text)?;
-    let (mut facts, mut others) = (Mean::default(), Mean::default());
-    // Half a context: every token is predicted from as much before it at least.
+    let (mut facts, mut others) = (Running::default(), Running::default());
+    // Every token is predicted from at least half a context.
     let stride = model.config.context.div_ceil(2);
     each_loss(
         model,
@@ -77,10 +77,10 @@ pub fn knowledge(
         },
         &mut |_, _| Ok(()),
     )?;
-    Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.value(), other_loss: others.value() })
+    Ok(Knowledge { asked: questions.len(), right, fact_loss: facts.mean(), other_loss: others.mean() })
 }
 
-/// Of each token whether it lies within a fact.
+/// For each token, whether it lies within a fact.
 fn facts_by_token(tokenizer: &Tokenizer, tokens: &[u32], text: &Written) -> Result<Vec<bool>> {
     let mut decoder = tokenizer.decoder(None);
     let mut end = 0;
@@ -95,10 +95,10 @@ fn facts_by_token(tokenizer: &Tokenizer, tokens: &[u32], text: &Written) -> Resu
     Ok(told)
 }
 
-/// Bits about the extra facts `0..facts` of `tales:facts=N` that the model has, as Allen-Zhu & Li (2024,
-/// "Physics of language models: part 3.3, knowledge capacity scaling laws") count them: of every number
-/// the log2 of how many it could have been, less the bits that the model still needs to write it; all
-/// together never below 0. With it, the share of the numbers that are recalled.
+/// How many bits the model knows about the extra facts `0..facts` of `tales:facts=N`, and the share of their numbers
+/// that it recalls. As in Allen-Zhu & Li (2024, "Physics of language models: part 3.3, knowledge capacity scaling
+/// laws"), a number counts log2 of the possible numbers, minus the bits that the model needs to predict it. The sum
+/// is at least 0.
 pub fn capacity(model: &Model, tokenizer: &Tokenizer, grammar: &Grammar, facts: usize) -> Result<(f64, f64)> {
     let possible = (grammar.extra_numbers() as f64).log2();
     let (mut bits, mut right) = (0.0, 0);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tokens_of_facts_are_those_that_spell_them() {
+    fn facts_by_token_selects_the_tokens_that_spell_facts() {
         for name in ["tales", "tales:ja"] {
             let (_, text, tokenizer) = world(name);
             let tokens = tokenizer.encode(&text.text).unwrap();

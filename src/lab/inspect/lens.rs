@@ -1,7 +1,8 @@
-//! What a model predicts after each token of a prompt, and what it would have predicted had it stopped
-//! after one of its layers: the logit lens (nostalgebraist 2020, "interpreting GPT: the logit lens"), which
-//! is the final norm and the head over the residual stream on its way.
+//! What a model predicts after each token of a prompt, and what it would predict if it ended after one of its layers:
+//! the logit lens (nostalgebraist 2020, "interpreting GPT: the logit lens"), which applies the final norm and the
+//! head to the residual stream after that layer.
 
+use super::observe;
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::model::{Model, Pass, Site};
@@ -13,60 +14,55 @@ use std::cmp::Ordering;
 
 /// A prompt as the model reads it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Lens {
+pub struct LogitLens {
     /// One per token of the prompt.
-    pub positions: Vec<Position>,
+    pub positions: Vec<PromptPosition>,
 }
 
 /// What is predicted after one token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Position {
-    /// The token read last.
+pub struct PromptPosition {
+    /// The last token read.
     pub token: String,
-    /// The most probable next tokens, the likeliest first.
-    pub likely: Vec<Likely>,
+    /// The most probable next tokens, the first one first.
+    pub likely: Vec<TokenChance>,
     /// Of the next token's distribution.
     pub entropy_bits: f64,
-    /// The token that follows in the prompt; none after its last.
-    pub truth: Option<Truth>,
-    /// The prediction after each layer, the first layer first. The last is the model's own.
-    pub layers: Vec<AtLayer>,
+    /// The token that follows in the prompt, if any.
+    pub truth: Option<TokenChance>,
+    /// The prediction after each layer. The last is the model's own.
+    pub layers: Vec<LensLayer>,
 }
 
+/// A token that may follow.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Likely {
+pub struct TokenChance {
     pub token: String,
     pub probability: f64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Truth {
-    pub token: String,
-    pub probability: f64,
-    /// 1: the likeliest.
+    /// 1 is the most probable token.
     pub rank: usize,
 }
 
 /// The prediction through the lens after one layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AtLayer {
+pub struct LensLayer {
     pub layer: usize,
-    /// The likeliest token, and how likely it is.
+    /// The most probable token.
     pub token: String,
     pub probability: f64,
     pub entropy_bits: f64,
-    /// Of the token that is likeliest in the end; 1: it is the likeliest here, too.
+    /// The rank here of the token that is most probable after the last layer.
     pub answer_rank: usize,
     /// Kullback-Leibler divergence of this prediction from the model's own.
     pub divergence_bits: f64,
 }
 
-/// Reads the prompt `ids` and describes what the model predicts after each, with the `top` likeliest tokens.
+/// Reads the prompt `ids` and describes what the model predicts after each token, with the `top` most probable tokens.
 ///
 /// # Errors
-/// [`Failure::Input`] for a prompt of no token or of more than one context, [`Failure::Diverged`] if the
-/// model computes no numbers.
-pub fn lens(model: &Model, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Result<Lens> {
+/// [`Failure::Input`] for a prompt that is empty or longer than the context, [`Failure::Diverged`] if the model's
+/// values aren't finite.
+pub fn lens(model: &Model, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Result<LogitLens> {
     let context = model.config.context;
     if ids.is_empty() {
         bail_input!("the prompt is empty; give at least one character");
@@ -74,59 +70,58 @@ pub fn lens(model: &Model, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Re
     if ids.len() > context {
         bail_input!("the prompt has {} tokens, more than the context of {context}; shorten it", ids.len());
     }
-    let (streams, logits) = watched(model, ids)?;
+    let (streams, logits) = streams(model, ids)?;
     let own = predictions(&logits)?;
     if !own.iter().all(|prediction| prediction.entropy_bits().is_finite()) {
-        return Err(Failure::Diverged("the model computes no numbers: its training diverged".into()).into());
+        return Err(
+            Failure::Diverged("the model's values aren't finite: its training diverged".into()).into()
+        );
     }
     let mut positions = Vec::new();
     for (place, (id, prediction)) in ids.iter().zip(&own).enumerate() {
         let next = ids.get(place + 1);
-        positions.push(Position {
+        positions.push(PromptPosition {
             token: tokenizer.token(*id)?,
             likely: prediction.likeliest(top, tokenizer)?,
             entropy_bits: prediction.entropy_bits(),
-            truth: next.map(|next| prediction.truth(*next, tokenizer)).transpose()?,
+            truth: next.map(|next| prediction.chance(*next, tokenizer)).transpose()?,
             layers: Vec::new(),
         });
     }
-    // One layer at a time: logits of all at once would be much memory.
+    // One layer at a time: the logits of all layers would need much memory.
     for (layer, stream) in streams.iter().enumerate() {
         let here = predictions(&model.gpt.unembed(stream)?)?;
         for ((position, here), own) in positions.iter_mut().zip(here).zip(&own) {
             let top = here.likeliest(1, tokenizer)?.swap_remove(0);
-            position.layers.push(AtLayer {
+            position.layers.push(LensLayer {
                 layer,
                 token: top.token,
                 probability: top.probability,
                 entropy_bits: here.entropy_bits(),
-                answer_rank: here.rank(own.likeliest_id()),
+                answer_rank: here.rank(own.by_probability()[0]),
                 divergence_bits: own.divergence_bits(&here),
             });
         }
     }
-    Ok(Lens { positions })
+    Ok(LogitLens { positions })
 }
 
 /// The residual stream (T, C) after each layer, and the logits (T, V).
-fn watched(model: &Model, ids: &[u32]) -> Result<(Vec<Tensor>, Tensor)> {
+fn streams(model: &Model, ids: &[u32]) -> Result<(Vec<Tensor>, Tensor)> {
     let ids = Tensor::new(ids, model.device())?.unsqueeze(0)?;
-    let mut streams = Vec::new();
-    let mut seen = Ok(());
-    let mut observer = |site: Site, _: usize, x: &Tensor| match (site, streams.last_mut()) {
-        (Site::Residual, _) => streams.push(x.clone()),
-        (Site::FfnOutput, Some(stream)) => match &*stream + x {
-            Ok(sum) => *stream = sum,
-            Err(error) => seen = Err(error),
-        },
-        _ => {}
-    };
-    let logits = model.gpt.observe(&ids, &mut Pass::default(), &mut observer)?;
-    seen?;
+    let mut streams: Vec<Tensor> = Vec::new();
+    let logits = observe(model, &ids, &mut Pass::default(), |site, _, x| {
+        match (site, streams.last_mut()) {
+            (Site::Residual, _) => streams.push(x.clone()),
+            (Site::FfnOutput, Some(stream)) => *stream = (&*stream + x)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
     Ok((streams, logits))
 }
 
-/// Log-probabilities of the next token, nats, by id.
+/// Log-probabilities of the next token by id, in nats.
 struct Prediction(Vec<f64>);
 
 /// Logits (T, V) -> T predictions.
@@ -142,34 +137,29 @@ impl Prediction {
         Prediction(logits.iter().map(|logit| f64::from(*logit) - largest - sum.ln()).collect())
     }
 
-    /// The likelier id first, of equals the smaller.
+    /// The more probable id first, and the smaller one of equals.
     fn order(&self, a: u32, b: u32) -> Ordering {
         self.0[b as usize].total_cmp(&self.0[a as usize]).then(a.cmp(&b))
     }
 
-    fn ids(&self) -> impl Iterator<Item = u32> {
-        0..self.0.len() as u32
-    }
-
-    fn likeliest_id(&self) -> u32 {
-        self.ids().min_by(|a, b| self.order(*a, *b)).unwrap_or_default()
-    }
-
-    fn likeliest(&self, top: usize, tokenizer: &Tokenizer) -> Result<Vec<Likely>> {
-        let mut ids: Vec<u32> = self.ids().collect();
+    fn by_probability(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = (0..self.0.len() as u32).collect();
         ids.sort_by(|a, b| self.order(*a, *b));
-        let likely =
-            |id: &u32| Ok(Likely { token: tokenizer.token(*id)?, probability: self.0[*id as usize].exp() });
-        ids.iter().take(top).map(likely).collect()
+        ids
     }
 
-    fn truth(&self, id: u32, tokenizer: &Tokenizer) -> Result<Truth> {
+    fn likeliest(&self, top: usize, tokenizer: &Tokenizer) -> Result<Vec<TokenChance>> {
+        self.by_probability().into_iter().take(top).map(|id| self.chance(id, tokenizer)).collect()
+    }
+
+    fn chance(&self, id: u32, tokenizer: &Tokenizer) -> Result<TokenChance> {
         let probability = self.0[id as usize].exp();
-        Ok(Truth { token: tokenizer.token(id)?, probability, rank: self.rank(id) })
+        Ok(TokenChance { token: tokenizer.token(id)?, probability, rank: self.rank(id) })
     }
 
     fn rank(&self, id: u32) -> usize {
-        1 + self.ids().filter(|other| self.order(*other, id) == Ordering::Less).count()
+        let ids = 0..self.0.len() as u32;
+        1 + ids.filter(|other| self.order(*other, id) == Ordering::Less).count()
     }
 
     fn entropy_bits(&self) -> f64 {
@@ -179,10 +169,10 @@ impl Prediction {
         nats / std::f64::consts::LN_2
     }
 
-    /// sum p log2(p / q), of p from `self` and q from `other`.
+    /// sum p log2(p / q), with p from `self` and q from `other`.
     fn divergence_bits(&self, other: &Prediction) -> f64 {
         let nats: f64 = self.0.iter().zip(&other.0).map(|(p, q)| p.exp() * (p - q)).sum();
-        // Rounding may take the divergence of two equal predictions below 0.
+        // Rounding may make the divergence of two equal predictions negative.
         nats.max(0.0) / std::f64::consts::LN_2
     }
 }
@@ -225,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_layer_the_lens_shows_what_the_model_says() {
+    fn after_the_last_layer_the_lens_shows_the_models_prediction() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode(TEXT).unwrap();
         for backbone in [Backbone::Llama, Backbone::Gpt2] {
@@ -242,9 +232,8 @@ mod tests {
         }
     }
 
-    /// Layers that add nothing leave the prediction as it was.
     #[test]
-    fn a_layer_that_adds_nothing_changes_nothing_under_the_lens() {
+    fn a_layer_that_adds_nothing_leaves_the_prediction_unchanged() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode("the cat").unwrap();
         let silent = [
@@ -260,9 +249,9 @@ mod tests {
         }
     }
 
-    /// With all weights but the embedding's 0, equal logits: log2 V bits, ranks in the order of the ids.
+    /// If only the embedding isn't 0, all logits are equal: log2 V bits, and ranks in the order of the ids.
     #[test]
-    fn a_model_that_knows_nothing_has_the_entropy_of_its_vocabulary() {
+    fn equal_logits_have_the_entropy_of_the_vocabulary() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode("cat").unwrap();
         let found = lens(&model(Backbone::Llama, &tokenizer, &["model"]), &tokenizer, &ids, 2).unwrap();
@@ -279,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_does_not_fit_and_an_empty_one_are_refused() {
+    fn empty_prompts_and_prompts_beyond_the_context_are_refused() {
         let tokenizer = tokenizer();
         let model = model(Backbone::Llama, &tokenizer, &[]);
         for ids in [vec![], vec![1; 49]] {

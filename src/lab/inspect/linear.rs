@@ -1,21 +1,21 @@
-//! How much of an FFN one affine map explains: least squares from its inputs to its outputs.
+//! How much of an FFN one affine map explains, by least squares from its inputs to its outputs.
 
 use candle_core::{DType, Device, Result, Tensor};
 use serde::Serialize;
 
-/// Fewer fitted tokens than this per input and the score is not given: on new tokens a fit leaves
-/// about C / n more of the variance unexplained than the best map would, for C inputs and n tokens.
+/// A score needs at least this many fitted tokens per input. On new tokens, a fit to n tokens with C inputs leaves about
+/// C / n more of the variance unexplained than the best map.
 const TOKENS_PER_INPUT: usize = 10;
 
-/// Added to the diagonal of the inputs' covariance, as a share of its mean: LayerNorm's outputs lie in
-/// a plane, so that the covariance alone may have no inverse.
+/// Added to the diagonal of the inputs' covariance, as a share of its mean. LayerNorm's outputs lie in a plane, so the
+/// covariance alone may have no inverse.
 const RIDGE: f64 = 1e-9;
 
-/// The best affine map from an FFN's inputs to its outputs, and how well it does.
+/// How well the best affine map from an FFN's inputs predicts its outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LinearFit {
-    /// 1 - (squared error) / (variance), over all outputs together, on tokens not fitted; none where
-    /// there are too few tokens for it, or the outputs do not vary.
+    /// 1 - (squared error) / (variance) over all outputs together, on tokens that weren't fitted. None for too few tokens
+    /// or constant outputs.
     pub r2: Option<f64>,
     /// Tokens fitted.
     pub fitted: usize,
@@ -24,7 +24,7 @@ pub struct LinearFit {
 }
 
 /// Sums over pairs of rows, inputs x of width C and outputs y of width D, in f64 on the CPU.
-pub struct Sums {
+pub struct PairSums {
     rows: usize,
     /// (1, C) and (1, D).
     x: Tensor,
@@ -35,10 +35,10 @@ pub struct Sums {
     yy: Tensor,
 }
 
-impl Sums {
-    pub fn new(inputs: usize, outputs: usize) -> Result<Sums> {
+impl PairSums {
+    pub fn new(inputs: usize, outputs: usize) -> Result<PairSums> {
         let zeros = |rows, columns| Tensor::zeros((rows, columns), DType::F64, &Device::Cpu);
-        Ok(Sums {
+        Ok(PairSums {
             rows: 0,
             x: zeros(1, inputs)?,
             y: zeros(1, outputs)?,
@@ -50,7 +50,7 @@ impl Sums {
 
     /// Adds rows x (N, C) with their y (N, D), in any number format on any device.
     pub fn add(&mut self, x: &Tensor, y: &Tensor) -> Result<()> {
-        // Detached: the sums outlive the pass, and would keep its graph with them.
+        // Detached: the sums outlive the pass and would keep its graph.
         let exact = |t: &Tensor| t.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous();
         let (x, y) = (exact(x)?, exact(y)?);
         self.rows += x.dims()[0];
@@ -63,15 +63,15 @@ impl Sums {
         Ok(())
     }
 
-    /// The same sums of x - a and y - b, for rows a (1, C) and b (1, D).
-    fn about(&self, a: &Tensor, b: &Tensor) -> Result<Sums> {
+    /// The sums of x - a and y - b, for rows a (1, C) and b (1, D).
+    fn about(&self, a: &Tensor, b: &Tensor) -> Result<PairSums> {
         let rows = self.rows as f64;
         // sum (x - a)^T (y - b) = sum x^T y - X^T b - a^T Y + n a^T b, with X and Y the sums.
         let shifted = |products: &Tensor, x: &Tensor, y: &Tensor, a: &Tensor, b: &Tensor| {
             let mixed = (x.t()?.matmul(b)? + a.t()?.matmul(y)?)?;
             (products - mixed)? + (a.t()?.matmul(b)? * rows)?
         };
-        Ok(Sums {
+        Ok(PairSums {
             rows: self.rows,
             x: (&self.x - (a * rows)?)?,
             y: (&self.y - (b * rows)?)?,
@@ -87,7 +87,7 @@ impl Sums {
 }
 
 /// Fits an affine map to the rows in `fitted` and scores it on those in `scored`.
-pub fn linear_fit(fitted: &Sums, scored: &Sums) -> Result<LinearFit> {
+pub fn linear_fit(fitted: &PairSums, scored: &PairSums) -> Result<LinearFit> {
     let fit = LinearFit { r2: None, fitted: fitted.rows, scored: scored.rows };
     if scored.rows < 2 || fitted.rows < TOKENS_PER_INPUT * fitted.x.elem_count() {
         return Ok(fit);
@@ -122,11 +122,11 @@ fn solve(a: &Tensor, y: &Tensor) -> Result<Tensor> {
         for j in 0..=i {
             let dot: f64 = (0..j).map(|k| factor[i][k] * factor[j][k]).sum();
             let rest = factor[i][j] - dot;
-            // Rounding may leave nothing of a pivot; the ridge is the least that it can be.
+            // Rounding may cancel a pivot, which is at least the ridge.
             factor[i][j] = if i == j { rest.max(ridge).sqrt() } else { rest / factor[j][j] };
         }
     }
-    // For each column: L z = y from the top, then L^T b = z from the bottom.
+    // For each column: L z = y from the first row down, then L^T b = z from the last row up.
     for column in &mut columns {
         for (i, row) in factor.iter().enumerate() {
             let dot: f64 = row[..i].iter().zip(column.iter()).map(|(l, z)| l * z).sum();
@@ -156,7 +156,7 @@ mod tests {
     /// The fit of y = f(x) on 3,000 tokens of normal inputs, scored on 1,000, given in several parts.
     fn fit(f: impl Fn(&Tensor) -> Result<Tensor>) -> LinearFit {
         let sums = |label: &str, parts: usize| {
-            let mut sums = Sums::new(INPUTS, 3).unwrap();
+            let mut sums = PairSums::new(INPUTS, 3).unwrap();
             for part in 0..parts {
                 let x = normal(&format!("{label} {part}"), 500, INPUTS).affine(1.0, 2.0).unwrap();
                 sums.add(&x, &f(&x).unwrap()).unwrap();
@@ -166,19 +166,19 @@ mod tests {
         linear_fit(&sums("fitted", 6), &sums("scored", 2)).unwrap()
     }
 
-    /// Or a long text would need as much memory as all its passes together.
+    /// Otherwise a long text would need the memory of all its passes together.
     #[test]
     fn sums_keep_nothing_of_the_graph_that_their_rows_come_from() {
         let x = candle_core::Var::from_tensor(&normal("x", 50, INPUTS)).unwrap();
         let y = (x.as_tensor() * 2.0).unwrap();
         assert!(y.track_op());
-        let mut sums = Sums::new(INPUTS, INPUTS).unwrap();
+        let mut sums = PairSums::new(INPUTS, INPUTS).unwrap();
         sums.add(&x, &y).unwrap();
         assert!([&sums.x, &sums.y, &sums.xx, &sums.xy, &sums.yy].iter().all(|sum| !sum.track_op()));
     }
 
     #[test]
-    fn an_affine_map_is_explained_whole() {
+    fn an_affine_map_is_explained_completely() {
         let weight = normal("weight", INPUTS, 3);
         let found = fit(|x| x.matmul(&weight)?.affine(1.0, 0.5));
         assert_eq!((found.fitted, found.scored), (3000, 1000));
@@ -188,7 +188,7 @@ mod tests {
     /// For x from N(0, 1), relu(x) = x/2 + |x|/2: the line explains 1/4 of a variance of
     /// 1/2 - 1 / (2 pi), which is 0.7337.
     #[test]
-    fn relu_of_normal_inputs_is_explained_as_far_as_its_closed_form_says() {
+    fn the_score_of_relu_on_normal_inputs_is_its_closed_form() {
         let found = fit(|x| x.affine(1.0, -2.0)?.relu()?.narrow(1, 0, 3));
         let exact = 0.25 / (0.5 - 0.5 / std::f64::consts::PI);
         assert!((found.r2.unwrap() - exact).abs() < 0.02, "{found:?}, {exact}");
@@ -202,7 +202,7 @@ mod tests {
 
     /// As LayerNorm's outputs: their covariance has no inverse.
     #[test]
-    fn inputs_that_lie_in_a_plane_are_no_obstacle() {
+    fn inputs_in_a_plane_can_be_fitted() {
         let weight = normal("weight", INPUTS, 3);
         let found = fit(|x| x.broadcast_sub(&x.mean_keepdim(1)?)?.matmul(&weight));
         assert!((found.r2.unwrap() - 1.0).abs() < 1e-6, "{found:?}");
@@ -210,7 +210,7 @@ mod tests {
         // Every input twice: nothing is left of half the pivots but rounding.
         let twice = |label: &str| {
             let x = normal(label, 500, INPUTS);
-            let mut sums = Sums::new(2 * INPUTS, 3).unwrap();
+            let mut sums = PairSums::new(2 * INPUTS, 3).unwrap();
             sums.add(&Tensor::cat(&[&x, &x], 1).unwrap(), &x.matmul(&weight).unwrap()).unwrap();
             sums
         };
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn too_few_tokens_and_constant_outputs_get_no_score() {
-        let mut few = Sums::new(INPUTS, 3).unwrap();
+        let mut few = PairSums::new(INPUTS, 3).unwrap();
         few.add(&normal("few", 59, INPUTS), &normal("y", 59, 3)).unwrap();
         assert_eq!(linear_fit(&few, &few).unwrap().r2, None);
         assert_eq!(fit(|x| x.narrow(1, 0, 3)?.zeros_like()).r2, None);

@@ -1,7 +1,6 @@
-//! The FFN as key-value memories (Geva et al. 2021, "Transformer Feed-Forward Layers Are Key-Value
-//! Memories"): a unit's row of the up projection is a key that some contexts match, its row of the down
-//! projection a value that is added to the residual stream as strongly as they match. Here: which
-//! contexts fire a unit, and which tokens its value promotes.
+//! Hidden units as key-value memories (Geva et al. 2021, "Transformer Feed-Forward Layers Are Key-Value Memories"). A
+//! unit's row of the up projection is a key that some contexts match. Its row of the down projection is a value, which
+//! is added to the residual stream as strongly as they match.
 
 use crate::data::Tokenizer;
 use anyhow::Result;
@@ -12,39 +11,38 @@ use serde::Serialize;
 const TRIGGERS: usize = 3;
 /// Tokens shown of each context.
 const CONTEXT_TOKENS: usize = 12;
-/// Tokens kept of those that a value promotes.
+/// Promoted tokens kept per unit.
 const PROMOTED: usize = 5;
-/// Logits computed at a time, at most.
+/// The most logits computed at a time.
 const LOGITS: usize = 1 << 25;
 
 /// The memories of one layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Memories {
-    /// Share of the units whose value promotes most the very token that follows their first trigger
-    /// (Geva et al. 2021, section 4).
+pub struct UnitMemories {
+    /// Share of the units that fired whose most promoted token is the one that follows their first trigger (Geva et al.
+    /// 2021, section 4).
     pub agreement: f64,
-    /// The mean of that share over all ways to deal the triggers to other units: chance.
+    /// The mean of that share over all ways to assign the triggers to the units.
     pub chance: f64,
-    /// Units that fired at all, of which these are shares.
+    /// Units that fired at all.
     pub fired: usize,
-    /// The strongest first.
-    pub units: Vec<Memory>,
+    /// The strongest units, in descending order.
+    pub units: Vec<UnitMemory>,
 }
 
-/// One unit. Its coefficient is what its value is multiplied by: f(x), times the other half where the
-/// FFN is gated.
+/// One unit. Its coefficient is the factor of its value: f(x), times the other half in a gated FFN.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Memory {
+pub struct UnitMemory {
     pub unit: usize,
     /// Mean of |coefficient| over the tokens.
     pub mean_coefficient: f64,
     /// Euclidean length of its value.
     pub value_norm: f64,
-    /// Where |coefficient| is largest.
+    /// The contexts with the largest |coefficient|.
     pub triggers: Vec<Trigger>,
     /// Tokens with the largest logits of its value.
     pub promoted: Vec<Promoted>,
-    /// The same of its negated value; none where its coefficient is never negative.
+    /// Tokens with the largest logits of its negated value. None if its coefficient is never negative.
     pub promoted_when_negative: Option<Vec<Promoted>>,
 }
 
@@ -52,7 +50,7 @@ pub struct Memory {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Trigger {
     pub coefficient: f64,
-    /// The last tokens that the model had read, up to the one at which the unit fired.
+    /// The last tokens that the model had read when the unit fired.
     pub context: String,
     /// The token that follows in the text.
     pub next: String,
@@ -66,7 +64,7 @@ pub struct Promoted {
     pub logit: f64,
 }
 
-/// Collects how strongly each unit of a layer fires and where, some tokens at a time.
+/// Collects how strongly each unit of a layer fires, and where, some tokens at a time.
 pub struct Firing {
     tokens: usize,
     units: Vec<UnitFiring>,
@@ -77,7 +75,7 @@ struct UnitFiring {
     /// Sum of |coefficient|.
     magnitude: f64,
     negative: bool,
-    /// (coefficient, token's place in the text) where |coefficient| is largest, the largest first.
+    /// (coefficient, token's place in the text) in descending order of |coefficient|.
     strongest: Vec<(f32, usize)>,
 }
 
@@ -101,10 +99,7 @@ impl UnitFiring {
     fn add(&mut self, coefficient: f32, place: usize) {
         self.magnitude += f64::from(coefficient.abs());
         self.negative |= coefficient < 0.0;
-        let weakest = match self.strongest.get(TRIGGERS - 1) {
-            Some((weakest, _)) => weakest.abs(),
-            None => 0.0,
-        };
+        let weakest = self.strongest.get(TRIGGERS - 1).map_or(0.0, |(weakest, _)| weakest.abs());
         if coefficient.abs() > weakest {
             let at = self.strongest.partition_point(|(kept, _)| kept.abs() >= coefficient.abs());
             self.strongest.insert(at, (coefficient, place));
@@ -114,24 +109,46 @@ impl UnitFiring {
 }
 
 /// The text that the units fired on.
-pub struct Text<'a> {
-    /// One token more than was read: the one that follows the last.
+pub struct TokenText<'a> {
+    /// The tokens read, and the one that follows them.
     pub tokens: &'a [u32],
     /// The model read windows of this many tokens.
     pub context: usize,
     pub tokenizer: &'a Tokenizer,
 }
 
-/// The memories of a layer whose units have these `values` (F, C), with the `head` (V, C), and the
-/// `most` strongest units by |value| x mean |coefficient| described.
+impl TokenText<'_> {
+    fn trigger(&self, &(coefficient, place): &(f32, usize)) -> Result<Trigger> {
+        // The model reads nothing before the window of this token.
+        let start = (place / self.context * self.context).max((place + 1).saturating_sub(CONTEXT_TOKENS));
+        Ok(Trigger {
+            coefficient: f64::from(coefficient),
+            context: self.tokenizer.decode(&self.tokens[start..=place])?,
+            next: self.tokenizer.token(self.tokens[place + 1])?,
+        })
+    }
+
+    /// The tokens with the largest `sign` x logit.
+    fn promoted(&self, logits: &[f32], sign: f32) -> Result<Vec<Promoted>> {
+        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+        let logit = |id: u32| sign * logits[id as usize];
+        ids.sort_by(|a, b| logit(*b).total_cmp(&logit(*a)));
+        let promoted =
+            |id: u32| Ok(Promoted { token: self.tokenizer.token(id)?, logit: f64::from(logit(id)) });
+        ids.into_iter().take(PROMOTED).map(promoted).collect()
+    }
+}
+
+/// The memories of a layer whose units have these `values` (F, C), with the `head` (V, C). Describes the `most`
+/// strongest units by |value| x mean |coefficient|.
 pub fn memories(
     firing: &Firing,
     values: &Tensor,
     head: &Tensor,
-    text: &Text,
+    text: &TokenText,
     most: usize,
-) -> Result<Memories> {
-    // Per unit that fired: what its value promotes under its first trigger's sign, and what follows.
+) -> Result<UnitMemories> {
+    // Per unit that fired: its most promoted token under its first trigger's sign, and the token that follows.
     let mut pairs = Vec::new();
     let at_once = (LOGITS / head.dims()[0]).max(1);
     for start in (0..firing.units.len()).step_by(at_once) {
@@ -143,18 +160,28 @@ pub fn memories(
             }
         }
     }
+    let (agreement, chance) = agreement(&pairs);
     let norms: Vec<f32> = values.sqr()?.sum(1)?.sqrt()?.to_dtype(DType::F32)?.to_vec1()?;
     let strength = |unit: usize| f64::from(norms[unit]) * firing.units[unit].magnitude;
     let mut order: Vec<usize> = (0..norms.len()).filter(|unit| strength(*unit) > 0.0).collect();
     order.sort_by(|a, b| strength(*b).total_cmp(&strength(*a)));
-    order.truncate(most);
-    let describe = |unit: usize| describe(unit, firing, f64::from(norms[unit]), values, head, text);
-    let (agreement, chance) = agreement(&pairs);
-    let units = order.into_iter().map(describe).collect::<Result<Vec<_>>>()?;
-    Ok(Memories { agreement, chance, fired: pairs.len(), units })
+    let describe = |unit: usize| {
+        let own = &firing.units[unit];
+        let logits = logits(&values.narrow(0, unit, 1)?, head)?.concat();
+        Ok(UnitMemory {
+            unit,
+            mean_coefficient: own.magnitude / firing.tokens as f64,
+            value_norm: f64::from(norms[unit]),
+            triggers: own.strongest.iter().map(|place| text.trigger(place)).collect::<Result<_>>()?,
+            promoted: text.promoted(&logits, 1.0)?,
+            promoted_when_negative: own.negative.then(|| text.promoted(&logits, -1.0)).transpose()?,
+        })
+    };
+    let units = order.into_iter().take(most).map(describe).collect::<Result<_>>()?;
+    Ok(UnitMemories { agreement, chance, fired: pairs.len(), units })
 }
 
-/// The share of pairs of equal tokens, and its mean over all shufflings of their second halves.
+/// The share of pairs of equal tokens, and its mean over all permutations of their second tokens.
 fn agreement(pairs: &[(u32, u32)]) -> (f64, f64) {
     let count = pairs.len().max(1) as f64;
     let equal = pairs.iter().filter(|(promoted, next)| promoted == next).count();
@@ -166,51 +193,13 @@ fn agreement(pairs: &[(u32, u32)]) -> (f64, f64) {
     (equal as f64 / count, mixed as f64 / (count * count))
 }
 
-fn describe(
-    unit: usize,
-    firing: &Firing,
-    value_norm: f64,
-    values: &Tensor,
-    head: &Tensor,
-    text: &Text,
-) -> Result<Memory> {
-    let own = &firing.units[unit];
-    let trigger = |&(coefficient, place): &(f32, usize)| {
-        // The model read nothing before the window that this token is in.
-        let start = (place / text.context * text.context).max((place + 1).saturating_sub(CONTEXT_TOKENS));
-        Ok(Trigger {
-            coefficient: f64::from(coefficient),
-            context: text.tokenizer.decode(&text.tokens[start..=place])?,
-            next: text.tokenizer.token(text.tokens[place + 1])?,
-        })
-    };
-    let logits = logits(&values.narrow(0, unit, 1)?, head)?.concat();
-    let promoted = |sign: f32| -> Result<Vec<Promoted>> {
-        let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-        ids.sort_by(|a, b| (sign * logits[*b as usize]).total_cmp(&(sign * logits[*a as usize])));
-        let promoted = |id: &u32| {
-            let logit = f64::from(sign * logits[*id as usize]);
-            Ok(Promoted { token: text.tokenizer.token(*id)?, logit })
-        };
-        ids.iter().take(PROMOTED).map(promoted).collect()
-    };
-    Ok(Memory {
-        unit,
-        mean_coefficient: own.magnitude / firing.tokens as f64,
-        value_norm,
-        triggers: own.strongest.iter().map(trigger).collect::<Result<_>>()?,
-        promoted: promoted(1.0)?,
-        promoted_when_negative: own.negative.then(|| promoted(-1.0)).transpose()?,
-    })
-}
-
-/// The logits of each of some values: (N, C) with the head (V, C) -> (N, V).
+/// Values (N, C) with the head (V, C) -> logits (N, V).
 fn logits(values: &Tensor, head: &Tensor) -> Result<Vec<Vec<f32>>> {
     let logits = values.contiguous()?.matmul(&head.t()?)?;
     Ok(logits.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.to_vec2()?)
 }
 
-/// The token with the largest `sign` x logit; the first of equals.
+/// The token with the largest `sign` x logit, and the first of equals.
 fn largest(logits: &[f32], sign: f32) -> u32 {
     let better = |best: usize, id: usize| if sign * logits[id] > sign * logits[best] { id } else { best };
     (0..logits.len()).reduce(better).unwrap_or_default() as u32
@@ -221,11 +210,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chance_is_the_mean_over_all_shufflings() {
+    fn chance_is_the_mean_over_all_permutations() {
         let pairs = [(1, 1), (2, 1), (3, 3), (1, 2)];
         let (share, chance) = agreement(&pairs);
         assert_eq!(share, 0.5);
-        // All 24 orders of the second halves, counted one by one.
+        // All 24 orders of the second tokens, counted one by one.
         let nexts: Vec<u32> = pairs.iter().map(|(_, next)| *next).collect();
         let (mut equal, mut orders) = (0, 0);
         for order in (0..256usize).map(|code| [code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6 & 3]) {

@@ -1,9 +1,8 @@
-//! How the weights that read an activation's outputs move while a model learns: whether the gradients of
-//! one unit's weights share a sign, and whether successive steps turn back on each other (LeCun et al.
-//! 1998, "Efficient BackProp", section 4.3: inputs that are all positive let the weights of a unit only
-//! grow together or shrink together, so that it zigzags to where it has to go).
+//! How the weights behind an activation move in training: whether the gradients of one unit's weights share a sign,
+//! and whether successive steps point in opposite directions. With inputs that are all positive, all weights of a
+//! unit can only grow or shrink together, so it zigzags (LeCun et al. 1998, "Efficient BackProp", section 4.3).
 
-use super::{Mean, ffn_matrices};
+use super::{Running, ffn_matrices, observe, windows};
 use crate::activation::Activation;
 use crate::data::{Batch, Batches, Dataset};
 use crate::model::{Model, Params, Pass, Site};
@@ -14,31 +13,31 @@ use candle_core::{Device, Tensor, Var};
 use candle_nn::loss::cross_entropy;
 use serde::Serialize;
 
-/// Steps between two measurements, each over two steps in a row.
+/// Steps between two measurements. Each takes two consecutive steps.
 const EVERY: usize = 10;
-/// Tokens that a measured gradient is of, about.
+/// Approximate number of tokens of a measured gradient.
 const TOKENS: usize = 512;
 
-/// The FFNs' output matrices in the first steps of training. A unit is one coordinate of an FFN's output,
-/// its weights are those it reads the hidden units with.
+/// The FFNs' output matrices in the first steps of training. A unit is one coordinate of an FFN's output. Its weights
+/// are one row (F) of the matrix.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Movement {
     pub act: Activation,
     /// Updates done.
     pub steps: usize,
-    /// Mean over tokens and layers of the share of hidden outputs that have the commoner sign, those that
-    /// are 0 left out: what the gradients of any unit's weights share of the loss through one token.
+    /// Share of a token's hidden outputs other than 0 that have the more common sign, as a mean over tokens and layers.
+    /// The gradients of any unit's weights, for the loss at that token, have the same share.
     pub one_sign_of_a_token: f64,
-    /// Mean over units of the share of their weights' gradients that have the commoner sign, for the loss of
-    /// a batch.
+    /// Share of the gradients of a unit's weights that have the more common sign, for the loss of a batch, as a mean
+    /// over units.
     pub one_sign_of_a_batch: f64,
-    /// Mean cosine between the gradients of two steps in a row.
+    /// Mean cosine between the gradients of two consecutive steps.
     pub gradient_cosine: f64,
-    /// Mean cosine between two AdamW updates in a row.
+    /// Mean cosine between two consecutive AdamW updates.
     pub update_cosine: f64,
 }
 
-/// Trains a fresh model for some steps of its recipe and watches its FFNs' output matrices.
+/// Trains an untrained model for `steps` steps of its recipe and measures its FFNs' output matrices.
 pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Movement> {
     let training = &recipe.training;
     let config = recipe.model(dataset.tokenizer.vocab_size())?;
@@ -48,8 +47,8 @@ pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Move
     let (mut gradients, mut optimizer) = (model.gradients(), AdamW::new(&model.params, training)?);
     let warmup = training.warmup.unwrap_or((steps / 20).min(100));
     let schedule = Schedule { peak: training.lr, floor: training.lr, warmup, steps };
-    let (mut of_tokens, mut of_batches) = (Mean::default(), Mean::default());
-    let (mut gradient_cosines, mut update_cosines) = (Mean::default(), Mean::default());
+    let (mut of_tokens, mut of_batches) = (Running::default(), Running::default());
+    let (mut gradient_cosines, mut update_cosines) = (Running::default(), Running::default());
     let mut last_gradient: Option<Vec<Tensor>> = None;
     let mut last_update: Option<Vec<Tensor>> = None;
     for step in 0..steps {
@@ -77,10 +76,10 @@ pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Move
     Ok(Movement {
         act: config.act,
         steps,
-        one_sign_of_a_token: of_tokens.value(),
-        one_sign_of_a_batch: of_batches.value(),
-        gradient_cosine: gradient_cosines.value(),
-        update_cosine: update_cosines.value(),
+        one_sign_of_a_token: of_tokens.mean(),
+        one_sign_of_a_batch: of_batches.mean(),
+        gradient_cosine: gradient_cosines.mean(),
+        update_cosine: update_cosines.mean(),
     })
 }
 
@@ -89,23 +88,19 @@ fn output_matrices(model: &Model) -> impl Iterator<Item = &Var> {
     ffn_matrices(&model.params, &model.config).into_iter().map(move |matrices| matrices[last])
 }
 
-/// The gradient of the loss on the first sequences of a batch with respect to every output matrix, as
-/// (C, F), and the shares of one sign among the hidden outputs.
-fn gradient(model: &Model, batch: &Batch, of_tokens: &mut Mean) -> Result<Vec<Tensor>> {
+/// The gradient of the loss on the first sequences of a batch with respect to every output matrix, as (C, F). Adds the
+/// hidden outputs' shares of one sign to `of_tokens`.
+fn gradient(model: &Model, batch: &Batch, of_tokens: &mut Running) -> Result<Vec<Tensor>> {
     let context = model.config.context;
     let count = batch.inputs.len().min(context * TOKENS.div_ceil(context));
-    let tensor = |ids: &[u32]| Tensor::from_slice(&ids[..count], (count / context, context), &Device::Cpu);
-    let mut seen = Ok(());
-    let mut observer = |site: Site, _: usize, x: &Tensor| {
-        if site == Site::FfnHidden && seen.is_ok() {
-            seen = x.detach().to_vec2::<f32>().map(|rows| of_tokens.add(one_sign_of_rows(&rows)));
+    let (ids, targets) = windows(&batch.inputs[..count], &batch.targets[..count], context)?;
+    let logits = observe(model, &ids, &mut Pass { learning: true, ..Pass::default() }, |site, _, x| {
+        if site == Site::FfnHidden {
+            of_tokens.add(one_sign_of_rows(&x.detach().to_vec2::<f32>()?));
         }
-    };
-    let mut pass = Pass { learning: true, ..Pass::default() };
-    let logits = model.gpt.observe(&tensor(&batch.inputs)?, &mut pass, &mut observer)?;
-    seen?;
-    let loss = cross_entropy(&logits, &tensor(&batch.targets)?.flatten_all()?)?;
-    let gradients = loss.backward()?;
+        Ok(())
+    })?;
+    let gradients = cross_entropy(&logits, &targets)?.backward()?;
     let own = |var: &Var| {
         let gradient = gradients.get(var).context("the loss depends on every FFN")?;
         Ok(match model.config.backbone {
@@ -116,9 +111,9 @@ fn gradient(model: &Model, batch: &Batch, of_tokens: &mut Mean) -> Result<Vec<Te
     output_matrices(model).map(own).collect()
 }
 
-/// The mean over rows of the share of a row's numbers other than 0 that have its commoner sign.
+/// The share of a row's numbers other than 0 that have its more common sign, as a mean over rows.
 fn one_sign_of_rows(rows: &[Vec<f32>]) -> f64 {
-    let mut mean = Mean::default();
+    let mut mean = Running::default();
     for row in rows {
         let positive = row.iter().filter(|x| **x > 0.0).count();
         let negative = row.iter().filter(|x| **x < 0.0).count();
@@ -126,10 +121,10 @@ fn one_sign_of_rows(rows: &[Vec<f32>]) -> f64 {
             mean.add(positive.max(negative) as f64 / (positive + negative) as f64);
         }
     }
-    mean.value()
+    mean.mean()
 }
 
-/// The cosine of the angle between two lists of matrices, each taken as one long vector.
+/// The cosine between two lists of matrices, each flattened to one vector.
 fn cosine(a: &[Tensor], b: &[Tensor]) -> Result<f64> {
     let dot = |a: &[Tensor], b: &[Tensor]| -> Result<f64> {
         let parts = a.iter().zip(b).map(|(a, b)| Ok(f64::from((a * b)?.sum_all()?.to_scalar::<f32>()?)));
@@ -153,9 +148,9 @@ mod tests {
         assert!((cosine(&matrix(&[1.0, 2.0]), &matrix(&[-2.0, -4.0])).unwrap() + 1.0).abs() < 1e-6);
     }
 
-    /// A sigmoid's outputs are positive at every token, a tanh's take both signs.
+    /// Sigmoids are always positive. Tanh has both signs.
     #[test]
-    fn all_gradients_of_a_token_share_a_sign_where_outputs_are_positive() {
+    fn positive_outputs_give_gradients_of_one_sign() {
         let mut settings = Settings::preset("default").unwrap();
         settings =
             Settings { steps: Some(3), layers: Some(2), dim: Some(32), batch_size: Some(4), ..settings };
@@ -170,7 +165,7 @@ mod tests {
             assert_eq!((sigmoid.one_sign_of_a_token, relu.one_sign_of_a_token), (1.0, 1.0));
             assert!((0.5..0.7).contains(&tanh.one_sign_of_a_token), "{tanh:?}");
             assert!(sigmoid.one_sign_of_a_batch > tanh.one_sign_of_a_batch + 0.1, "{sigmoid:?} {tanh:?}");
-            // AdamW's momentum carries nine tenths of the step before.
+            // AdamW's momentum keeps nine tenths of the previous step.
             assert!(sigmoid.update_cosine > 0.5 && tanh.update_cosine > 0.5, "{sigmoid:?} {tanh:?}");
         }
     }

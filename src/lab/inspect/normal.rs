@@ -1,15 +1,14 @@
-//! What a function makes of standard normal arguments, the usual model of a pre-activation before
-//! training.
+//! Activation functions of standard normal arguments, the usual model of pre-activations before training.
 
-use super::Moments;
+use super::MeanStd;
 use crate::activation::Function;
 
-/// Beyond this the normal density is below 1e-31.
+/// The normal density is below 1e-31 beyond this.
 const END: f64 = 12.0;
-/// Panels of Simpson's rule: even on either side of 0, where all kinks of the table are.
+/// Panels of Simpson's rule: an even number on either side of 0, where all functions of the table have their kinks.
 const PANELS: u32 = 24_000;
 
-/// E g(Z) for Z from N(0, 1), by Simpson's rule in f64: exact to 1e-9 for the functions of the table.
+/// E g(Z) for Z from N(0, 1), by Simpson's rule in f64, to within 1e-9 for the functions of the table.
 fn expectation(g: impl Fn(f64) -> f64) -> f64 {
     let width = 2.0 * END / f64::from(PANELS);
     let at = |i: u32| {
@@ -24,9 +23,8 @@ fn expectation(g: impl Fn(f64) -> f64) -> f64 {
     (0..=PANELS).map(at).sum::<f64>() * width / 3.0 / std::f64::consts::TAU.sqrt()
 }
 
-/// By how much a layer multiplies the root mean square of a gradient that passes through f, where the mean square
-/// of every value is kept at 1 (He et al. 2015, equation 14): the root of E f'(Z)^2 / E f(Z)^2 for Z from N(0, 1).
-/// `shift` is added to f.
+/// The factor by which a layer multiplies the root mean square of a gradient if the mean square of every value stays
+/// at 1 (He et al. 2015, equation 14): sqrt(E f'(Z)^2 / E f(Z)^2) for Z from N(0, 1). `shift` is added to f.
 pub fn gradient_factor(function: Function, shift: f64) -> f64 {
     let slopes = expectation(|x| function.derivative(x).powi(2));
     (slopes / expectation(|x| (function.value(x) + shift).powi(2))).sqrt()
@@ -38,21 +36,21 @@ pub fn second_moment(function: Function) -> f64 {
 }
 
 /// Mean and standard deviation of f(Z) for Z from N(0, 1).
-pub fn on_standard_normal(function: Function) -> Moments {
+pub fn on_standard_normal(function: Function) -> MeanStd {
     let mean = expectation(|x| function.value(x));
-    Moments { mean, std: expectation(|x| (function.value(x) - mean).powi(2)).sqrt() }
+    MeanStd { mean, std: expectation(|x| (function.value(x) - mean).powi(2)).sqrt() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn moments(name: &str) -> Moments {
+    fn moments(name: &str) -> MeanStd {
         on_standard_normal(name.parse::<crate::activation::Activation>().unwrap().function)
     }
 
     #[test]
-    fn means_on_a_standard_normal_are_the_published_ones() {
+    fn means_on_a_standard_normal_are_as_published() {
         let published = [
             ("sigmoid", 0.50),
             ("relu", 0.40),
@@ -67,9 +65,9 @@ mod tests {
         }
     }
 
-    /// relu: E f'^2 = E f^2 = 1/2; the identity: both 1; tanh(x/2)/2 is sigmoid - 1/2, and scale does not matter.
+    /// relu: E f'^2 = E f^2 = 1/2. Identity: both are 1. Sigmoid - 1/2 is tanh(x/2)/2.
     #[test]
-    fn gradient_factors_are_one_where_they_must_be_and_do_not_depend_on_scale() {
+    fn gradient_factors_are_as_in_theory_and_do_not_depend_on_scale() {
         let factor = |name: &str, shift| {
             gradient_factor(name.parse::<crate::activation::Activation>().unwrap().function, shift)
         };

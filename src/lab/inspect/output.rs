@@ -1,7 +1,8 @@
-//! What stands at a model's output: softmax, which makes of the logits a distribution over the vocabulary,
-//! or a sigmoid per token, each a probability by itself. Trained alike and then measured.
+//! Models with different output functions, trained alike and then measured: softmax, which turns the logits into a
+//! distribution over the vocabulary, or a sigmoid per token, each of which is a probability by itself.
 
 use super::survey::passes;
+use super::windows;
 use crate::data::{Batches, Dataset};
 use crate::model::{Model, ParamSpec, Params, Pass};
 use crate::settings::{Ops, Recipe};
@@ -14,13 +15,13 @@ use candle_nn::ops::{log_softmax, sigmoid};
 use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
 use serde::Serialize;
 
-/// How logits become probabilities, and the loss that goes with it.
+/// How logits become probabilities, and the matching loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Output {
-    /// exp(z) over its sum; trained by cross-entropy.
+    /// exp(z) over its sum, trained with cross-entropy.
     Softmax,
-    /// 1 / (1 + exp(-z)) for every token of the vocabulary; trained by the sum of their binary cross-entropies.
+    /// 1 / (1 + exp(-z)) for every token of the vocabulary, trained with the sum of their binary cross-entropies.
     Sigmoid,
 }
 
@@ -33,17 +34,17 @@ pub struct Outputs {
     pub tokens: usize,
     /// Mean over tokens of the sum of all probabilities.
     pub sum: f64,
-    /// The sum below which it lies at 5 and at 95% of the tokens.
+    /// The 5th and 95th percentile of that sum.
     pub sum_low: f64,
     pub sum_high: f64,
-    /// Share of the tokens at which the sum is more than 1% off 1.
+    /// Share of the tokens where the sum differs from 1 by more than 1%.
     pub off: f64,
-    /// Mean negative log-likelihood after dividing by the sum, nats per token.
+    /// Mean negative log-likelihood after division by the sum, in nats per token.
     pub loss: f64,
 }
 
-/// A model whose logits have a bias per token of the vocabulary, so that a sigmoid can start where every
-/// token has the probability 1 / V, as a softmax does.
+/// A model whose logits have a bias per token of the vocabulary. With it, sigmoids too can start with a probability of
+/// 1 / V for every token.
 struct WithBias {
     model: Model,
     bias: Var,
@@ -51,7 +52,7 @@ struct WithBias {
 }
 
 impl WithBias {
-    /// Ids (B, T) -> logits (B T, V).
+    /// Token ids (B, T) -> logits (B T, V).
     fn logits(&self, ids: &Tensor, learning: bool) -> candle_core::Result<Tensor> {
         let logits = self.model.gpt.forward(ids, &mut Pass { learning, ..Pass::default() })?;
         logits.broadcast_add(self.bias.as_tensor())
@@ -73,7 +74,8 @@ fn softplus(x: &Tensor) -> candle_core::Result<Tensor> {
     x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?
 }
 
-/// Trains a fresh model of the recipe with an output for some steps, and reads `read` validation tokens.
+/// Trains an untrained model of the recipe with an output function for `steps` steps, then reads `read` validation
+/// tokens.
 pub fn train_output(
     recipe: &Recipe,
     dataset: &Dataset,
@@ -93,27 +95,25 @@ pub fn train_output(
     let bias = Var::from_tensor(&Tensor::full(start, vocabulary, &Device::Cpu)?)?;
     let model = Model::new(config, params, Ops::Plain)?;
     let model = WithBias { model, bias, output };
-    // As everywhere here, matrices decay; norms and biases do not.
+    // As in all training here, matrices decay, and norms and biases don't.
     let params = &model.model.params;
     let (decaying, others): (Vec<_>, Vec<_>) = params.iter().partition(|(spec, _)| spec.decays());
     let adamw = |vars: Vec<Var>, weight_decay| {
         let (beta1, beta2) = (training.beta1, training.beta2);
         AdamW::new(vars, ParamsAdamW { lr: training.lr, beta1, beta2, eps: 1e-8, weight_decay })
     };
-    let vars =
-        |named: Vec<(&ParamSpec, &Var)>| named.into_iter().map(|(_, var)| var.clone()).collect::<Vec<_>>();
-    let mut decaying = adamw(vars(decaying), training.weight_decay)?;
-    let mut others = adamw([vars(others), vec![model.bias.clone()]].concat(), 0.0)?;
+    let var = |(_, var): (&ParamSpec, &Var)| var.clone();
+    let mut decaying = adamw(decaying.into_iter().map(var).collect(), training.weight_decay)?;
+    let others = others.into_iter().map(var).chain([model.bias.clone()]);
+    let mut others = adamw(others.collect(), 0.0)?;
     let warmup = (steps / 20).min(100);
     let schedule = Schedule { peak: training.lr, floor: training.min_lr, warmup, steps };
     let mut batches = Batches::new(&dataset.train, context, training.batch_size, training.seed)?;
     for step in 0..steps {
         follow(step, steps)?;
         let batch = batches.get(step);
-        let tensor = |ids: &[u32]| Tensor::from_slice(ids, (ids.len() / context, context), &Device::Cpu);
-        let logits = model.logits(&tensor(&batch.inputs)?, true)?;
-        let loss = model.loss(&logits, &tensor(&batch.targets)?.flatten_all()?)?;
-        let mut gradients = loss.backward()?;
+        let (ids, targets) = windows(&batch.inputs, &batch.targets, context)?;
+        let mut gradients = model.loss(&model.logits(&ids, true)?, &targets)?.backward()?;
         clip(&mut gradients, model.model.params.vars.iter().chain([&model.bias]), training.grad_clip)?;
         for optimizer in [&mut decaying, &mut others] {
             optimizer.set_learning_rate(schedule.lr(step));
@@ -124,7 +124,7 @@ pub fn train_output(
     measure(&model, tokens, steps)
 }
 
-/// Shortens the gradients of `vars` together to a norm of `limit`, as training does.
+/// Clips the gradients of `vars` to a common norm of at most `limit`, as training does.
 fn clip<'a>(
     gradients: &mut GradStore,
     vars: impl Iterator<Item = &'a Var> + Clone,
@@ -189,7 +189,7 @@ mod tests {
         let recipe = Recipe::new(small.over(&Settings::preset("default").unwrap())).unwrap();
         let dataset = Dataset::load(&recipe).unwrap();
         let config = recipe.model(dataset.tokenizer.vocab_size()).unwrap();
-        // Without an embedding every logit is its bias.
+        // With an embedding of 0, every logit is its bias.
         let params =
             Params::fill(&config, |spec| Tensor::zeros(spec.shape.as_slice(), DType::F32, &Device::Cpu));
         let mut bias = vec![f32::NEG_INFINITY; config.vocab_size];
@@ -199,9 +199,9 @@ mod tests {
         (WithBias { model, bias, output }, dataset, recipe)
     }
 
-    /// Three tokens with logits 0, 1 and 2 in every place.
+    /// Three tokens with logits 0, 1 and 2 at every position.
     #[test]
-    fn planted_logits_have_the_sums_and_the_loss_of_their_definition() {
+    fn sums_and_losses_of_planted_logits_follow_their_definition() {
         let logits = [0.0, 1.0, 2.0f32];
         let tokens: Vec<u32> = (0..41).map(|i| i % 3).collect();
         let s = |z: f64| 1.0 / (1.0 + (-z).exp());
@@ -222,7 +222,7 @@ mod tests {
 
     /// The mean of -ln s(z) at the target and -ln(1 - s(z)) elsewhere, in f64.
     #[test]
-    fn the_loss_of_sigmoids_is_the_sum_of_their_binary_cross_entropies() {
+    fn the_loss_of_sigmoids_is_the_sum_of_binary_cross_entropies() {
         let rows = [[0.5f32, -1.5, 30.0], [-40.0, 0.0, 2.0]];
         let (model, ..) = model(Output::Sigmoid, &[]);
         let targets = [2u32, 0];

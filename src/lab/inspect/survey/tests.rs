@@ -1,4 +1,4 @@
-//! Promises of the survey: what is planted in a model is found in it.
+//! Properties planted in models, which the inspection must find.
 
 use super::*;
 use crate::data::Part;
@@ -35,7 +35,7 @@ fn config(backbone: Backbone, act: &str, tokenizer: &Tokenizer) -> ModelConfig {
     }
 }
 
-/// A model whose initial values, row by row as they are stored, `change` may rewrite.
+/// A model with initial values that `change` can rewrite, row by row as stored.
 fn model(config: &ModelConfig, change: impl Fn(&ParamSpec, &mut Vec<f32>)) -> Model {
     let params = Params::fill(config, |spec| {
         let mut values = spec.initial_values(3);
@@ -50,7 +50,7 @@ fn survey(model: &Model, tokenizer: &Tokenizer, most: usize) -> Inspection {
 }
 
 #[test]
-fn without_an_activation_the_ffn_is_one_linear_map_and_with_relu_it_is_not() {
+fn only_without_an_activation_is_the_ffn_a_linear_map() {
     let tokenizer = tokenizer();
     for backbone in BACKBONES {
         let r2 = |act: &str| -> Vec<f64> {
@@ -66,8 +66,8 @@ fn without_an_activation_the_ffn_is_one_linear_map_and_with_relu_it_is_not() {
     }
 }
 
-/// A unit whose weights are 0 has relu(0) = 0 everywhere on the llama backbone; on gpt2's a bias of -1
-/// keeps it below 0, and one of 100 keeps all others above.
+/// With the llama backbone, a unit with weights of 0 has relu(0) = 0 everywhere. With gpt2's, a bias of -1 keeps it
+/// below 0, and a bias of 100 keeps all others above.
 #[test]
 fn planted_dead_units_are_counted_exactly() {
     let tokenizer = tokenizer();
@@ -99,9 +99,9 @@ fn planted_dead_units_are_counted_exactly() {
     assert_eq!(with_dead(&planted).dead, alive + 3);
 }
 
-/// Unit 5's key is the direction of the embedding of `q`, its value the unembedding of `u`.
+/// The key of unit 5 is the embedding of `q`, and its value is the unembedding of `u`.
 #[test]
-fn a_memory_wired_in_by_hand_is_found_first_with_its_trigger_and_its_token() {
+fn a_planted_memory_is_found_first_with_its_trigger_and_its_token() {
     let tokenizer = tokenizer();
     let id = |text: &str| tokenizer.encode(text).unwrap()[0] as usize;
     let base = ModelConfig { layers: 1, ..config(Backbone::Llama, "relu", &tokenizer) };
@@ -112,7 +112,7 @@ fn a_memory_wired_in_by_hand_is_found_first_with_its_trigger_and_its_token() {
     let (key, value) = (row("model.embed_tokens.weight", id("q")), row("lm_head.weight", id("u")));
     for (sign, act) in [(1.0, "relu"), (-1.0, "identity"), (-1.0, "bilinear")] {
         let base = ModelConfig { act: act.parse().unwrap(), ..base.clone() };
-        // Alone: the keys of all other units are 0.
+        // If alone, the keys of all other units are 0.
         let wired = |alone: bool| {
             model(&base, |spec, values| match spec.name.as_str() {
                 // The residual stream is the embedding.
@@ -140,7 +140,7 @@ fn a_memory_wired_in_by_hand_is_found_first_with_its_trigger_and_its_token() {
             assert!((1..=12).contains(&trigger.context.chars().count()), "{trigger:?}");
             assert!(text().contains(&format!("{}u", trigger.context)), "{trigger:?}");
         }
-        // The token is promoted where the coefficient has the trigger's sign.
+        // The token is promoted by coefficients with the trigger's sign.
         let negative = first.promoted_when_negative.as_ref();
         assert_eq!(negative.is_some(), act != "relu");
         let promoted = if sign > 0.0 { &first.promoted } else { negative.unwrap() };
@@ -152,7 +152,7 @@ fn a_memory_wired_in_by_hand_is_found_first_with_its_trigger_and_its_token() {
 }
 
 #[test]
-fn the_ffns_output_is_measured_against_the_stream_that_it_is_added_to() {
+fn the_ffns_output_is_compared_with_the_residual_stream() {
     let tokenizer = tokenizer();
     let scaled = |factor: f32| {
         let config = ModelConfig { layers: 1, ..config(Backbone::Llama, "silu", &tokenizer) };
@@ -169,7 +169,7 @@ fn the_ffns_output_is_measured_against_the_stream_that_it_is_added_to() {
     assert!((one.relative - one.rms / one.residual_rms).abs() < 1e-12);
 }
 
-/// Windows of 24 in passes of 42 of them, and a last window of its own.
+/// Passes of 42 windows of 24 tokens, and a last window by itself.
 #[test]
 fn every_token_is_read_once_in_order() {
     let tokenizer = tokenizer();
@@ -190,7 +190,7 @@ fn every_token_is_read_once_in_order() {
 }
 
 #[test]
-fn a_text_without_a_next_token_and_a_model_without_numbers_are_errors() {
+fn a_text_of_one_token_and_a_diverged_model_are_errors() {
     let tokenizer = tokenizer();
     let config = config(Backbone::Llama, "gelu", &tokenizer);
     let error =
@@ -207,7 +207,7 @@ fn a_text_without_a_next_token_and_a_model_without_numbers_are_errors() {
 
 /// Central differences of the mean loss in f64, entry by entry.
 #[test]
-fn the_gradients_norm_is_that_of_finite_differences() {
+fn gradient_norms_agree_with_finite_differences() {
     let tokenizer = tokenizer();
     let tokens = tokenizer.encode(&text()).unwrap();
     // Windows of 24, 24 and 12.

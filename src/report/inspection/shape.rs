@@ -1,0 +1,135 @@
+//! A model's parameters by part, the path through an FFN, and costs.
+
+use super::numbers::{fixed, percent};
+use crate::lab::inspect::{ModelShape, ParameterCounts, PartCount};
+use crate::report::chart::{Chart, Plot};
+use crate::report::document::Block;
+use crate::report::ffn_path::ffn_path;
+use crate::report::stack::Stack;
+use crate::support::table::{Table, label, number, words};
+use crate::support::output::{grouped, scaled};
+use crate::support::text::Text;
+
+pub fn blocks(shape: &ModelShape) -> Vec<Block> {
+    let charts = vec![parameters(&shape.parameters), path(shape)];
+    vec![Block::Charts(charts), Block::Table(parts(&shape.parameters)), Block::Table(steps(shape))]
+}
+
+/// The configuration and its costs.
+pub fn facts(shape: &ModelShape) -> Vec<(Text, Text)> {
+    let config = &shape.config;
+    let backbone = serde_json::json!(config.backbone);
+    let sizes = text!(
+        "inspect.facts.sizes",
+        backbone = backbone.as_str().unwrap_or_default(),
+        layers = config.layers,
+        heads = config.heads,
+        width = grouped(config.dim),
+        hidden = grouped(config.ffn_dim),
+        context = grouped(config.context),
+    );
+    let formula = format!("{}, f(x) = {}", shape.act, shape.act.function.facts().formula);
+    let bytes = |bytes: usize| format!("{}B", scaled(bytes as f64)).into();
+    let flops = |flops: f64| format!("{}FLOP", scaled(flops)).into();
+    vec![
+        (text!("inspect.facts.shape"), sizes),
+        (text!("inspect.facts.activation"), formula.into()),
+        (text!("inspect.facts.weights"), bytes(shape.bytes.weights)),
+        (text!("inspect.facts.gradients"), bytes(shape.bytes.gradients)),
+        (text!("inspect.facts.optimizer"), bytes(shape.bytes.optimizer)),
+        (text!("inspect.facts.forward"), flops(shape.flops_per_token.forward)),
+        (text!("inspect.facts.training"), flops(shape.flops_per_token.training)),
+    ]
+}
+
+/// The FFNs' share, for which two thirds is the usual rule.
+pub fn share(counts: &ParameterCounts) -> Text {
+    text!(
+        "inspect.shape.share",
+        all = percent(counts.ffn_share),
+        blocks = percent(counts.ffn_share_of_blocks),
+        outside = percent(1.0 - counts.in_blocks as f64 / counts.total as f64),
+    )
+}
+
+fn part_name(part: &str) -> Text {
+    match part {
+        "embedding" => text!("inspect.part.embedding"),
+        "attention" => text!("inspect.part.attention"),
+        "norm" => text!("inspect.part.norm"),
+        "head" => text!("inspect.part.head"),
+        part => part.into(),
+    }
+}
+
+/// Two bars: all parameters, and those inside the blocks.
+fn parameters(counts: &ParameterCounts) -> Chart {
+    let shares = |of: fn(&PartCount) -> f64| counts.parts.iter().map(of).collect();
+    let described = counts.parts.iter().map(|part| {
+        let (count, share) = (grouped(part.parameters), percent(part.of_all));
+        text!("inspect.shape.part", part = part_name(part.part), count = count, share = share)
+    });
+    Chart {
+        stem: "parameters".to_string(),
+        title: text!("inspect.shape.parameters"),
+        meaning: share(counts),
+        note: text!("inspect.shape.parameters_note"),
+        description: Text::Sentences(described.collect()),
+        plot: Plot::Stack(Stack {
+            parts: counts.parts.iter().map(|part| part_name(part.part)).collect(),
+            bars: vec![
+                (text!("inspect.shape.all"), shares(|part| part.of_all)),
+                (text!("inspect.shape.in_blocks"), shares(|part| part.of_blocks)),
+            ],
+        }),
+    }
+}
+
+fn path(shape: &ModelShape) -> Chart {
+    let (config, f) = (&shape.config, shape.act.function.facts().name);
+    let meaning = text!(
+        "inspect.shape.path",
+        layers = config.layers,
+        width = grouped(config.dim),
+        hidden = grouped(config.ffn_dim),
+        times = fixed(config.ffn_dim as f64 / config.dim as f64, 2),
+        f = f,
+        weights = grouped(shape.act.ffn_matrices() * config.dim * config.ffn_dim),
+    );
+    Chart { meaning, ..ffn_path(config.dim, config.ffn_dim, shape.act.gated, f) }
+}
+
+fn parts(counts: &ParameterCounts) -> Table {
+    let mut table = Table::new([
+        label(text!("inspect.shape.column.part")),
+        number(text!("inspect.shape.column.parameters")),
+        number(text!("inspect.shape.column.of_all")),
+        number(text!("inspect.shape.column.of_blocks")),
+    ])
+    .with_caption(text!("inspect.shape.parameters"));
+    let mut row = |name: Text, count, of_all, of_blocks| {
+        table.add_row([name, grouped(count).into(), percent(of_all).into(), percent(of_blocks).into()]);
+    };
+    for part in &counts.parts {
+        row(part_name(part.part), part.parameters, part.of_all, part.of_blocks);
+    }
+    row(text!("inspect.shape.all"), counts.total, 1.0, 1.0);
+    table
+}
+
+fn steps(shape: &ModelShape) -> Table {
+    let mut table = Table::new([
+        label(text!("inspect.shape.column.step")),
+        words(text!("inspect.shape.column.formula")),
+        number(text!("inspect.shape.column.matrix")),
+        number(text!("inspect.shape.column.values")),
+    ])
+    .with_caption(text!("inspect.shape.steps"));
+    for step in &shape.ffn {
+        let matrix = step
+            .matrix
+            .map_or(String::new(), |(inputs, outputs)| format!("{} x {}", grouped(inputs), grouped(outputs)));
+        table.add_row([step.step.to_string(), step.formula.clone(), matrix, grouped(step.values)]);
+    }
+    table
+}

@@ -1,0 +1,77 @@
+//! Units as memories: how often their keys and values agree, and the strongest units.
+
+use super::layers::by_layer;
+use super::numbers::{fixed, percent};
+use super::{extremes, quoted};
+use crate::lab::inspect::{Inspection, Promoted, UnitMemory};
+use crate::report::document::Block;
+use crate::support::table::{Table, label, number, tail, words};
+use crate::support::output::grouped;
+
+pub fn blocks(survey: &Inspection) -> Vec<Block> {
+    let [_, (layer, most)] =
+        extremes(survey.layers.iter().map(|layer| Some(layer.memories.agreement))).unwrap_or_default();
+    let chance = percent(survey.layers[layer].memories.chance);
+    let agreement = by_layer(
+        survey,
+        text!("inspect.units.table"),
+        [
+            (text!("inspect.units.agreement"), |layer| percent(layer.memories.agreement)),
+            (text!("inspect.units.chance"), |layer| percent(layer.memories.chance)),
+            (text!("inspect.units.fired"), |layer| grouped(layer.memories.fired)),
+        ],
+    );
+    let mut blocks = vec![
+        Block::Meaning(text!("inspect.units.most", layer = layer, share = percent(most), chance = chance)),
+        agreement,
+        Block::Note(text!("inspect.units.agreement_note")),
+    ];
+    let units: Vec<(usize, &UnitMemory)> = survey
+        .layers
+        .iter()
+        .flat_map(|layer| layer.memories.units.iter().map(|unit| (layer.layer, unit)))
+        .collect();
+    if !units.is_empty() {
+        blocks.extend([Block::Table(table(&units)), Block::Note(text!("inspect.units.strength_note"))]);
+    }
+    blocks
+}
+
+/// A row for each trigger of each unit.
+fn table(units: &[(usize, &UnitMemory)]) -> Table {
+    // Functions of one sign never subtract a value.
+    let is_signed = units.iter().any(|(_, unit)| unit.promoted_when_negative.is_some());
+    let mut columns = vec![
+        label(text!("inspect.units.unit")),
+        number(text!("inspect.units.coefficient")),
+        tail(text!("inspect.units.context")),
+        words(text!("inspect.units.next")).at_least(4),
+        words(text!("inspect.units.promotes")),
+    ];
+    if is_signed {
+        columns.push(words(text!("inspect.units.promotes_negative")));
+    }
+    let mut table = Table::new(columns).with_caption(text!("inspect.units.units_table"));
+    for (layer, unit) in units {
+        for (i, trigger) in unit.triggers.iter().enumerate() {
+            // What holds for the unit is only in its first row.
+            let once = |text: String| if i == 0 { text } else { String::new() };
+            let mut row = vec![
+                once(format!("{layer}, {}", unit.unit)),
+                fixed(trigger.coefficient, 2),
+                quoted(&trigger.context),
+                quoted(&trigger.next),
+                once(tokens(&unit.promoted)),
+            ];
+            if is_signed {
+                row.push(once(unit.promoted_when_negative.as_deref().map_or(String::new(), tokens)));
+            }
+            table.add_row(row);
+        }
+    }
+    table
+}
+
+fn tokens(promoted: &[Promoted]) -> String {
+    promoted.iter().map(|promoted| quoted(&promoted.token)).collect::<Vec<_>>().join(" ")
+}
