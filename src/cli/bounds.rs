@@ -1,6 +1,6 @@
 //! Tests that every numeric flag of every command has bounds: a new one without fails them.
 
-use super::arguments::Cli;
+use super::command::Cli;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, Error};
 use std::any::TypeId;

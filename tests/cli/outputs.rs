@@ -26,7 +26,7 @@ fn an_output_is_never_an_input() {
         ("text.txt", "run/best/tokenizer.json"),
     ] {
         let error = fail(tinygpt(&folder).args(inspect).args(["--data", data, "--html", output]), 2);
-        assert!(error.contains("would overwrite what --"), "{output}: {error}");
+        assert!(error.contains("would overwrite an input, --"), "{output}: {error}");
     }
     // The text that the run remembers is read, too.
     let error = fail(tinygpt(&folder).args(inspect).args(["--html", "text.txt"]), 2);

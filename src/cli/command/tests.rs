@@ -1,9 +1,9 @@
 //! What holds for every flag of every command, new ones included.
 
 use super::*;
-use crate::cli::words::attach_values;
+use crate::cli::usage::attach_values;
 use clap::builder::Resettable;
-use clap::{ArgAction, value_parser};
+use clap::{ArgAction, Command, value_parser};
 use std::ffi::OsString;
 
 /// Every command with its flags, by the word that calls it; training also answers to no word.
