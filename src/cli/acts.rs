@@ -57,7 +57,7 @@ pub fn run(args: &ActsArgs) -> Result<()> {
             act.formula(),
             format!("{low:.2} .. {high:.2}").replace("-0.00", "0.00"),
             grouped(ffn_params(act, args.dim)),
-            loads_in(Backbone::Llama, act).map_or("-", short_class).to_string(),
+            loads_in(Backbone::Llama, act).unwrap_or("-").trim_end_matches("ForCausalLM").to_string(),
             any_graph(act).unwrap_or("-").to_string(),
         ]);
     }
@@ -66,8 +66,8 @@ pub fn run(args: &ActsArgs) -> Result<()> {
         "
 Gated FFNs compute f(Vx) * (Wx); `glu:NAME` gates any function.
 derivative      range of f' on [-20, 20]
-FFN parameters  of one layer at width {}
-transformers    class that loads a llama checkpoint; GPT2LMHeadModel loads ungated gpt2 ones
+FFN parameters  per layer, at width {}
+transformers    class that loads a llama model; GPT2LMHeadModel for ungated gpt2
 llama.cpp       graph that computes the activation",
         args.dim
     )?;
@@ -82,10 +82,6 @@ fn any_graph(act: Activation) -> Option<&'static str> {
 /// Weights of one FFN with the default hidden size.
 fn ffn_params(act: Activation, dim: usize) -> usize {
     act.ffn_matrices() * dim * act.ffn_dim(dim)
-}
-
-fn short_class(class: &'static str) -> &'static str {
-    class.trim_end_matches("ForCausalLM")
 }
 
 fn record(act: Activation, dim: usize) -> Value {

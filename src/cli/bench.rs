@@ -66,9 +66,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
             let speed = bench::generation(&model, duration)?;
             let line = format!("generation     {} tokens/s", grouped(speed.round() as usize));
             measured.add(line, json!({"generate_tokens_per_second": speed}))?;
-            if !is_wanted(Part::Train) {
-                measured.peak_memory()?;
-            }
+        }
+        if let Some(megabytes) = memory::peak().map(|bytes| bytes as f64 / 1e6) {
+            measured.add(format!("peak memory    {megabytes:.0} MB"), json!({"peak_rss_mb": megabytes}))?;
         }
     }
     if is_wanted(Part::Acts) {
@@ -102,20 +102,11 @@ impl Measured {
         let speed = bench::training(model, &recipe.training, duration)?;
         let line = format!("training       {} tokens/s", grouped(speed.round() as usize));
         self.add(line, json!({"train_tokens_per_second": speed}))?;
-        // The benchmarks behind this one hold less.
-        self.peak_memory()?;
         let peak = bench::matmul_peak(duration.mul_f64(0.2))?;
         let mfu = bench::mfu(&model.config, speed, peak);
         let line =
             format!("utilization    {:.0}% of the {peak:.0} GFLOP/s of this machine's matmul", 100.0 * mfu);
         self.add(line, json!({"gemm_gflops": peak, "mfu": mfu}))
-    }
-
-    /// Adds the peak memory of the process, if the system tells.
-    fn peak_memory(&mut self) -> Result<()> {
-        let Some(bytes) = memory::peak() else { return Ok(()) };
-        let megabytes = bytes as f64 / 1e6;
-        self.add(format!("peak memory    {megabytes:.0} MB"), json!({"peak_rss_mb": megabytes}))
     }
 
     fn activations(&mut self) -> Result<()> {

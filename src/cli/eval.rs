@@ -1,7 +1,7 @@
 //! `tinygpt eval`
 
 use super::own_text::TestText;
-use super::progress::{Counted, below_floor};
+use super::progress::Counted;
 use super::shared::{MachineFlags, ModelFlag};
 use super::text::{grouped, print_record, shown};
 use crate::bail_input;
@@ -91,9 +91,6 @@ pub fn run(args: &EvalArgs) -> Result<()> {
             say!("floor          {floor:.4} nats per token, {:.4} below the loss", loss - floor)?;
         }
         say!("scored         {} tokens, {} bytes", grouped(score.tokens), grouped(text.text_bytes))?;
-    }
-    if let Some(warning) = floor.and_then(|floor| below_floor(&score, floor)) {
-        note!("{warning}");
     }
     Ok(())
 }

@@ -36,10 +36,7 @@ impl TestText {
                 let encoding = encoding.map_or_else(|| encoding_of(checkpoint), |own| Ok(Some(own)))?;
                 (Corpus::validation(&source.parse()?, encoding)?, None)
             }
-            None => {
-                let run = trainer_state(checkpoint)?;
-                (validation_text(&run, checkpoint)?, Some(run))
-            }
+            None => validation_text(checkpoint).map(|(corpus, run)| (corpus, Some(run)))?,
         };
         corpus.notes.iter().for_each(|note| note!("{note}"));
         let dropped = tokenizer.dropped(&corpus.val)?.note();
@@ -70,29 +67,25 @@ impl TestText {
     }
 }
 
-fn trainer_state(checkpoint: &Path) -> Result<TrainerState> {
-    if !checkpoint.join("trainer.json").is_file() {
-        bail_input!(
-            "{} doesn't say which text it was trained on; name a text with --data",
-            checkpoint.display()
-        );
-    }
-    load_trainer(checkpoint)
-}
-
-fn validation_text(run: &TrainerState, checkpoint: &Path) -> Result<Corpus> {
+/// The validation text of the checkpoint's run, and the state of the run.
+fn validation_text(checkpoint: &Path) -> Result<(Corpus, TrainerState)> {
     let shown = checkpoint.display();
-    let (places, settings) = (Places::of(run, checkpoint), &run.settings);
+    if !checkpoint.join("trainer.json").is_file() {
+        bail_input!("{shown} doesn't say which text it was trained on; name a text with --data");
+    }
+    let run = load_trainer(checkpoint)?;
+    let settings = &run.settings;
     let text = settings.val_data.as_ref().or(settings.data.as_ref()).map_or("", String::as_str);
     if text == "-" {
         bail_input!("{shown} was trained on standard input; name a text with --data");
     }
-    let text = places.find(text, "--data")?;
+    let text = Places::of(&run, checkpoint).find(text, "--data")?;
     let corpus = match settings.val_data {
         Some(_) => Corpus::validation(&text.parse()?, settings.encoding),
         None => Corpus::load(&text, None, settings.encoding),
     };
-    corpus.map_err(|error| input_error!("cannot read the text of {shown}: {error:#}; name one with --data"))
+    let failed = |error| input_error!("cannot read the text of {shown}: {error:#}; name one with --data");
+    Ok((corpus.map_err(failed)?, run))
 }
 
 /// Directories that the relative paths in a run's settings may start from.

@@ -5,7 +5,7 @@ use crate::data::Dataset;
 use crate::lab::compare::{self, Design, Run};
 use crate::model::kernels::instruction_set;
 use crate::model::{ModelSize, training_bytes};
-use crate::settings::{Recipe, Settings};
+use crate::settings::{ModelConfig, Recipe, Settings, Training};
 use crate::support::output::setting;
 use crate::train::{Estimate, Plan};
 use anyhow::Result;
@@ -13,75 +13,42 @@ use serde_json::{Value, json};
 
 /// Prints what will run, before the model is built.
 pub fn show_plan(plan: &Plan) {
-    let (recipe, config, size) = (&plan.recipe, &plan.config, &plan.size);
-    let training = &recipe.training;
-    let part =
-        |params: usize| format!("{} ({:.0}%)", grouped(params), 100.0 * params as f64 / size.total as f64);
-    let name = |value: Value| value.as_str().unwrap_or_default().to_string();
+    let (recipe, size) = (&plan.recipe, &plan.size);
+    let ModelConfig { act, layers, heads, dim, ffn_dim, context, .. } = plan.config;
+    let Training { batch_size, grad_accum, weight_decay, beta1, beta2, grad_clip, dropout, seed, .. } =
+        recipe.training;
+    let [backbone, ops] = [json!(plan.config.backbone), json!(recipe.ops)]
+        .map(|name| name.as_str().unwrap_or_default().to_string());
+    let [embedding, attention, ffn] = [size.embedding, size.attention, size.ffn]
+        .map(|part| format!("{} ({:.0}%)", grouped(part), 100.0 * part as f64 / size.total as f64));
+    let [lr, min_lr] = [recipe.training.lr, recipe.training.min_lr].map(setting);
+    let [vocabulary, steps, tokens, warmup, total] =
+        [plan.config.vocab_size, plan.steps - plan.first_step, plan.tokens_per_step, plan.warmup, size.total]
+            .map(grouped);
     note!(
-        "model   {} {}: {} layers, {} heads, width {}, FFN {}, context {}, vocabulary {}",
-        name(json!(config.backbone)),
-        config.act,
-        config.layers,
-        config.heads,
-        config.dim,
-        config.ffn_dim,
-        config.context,
-        grouped(config.vocab_size)
+        "model   {backbone} {act}: {layers} layers, {heads} heads, width {dim}, FFN {ffn_dim}, context {context}, vocabulary {vocabulary}"
     );
-    note!(
-        "params  {}: embedding {}, attention {}, FFN {}",
-        grouped(size.total),
-        part(size.embedding),
-        part(size.attention),
-        part(size.ffn)
-    );
-    note!(
-        "FFN     {:+.1}% parameters against an ungated FFN of 4 x width",
-        100.0 * ModelSize::ffn_excess(config)
-    );
+    note!("params  {total}: embedding {embedding}, attention {attention}, FFN {ffn}");
+    let excess = 100.0 * ModelSize::ffn_excess(&plan.config);
+    note!("FFN     {excess:+.1}% parameters against an ungated FFN of 4 x width");
     note!("data    {}: {:.2} epochs of the training split", plan.data, plan.epochs);
-    note!(
-        "work    {} steps of {} tokens, {}FLOP per token",
-        grouped(plan.steps - plan.first_step),
-        grouped(plan.tokens_per_step),
-        scaled(plan.flops_per_token)
-    );
+    note!("work    {steps} steps of {tokens} tokens, {}FLOP per token", scaled(plan.flops_per_token));
     note!("memory  about {}B", scaled(plan.memory));
     note!(
-        "AdamW   lr {}, cosine to {}, warmup {}; decay {}, betas {} {}, clip {}",
-        setting(training.lr),
-        setting(training.min_lr),
-        grouped(plan.warmup),
-        training.weight_decay,
-        training.beta1,
-        training.beta2,
-        training.grad_clip
+        "AdamW   lr {lr}, cosine to {min_lr}, warmup {warmup}; decay {weight_decay}, betas {beta1} {beta2}, clip {grad_clip}"
     );
+    let tokenizer = &recipe.tokenizer;
     note!(
-        "batch   {} sequences x {}; dropout {}, seed {}, tokenizer {}",
-        training.batch_size,
-        training.grad_accum,
-        training.dropout,
-        training.seed,
-        recipe.tokenizer
+        "batch   {batch_size} sequences x {grad_accum}; dropout {dropout}, seed {seed}, tokenizer {tokenizer}"
     );
-    note!(
-        "machine {}, {}, threads {}, f32, {} operations",
-        recipe.device,
-        instruction_set(),
-        rayon::current_num_threads(),
-        name(json!(recipe.ops))
-    );
+    let (instructions, threads) = (instruction_set(), rayon::current_num_threads());
+    note!("machine {}, {instructions}, threads {threads}, f32, {ops} operations", recipe.device);
 }
 
 /// Prints what only the built model tells.
 pub fn show_estimate(estimate: &Estimate) {
-    note!(
-        "time    about {}; initial FFN output {:.4} (root mean square)",
-        duration(estimate.seconds),
-        estimate.ffn_output_rms
-    );
+    let (time, rms) = (duration(estimate.seconds), estimate.ffn_output_rms);
+    note!("time    about {time}; initial FFN output {rms:.4} (root mean square)");
 }
 
 /// A run before its first step.

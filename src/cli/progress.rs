@@ -3,7 +3,6 @@
 use super::plan::show_estimate;
 use super::signals;
 use super::text::{duration, grouped};
-use crate::generate::score::Score;
 use crate::support::terminal::{bar, line_columns};
 use crate::train::{Evaluation, Event, Request, StepReport, Watcher};
 use anyhow::Result;
@@ -34,18 +33,16 @@ pub struct Progress {
 impl Progress {
     /// Follows a single run.
     pub fn new() -> Progress {
-        Progress {
-            bar: ProgressBar::hidden(),
-            label: String::new(),
-            last_line: None,
-            scoring: None,
-            total_left: None,
-        }
+        Progress::with_label(String::new())
     }
 
     /// Follows one of several runs.
     pub fn labelled(label: &str) -> Progress {
-        Progress { label: format!("{label}  "), ..Progress::new() }
+        Progress::with_label(format!("{label}  "))
+    }
+
+    fn with_label(label: String) -> Progress {
+        Progress { bar: ProgressBar::hidden(), label, last_line: None, scoring: None, total_left: None }
     }
 
     /// Also shows the time left for all runs.
@@ -108,25 +105,20 @@ impl Progress {
 
     fn evaluated(&mut self, evaluation: &Evaluation) {
         self.scoring = None;
-        let score = &evaluation.score;
-        let part = match evaluation.whole {
-            true => String::new(),
-            false => format!(" (first {} tokens)", grouped(score.tokens + 1)),
-        };
-        let floor = evaluation.floor.map_or(String::new(), |floor| {
-            format!(", {:.4} above the floor of {floor:.4}", score.loss() - floor)
-        });
-        self.line(&format!(
-            "step {}: validation loss {:.4}, perplexity {:.3}{}{part}{floor}{}",
-            evaluation.step,
-            score.loss(),
-            score.perplexity(),
-            bits_per_byte(score.bits_per_byte()),
-            if evaluation.best { ", best so far" } else { "" },
-        ));
-        if let Some(warning) = evaluation.floor.and_then(|floor| below_floor(score, floor)) {
-            self.line(&warning);
+        let Evaluation { step, score, whole, best, floor } = evaluation;
+        let (loss, perplexity) = (score.loss(), score.perplexity());
+        let mut line = format!("step {step}: validation loss {loss:.4}, perplexity {perplexity:.3}");
+        line += &bits_per_byte(score.bits_per_byte());
+        if !whole {
+            line += &format!(" (first {} tokens)", grouped(score.tokens + 1));
         }
+        if let Some(floor) = floor {
+            line += &format!(", {:.4} above the floor of {floor:.4}", loss - floor);
+        }
+        if *best {
+            line += ", best so far";
+        }
+        self.line(&line);
     }
 }
 
@@ -185,20 +177,4 @@ impl Counted {
 /// `, 0.9908 bits per byte`, or nothing if the tokenizer drops some of the text.
 pub fn bits_per_byte(bits: Option<f64>) -> String {
     bits.map_or(String::new(), |bits| format!(", {bits:.4} bits per byte"))
-}
-
-/// Nats that a model's total loss may fall below the entropy of the text. The probability that a model
-/// falls k nats below it is at most e^-k ("no hypercompression" inequality, Grünwald 2007, section 3.3):
-/// 1 in 22,000 for 10 nats. Another 10 nats cover the first token, which the floor counts and the score
-/// doesn't.
-const MARGIN: f64 = 10.0 + 10.0;
-
-/// A warning if a loss is too far below the floor to be chance.
-pub fn below_floor(score: &Score, floor: f64) -> Option<String> {
-    let below = (floor - score.loss()) * score.tokens as f64;
-    (below > MARGIN).then(|| {
-        format!(
-            "warning: the loss is {below:.0} nats in total below the floor; by chance that happens less than once in 22,000 times. Was the model trained on this text?"
-        )
-    })
 }

@@ -5,14 +5,12 @@ use super::text::{duration, grouped, print_record, shown};
 use crate::activation::Activation;
 use crate::bail_input;
 use crate::run::checkpoint::load_trainer;
-use crate::run::{LAST, Metric, RunDir, runs};
+use crate::run::{LAST, Metric, runs};
 use crate::support::failure::one_line;
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt runs runs/compare")]
@@ -27,54 +25,9 @@ pub struct RunsArgs {
     json: bool,
 }
 
-/// A run with a checkpoint.
-#[derive(Serialize)]
-struct SavedRun {
-    run: PathBuf,
-    act: Option<Activation>,
-    params: usize,
-    step: usize,
-    steps: usize,
-    train_loss: Option<f64>,
-    /// From the last evaluation.
-    val_loss: Option<f64>,
-    /// Seconds since the last checkpoint.
-    age: f64,
-}
-
-impl SavedRun {
-    fn read(saved: SystemTime, run: &RunDir) -> Result<SavedRun> {
-        let state = load_trainer(&run.checkpoint(LAST).unwrap_or_default())?;
-        Ok(SavedRun {
-            run: run.path().to_path_buf(),
-            act: state.settings.act,
-            params: state.params,
-            step: state.step,
-            steps: state.steps,
-            train_loss: state.train_loss,
-            val_loss: run.metrics()?.iter().rev().find_map(Metric::val_loss),
-            age: saved.elapsed().map_or(0.0, |age| age.as_secs_f64().round()),
-        })
-    }
-}
-
 pub fn run(args: &RunsArgs) -> Result<()> {
     if !args.folder.is_dir() {
         bail_input!("{} isn't a directory", args.folder.display());
-    }
-    let mut found = Vec::new();
-    for (saved, run) in runs(&args.folder) {
-        match SavedRun::read(saved, &run) {
-            Ok(run) => found.push(run),
-            Err(error) => note!("warning: {}", one_line(&error)),
-        }
-    }
-    if args.json {
-        return print_record(&json!({"runs": found}));
-    }
-    if found.is_empty() {
-        say!("no runs in {}", shown(&args.folder))?;
-        return Ok(());
     }
     let mut table = Table::new([
         label("run").at_least(28),
@@ -85,17 +38,47 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         number("loss"),
         number("params"),
     ]);
-    let loss = |loss: Option<f64>| loss.map_or("-".to_string(), |loss| format!("{loss:.4}"));
-    for run in &found {
+    let mut records = Vec::new();
+    for (saved, run) in runs(&args.folder) {
+        let read = || -> Result<_> {
+            let state = load_trainer(&run.checkpoint(LAST).unwrap_or_default())?;
+            Ok((state, run.metrics()?.iter().rev().find_map(Metric::val_loss)))
+        };
+        let (state, val_loss) = match read() {
+            Ok(read) => read,
+            Err(error) => {
+                note!("warning: {}", one_line(&error));
+                continue;
+            }
+        };
+        let (act, age) = (state.settings.act, saved.elapsed().map_or(0.0, |age| age.as_secs_f64().round()));
+        let loss = |loss: Option<f64>| loss.map_or("-".to_string(), |loss| format!("{loss:.4}"));
         table.add_row([
-            shown(&run.run),
-            run.act.map_or("-".to_string(), Activation::name),
-            loss(run.val_loss),
-            format!("{} of {}", grouped(run.step), grouped(run.steps)),
-            duration(run.age),
-            loss(run.train_loss),
-            grouped(run.params),
+            shown(run.path()),
+            act.map_or("-".to_string(), Activation::name),
+            loss(val_loss),
+            format!("{} of {}", grouped(state.step), grouped(state.steps)),
+            duration(age),
+            loss(state.train_loss),
+            grouped(state.params),
         ]);
+        records.push(json!({
+            "run": run.path(),
+            "act": act,
+            "params": state.params,
+            "step": state.step,
+            "steps": state.steps,
+            "train_loss": state.train_loss,
+            "val_loss": val_loss,
+            // Seconds since the last checkpoint.
+            "age": age,
+        }));
     }
-    table.print(&args.wide)
+    if args.json {
+        print_record(&json!({"runs": records}))
+    } else if records.is_empty() {
+        Ok(say!("no runs in {}", shown(&args.folder))?)
+    } else {
+        table.print(&args.wide)
+    }
 }

@@ -10,7 +10,6 @@ use super::signals;
 use super::text::{grouped, print_record, shell_word, shown};
 use super::threads::set_threads;
 use crate::data::{Dataset, Source, Tales, Tokenizer, questions};
-use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::lab::inspect::answer;
 use crate::model::Model;
 use crate::run::checkpoint::{load_tokenizer, load_trainer, loads_in};
@@ -67,21 +66,6 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Run")]
     json: bool,
 }
-
-/// Settings that can change when a run resumes. They don't affect the steps already done.
-const MAY_CHANGE: &[&str] = &[
-    "steps",
-    "epochs",
-    "eval-every",
-    "save-every",
-    "keep",
-    "skip-bad-steps",
-    "data",
-    "val-data",
-    "threads",
-    "ops",
-    "device",
-];
 
 pub fn run(args: &TrainArgs) -> Result<()> {
     signals::await_requests()?;
@@ -197,12 +181,12 @@ fn end_dry_run(args: &TrainArgs, plan: &Plan, estimate: &Estimate) -> Result<()>
     if args.json { print_record(&run_json(plan, estimate)) } else { Ok(()) }
 }
 
-/// Refuses flags that would make the steps to come differ from those that the run began with.
+/// Refuses flags that would train differently from the steps already done.
 fn refuse_changes(flags: &Settings, saved: &Settings) -> Result<()> {
     let (before, known) = (Recipe::new(saved.clone())?, saved.to_map());
     for (name, value) in flags.to_map() {
         let flag: Settings = serde_json::from_value(Map::from_iter([(name.clone(), value.clone())]).into())?;
-        if !MAY_CHANGE.contains(&name.as_str()) && !Recipe::new(flag.over(saved))?.trains_like(&before) {
+        if !Recipe::new(flag.over(saved))?.trains_like(&before) {
             let before = known.get(&name).map_or("the default".to_string(), Value::to_string);
             bail_input!(
                 "--{name} is {value}, but the run began with {before}, and resuming can't change it; leave --{name} out"
@@ -220,11 +204,11 @@ fn finish(args: &TrainArgs, mut training: TrainingRun, dataset: &Dataset, run: &
         if args.json {
             return print_record(&outcome);
         }
-        let model = training.model();
-        summarize(&outcome, run, &model.config)?;
-        sample(model, dataset)?;
+        summarize(&outcome, run, &training.model().config)?;
+        say!("\na sample:")?;
+        prose!("{}", escape_controls(training.trainer().sample(240)?.trim_matches('\n')))?;
         if let Ok(Source::Tales(tales)) = dataset.name.parse() {
-            quiz(model, dataset, &tales)?;
+            quiz(training.model(), dataset, &tales)?;
         }
         Ok(say!("\nnext: tinygpt generate --checkpoint {}", shell_word(&shown(run.path())))?)
     };
@@ -261,16 +245,6 @@ fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()
         Err(why) => format!("it loads only in tinygpt: {why}"),
     };
     Ok(prose!("saved {} ({elsewhere})", shown(run.path()))?)
-}
-
-/// Prints a short text by the trained model.
-fn sample(model: &Model, dataset: &Dataset) -> Result<()> {
-    say!("\na sample:")?;
-    let limits = Limits { max_tokens: 240, stop: Vec::new() };
-    let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
-    let poll = |_: &str| signals::check("while writing a sample");
-    let sample = generate(model, &dataset.tokenizer, "\n", &mut sampler, &limits, poll)?;
-    Ok(prose!("{}", escape_controls(sample.text.trim_matches('\n')))?)
 }
 
 /// Asks the model for three facts of the tales and marks its answers.

@@ -6,7 +6,6 @@ use crate::settings::PRESETS;
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error, FromArgMatches};
-use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -76,83 +75,35 @@ fn needs_value(arg: &Arg) -> bool {
     arg.get_num_args().is_some_and(|count| count.min_values() == 1)
 }
 
-/// A mistake in the command line: what is wrong, and how to fix it.
+/// clap's message without its usage, on one line, with advice where tinygpt has some.
 fn one_line(error: &Error) -> String {
-    let name = |kind| strings(error, kind).join(", ");
-    let (flag, value) = (name(ContextKind::InvalidArg), name(ContextKind::InvalidValue));
-    let message = match error.kind() {
-        ErrorKind::UnknownArgument => unknown(&flag),
-        ErrorKind::InvalidSubcommand => not_a_command(&name(ContextKind::InvalidSubcommand)),
-        ErrorKind::InvalidValue if value.is_empty() => format!("{flag} needs a value"),
-        ErrorKind::InvalidValue => {
-            format!("{flag} is '{value}'; it must be one of {}", name(ContextKind::ValidValue))
-        }
-        ErrorKind::ValueValidation => {
-            let reason = error.source().map_or("it isn't valid".to_string(), ToString::to_string);
-            format!("{flag} is '{value}'; {reason}")
-        }
-        ErrorKind::ArgumentConflict => match name(ContextKind::InvalidSubcommand).as_str() {
-            "" => format!("{flag} can't be combined with {}", name(ContextKind::PriorArg)),
-            command => format!("put the flags after the command: tinygpt {command} --flag ..."),
-        },
-        ErrorKind::MissingRequiredArgument => format!("{flag} is missing; --help shows an example"),
-        // The first line of clap's own message. Its usage follows.
-        _ => {
-            let text = error.to_string();
-            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string()
-        }
+    let text = error.to_string();
+    let end = ["\nUsage: ", "\nFor more information"].iter().filter_map(|end| text.find(end)).min();
+    let message = text[..end.unwrap_or(text.len())].trim_start_matches("error: ");
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
+    let kinds = [ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
+    let word = match kinds.into_iter().find_map(|kind| error.get(kind)) {
+        Some(ContextValue::String(word)) => word,
+        _ => return message,
     };
-    message + &proposal(error)
-}
-
-/// The names in a context of an error, without the placeholders of values.
-fn strings(error: &Error, kind: ContextKind) -> Vec<String> {
-    let bare = |text: &String| match text.split_once(" <").or(text.split_once(" [")) {
-        Some((flag, _)) if flag.starts_with("--") => flag.to_string(),
-        _ => text.clone(),
-    };
-    match error.get(kind) {
-        Some(ContextValue::String(text)) => vec![bare(text)],
-        Some(ContextValue::Strings(texts)) => texts.iter().map(bare).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn unknown(word: &str) -> String {
     let name = word.split('=').next().unwrap_or(word);
-    match REMOVED.iter().find(|(flag, _)| *flag == name) {
-        Some((flag, instead)) => format!("{flag} was removed: {instead}"),
-        None if word.starts_with('-') => format!("unknown flag {word}"),
-        None => format!("unexpected argument '{word}'{}", place_of(word).unwrap_or_default()),
+    match (error.kind(), REMOVED.iter().find(|(flag, _)| *flag == name)) {
+        (ErrorKind::UnknownArgument, Some((flag, instead))) => format!("{flag} was removed: {instead}"),
+        (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, _) => message + &advice(word),
+        _ => message,
     }
-}
-
-fn not_a_command(word: &str) -> String {
-    let place = place_of(word).unwrap_or("; `tinygpt --help` lists the commands".to_string());
-    format!("'{word}' isn't a command{place}")
 }
 
 /// Advice for a word that lacks its flag.
-fn place_of(word: &str) -> Option<String> {
+fn advice(word: &str) -> String {
     let path = Path::new(word);
     if PRESETS.iter().any(|preset| preset.name == word) || word.ends_with(".toml") {
-        Some(format!("; to start from a preset, write --model {word}"))
+        format!("; to start from a preset, write --model {word}")
     } else if path.exists() || path.extension().is_some() {
-        Some(format!("; to read a text, write --data {word}"))
+        format!("; to read a text, write --data {word}")
     } else if word.contains(' ') {
-        Some("; to continue a text, write tinygpt generate 'TEXT'".to_string())
+        "; to continue a text, write tinygpt generate 'TEXT'".to_string()
     } else {
-        None
-    }
-}
-
-/// ` (did you mean '--layers'?)` if clap knows a similar name, or clap's tip.
-fn proposal(error: &Error) -> String {
-    let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
-    let similar = kinds.into_iter().find_map(|kind| strings(error, kind).first().cloned());
-    match (similar, error.get(ContextKind::Suggested)) {
-        (Some(name), _) => format!(" (did you mean '{name}'?)"),
-        (None, Some(ContextValue::StyledStrs(tips))) if !tips.is_empty() => format!("; {}", tips[0]),
-        _ => String::new(),
+        String::new()
     }
 }

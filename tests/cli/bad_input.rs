@@ -33,10 +33,10 @@ fn wrong_flags_are_named_with_what_is_allowed() {
         (&["--dim", "18", "--heads", "2"], "head size 9"),
         (&["--kv-heads", "3", "--heads", "4"], "--kv-heads 3 does not divide --heads 4"),
         (&["--backbone", "gpt2", "--kv-heads", "1"], "llama"),
-        (&["--layers", "0"], "--layers is '0'; it must be a whole number between 1 and 1024"),
+        (&["--layers", "0"], "'0' for '--layers <N>': it must be a whole number between 1 and 1024"),
         (&["--dim", "99999999999"], "between 1 and 1048576"),
-        (&["--init-std", "1e30"], "--init-std is '1e30'; it must be a number between 1e-6 and 1.0"),
-        (&["--steps", "0"], "--steps is '0'; it must be a whole number between 1 and"),
+        (&["--init-std", "1e30"], "'1e30' for '--init-std <STD>': it must be a number between 1e-6 and 1.0"),
+        (&["--steps", "0"], "'0' for '--steps <N>': it must be a whole number between 1 and"),
         (&["--warmup", "12"], "--warmup is 12, but the run has 12 steps"),
         (&["--min-lr", "0.1"], "--min-lr is 0.1, more than --lr, 0.01"),
         (&["--dropout", "1"], "between 0.0 and 0.99"),
@@ -173,7 +173,7 @@ fn sampling_flags_out_of_range_are_refused() {
         tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt", "--stride", "17"]),
         2,
     );
-    assert!(error.contains("--stride is 17"), "{error}");
+    assert!(error.contains("--stride 17 would skip tokens"), "{error}");
 }
 
 #[test]

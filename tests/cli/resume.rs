@@ -93,7 +93,7 @@ fn a_dry_resume_and_a_torn_log_lose_nothing() {
     let steps = metrics.lines().filter(|line| line.contains("\"loss\"")).count();
     assert_eq!(steps, 20);
     for (path, steps, expected) in
-        [("run", "5", "20 steps already"), ("run/step-000015", "30", "not the last")]
+        [("run", "5", "20 steps already"), ("run/step-000015", "30", "isn't the last")]
     {
         let error = fail(tinygpt(&folder).args(["train", "--resume", path, "--steps", steps]), 2);
         assert!(error.contains(expected), "{error}");
