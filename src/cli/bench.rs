@@ -25,7 +25,7 @@ enum Part {
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt bench --model shakespeare-char --act swiglu --threads 2")]
 pub struct BenchArgs {
-    /// Preset, or .toml file with your own, to start from [default: default]
+    /// Preset or .toml file to start from [default: default]
     #[arg(long, value_name = "NAME|FILE", value_parser = preset_name(), help_heading = "Bench")]
     model: Option<String>,
     /// Vocabulary size; the tokens are random
@@ -57,7 +57,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let model = Model::new(config, params, recipe.ops)?;
         let (act, params) = (model.config.act.name(), ModelSize::new(&model.config).total);
         let line = format!("model          {} parameters, {act}", grouped(params));
-        measured.add(line, json!({"act": act, "params": params}))?;
+        measured.add(&line, json!({"act": act, "params": params}))?;
         let duration = Duration::from_secs_f64(args.seconds);
         if is_wanted(Part::Train) {
             measured.training(&model, &recipe, duration)?;
@@ -65,10 +65,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         if is_wanted(Part::Generate) {
             let speed = bench::generation(&model, duration)?;
             let line = format!("generation     {} tokens/s", grouped(speed.round() as usize));
-            measured.add(line, json!({"generate_tokens_per_second": speed}))?;
+            measured.add(&line, json!({"generate_tokens_per_second": speed}))?;
         }
         if let Some(megabytes) = memory::peak().map(|bytes| bytes as f64 / 1e6) {
-            measured.add(format!("peak memory    {megabytes:.0} MB"), json!({"peak_rss_mb": megabytes}))?;
+            measured.add(&format!("peak memory    {megabytes:.0} MB"), json!({"peak_rss_mb": megabytes}))?;
         }
     }
     if is_wanted(Part::Acts) {
@@ -88,7 +88,7 @@ struct Measured {
 }
 
 impl Measured {
-    fn add(&mut self, line: String, fields: Value) -> Result<()> {
+    fn add(&mut self, line: &str, fields: Value) -> Result<()> {
         if let Value::Object(fields) = fields {
             self.fields.extend(fields);
         }
@@ -101,12 +101,12 @@ impl Measured {
     fn training(&mut self, model: &Model, recipe: &Recipe, duration: Duration) -> Result<()> {
         let speed = bench::training(model, &recipe.training, duration)?;
         let line = format!("training       {} tokens/s", grouped(speed.round() as usize));
-        self.add(line, json!({"train_tokens_per_second": speed}))?;
+        self.add(&line, json!({"train_tokens_per_second": speed}))?;
         let peak = bench::matmul_peak(duration.mul_f64(0.2))?;
         let mfu = bench::mfu(&model.config, speed, peak);
         let line =
             format!("utilization    {:.0}% of the {peak:.0} GFLOP/s of this machine's matmul", 100.0 * mfu);
-        self.add(line, json!({"gemm_gflops": peak, "mfu": mfu}))
+        self.add(&line, json!({"gemm_gflops": peak, "mfu": mfu}))
     }
 
     fn activations(&mut self) -> Result<()> {
@@ -117,6 +117,6 @@ impl Measured {
             lines.push_str(&format!("\n{act:<14} {forward:5.2} {backward:8.2}"));
             costs.push(json!({"act": act, "forward_ns": forward, "backward_ns": backward}));
         }
-        self.add(lines, json!({"activations": costs}))
+        self.add(&lines, json!({"activations": costs}))
     }
 }

@@ -24,7 +24,9 @@ pub struct EvalArgs {
     /// Takes the same sources as `train --data`. For tales it scores their validation split.
     #[arg(long, value_name = "SOURCE")]
     data: Option<String>,
-    /// Text encoding of --data, such as windows-1252 or gbk [default: that of the run, or detected]
+    /// Encoding of --data, such as gbk [default: that of the run, or detected]
+    ///
+    /// Takes the labels of the WHATWG standard, such as windows-1252, shift_jis or gbk.
     #[arg(long, value_name = "LABEL", requires = "data")]
     encoding: Option<TextEncoding>,
     /// Tokens between the starts of two windows [default: the context length]

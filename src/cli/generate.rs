@@ -21,7 +21,7 @@ Example: tinygpt generate 'ROMEO:' --checkpoint runs/swiglu --temperature 0.7
 pub struct GenerateArgs {
     #[command(flatten)]
     model: ModelFlag,
-    /// Text to continue; `-` reads it from standard input [default: a line break]
+    /// Text to continue; `-` reads standard input [default: a line break]
     #[arg(value_name = "PROMPT", conflicts_with = "prompt")]
     bare_prompt: Option<String>,
     /// Text to continue, given as a flag
@@ -42,12 +42,12 @@ pub struct GenerateArgs {
     /// Sample from the K most likely tokens; 0 disables this
     #[arg(long, value_name = "K", default_value_t = 40, value_parser = within(0..=LARGEST_VOCABULARY))]
     top_k: usize,
-    /// Sample from the most likely tokens with total probability P; 1 disables this
+    /// Sample from the tokens with the top P of probability; 1 disables this
     ///
-    /// Nucleus sampling: keeps the smallest set of tokens whose probabilities add up to at least P.
+    /// Nucleus sampling: keeps the fewest tokens that have a total probability of at least P.
     #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = within(0.0..=1.0))]
     top_p: f64,
-    /// Drop tokens less likely than P times the most likely one; 0 disables this
+    /// Drop tokens less than P times as likely as the top one; 0 disables this
     #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = within(0.0..=1.0))]
     min_p: f64,
     /// Penalty for tokens among the last 64; 1 disables it

@@ -81,7 +81,7 @@ pub fn check_file(flag: &str, path: &Path, inputs: &Inputs, force: bool) -> Resu
     }
     if path.exists() && !force && !is_stream(path) && !is_marked(path) {
         bail_input!(
-            "{shown} exists and may not be tinygpt's; choose another {flag}, or add --force to replace it"
+            "{shown} exists and doesn't look like a file of tinygpt; choose another {flag}, or replace it with --force"
         );
     }
     Ok(())

@@ -15,7 +15,7 @@ pub struct ModelFlag {
     ///
     /// A run (its best checkpoint), a checkpoint directory, a .gguf file, or hf:OWNER/NAME[@REVISION] from the
     /// Hugging Face hub.
-    #[arg(long, value_name = "DIR|hf:REPO|FILE")]
+    #[arg(long, value_name = "MODEL")]
     pub checkpoint: Option<PathBuf>,
 }
 
@@ -34,9 +34,9 @@ impl ModelFlag {
 /// The device and the threads that a command computes with.
 #[derive(Args)]
 pub struct MachineFlags {
-    /// Device to compute on: cpu, cuda, cuda:1 or metal
+    /// Device to compute on: cpu, cuda, cuda:1, metal
     ///
-    /// cuda and metal need a tinygpt built with that feature.
+    /// cuda and metal need a tinygpt that was built with the feature of that name.
     #[arg(long, value_name = "DEVICE", default_value = "cpu", hide_possible_values = true)]
     device: DeviceKind,
     /// Threads to compute with [default: all cores]

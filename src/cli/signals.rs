@@ -7,13 +7,12 @@ use crate::support::failure::{Failure, INTERRUPTED};
 use crate::support::terminal::bar_was_drawn;
 use anyhow::Result;
 use signal_hook::consts::TERM_SIGNALS;
-use signal_hook::{flag, low_level};
+use signal_hook::low_level;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
-static ASKED_TO_SAVE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static ASKED_TO_SAVE: AtomicBool = AtomicBool::new(false);
 static ANSWER: AtomicU8 = AtomicU8::new(END);
 static AT_A_TERMINAL: AtomicBool = AtomicBool::new(false);
 
@@ -26,12 +25,16 @@ const ASK: u8 = 1;
 /// or take every signal as a request.
 const ASK_ONLY: u8 = 2;
 
-/// Installs the handler of signals to stop. Call this first.
+/// Installs the signal handlers. Call this first.
 pub fn answer() -> Result<()> {
     AT_A_TERMINAL.store(std::io::stderr().is_terminal(), Ordering::Relaxed);
-    for signal in TERM_SIGNALS {
-        // SAFETY: `stop` only uses atomics, write(2) and _exit(2), which are safe in signal handlers.
-        unsafe { low_level::register(*signal, stop)? };
+    // SAFETY: the handlers only use atomics, write(2) and _exit(2), which are safe there.
+    unsafe {
+        for signal in TERM_SIGNALS {
+            low_level::register(*signal, stop)?;
+        }
+        #[cfg(unix)]
+        low_level::register(signal_hook::consts::SIGUSR1, || ASKED_TO_SAVE.store(true, Ordering::Relaxed))?;
     }
     Ok(())
 }
@@ -60,16 +63,9 @@ fn end(message: &str) -> ! {
     low_level::exit(INTERRUPTED.into())
 }
 
-/// Makes SIGUSR1 a request to save. Without this call it ends the process.
-pub fn await_requests() -> Result<()> {
-    #[cfg(unix)]
-    flag::register(signal_hook::consts::SIGUSR1, Arc::clone(ASKED_TO_SAVE.get_or_init(Arc::default)))?;
-    Ok(())
-}
-
 /// True if SIGUSR1 came since the last call.
 pub fn asked_to_save() -> bool {
-    ASKED_TO_SAVE.get().is_some_and(|asked| asked.swap(false, Ordering::Relaxed))
+    ASKED_TO_SAVE.swap(false, Ordering::Relaxed)
 }
 
 /// Makes the first signal to stop a request. The second still ends the process.

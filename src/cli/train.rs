@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt train --model shakespeare-char --act swiglu --data shakespeare.txt")]
 pub struct TrainArgs {
-    /// Preset, or .toml file with your own, to start from [default: default]
+    /// Preset or .toml file to start from [default: default]
     ///
     /// Flags override the preset. A .toml file has these flags as keys: `layers = 6`, `act = "gelu"`.
     #[arg(long, value_name = "NAME|FILE", value_parser = preset_name(), help_heading = "Model")]
@@ -68,7 +68,6 @@ pub struct TrainArgs {
 }
 
 pub fn run(args: &TrainArgs) -> Result<()> {
-    signals::await_requests()?;
     match &args.resume {
         Some(path) => resume(args, path),
         None => start(args),
@@ -231,14 +230,10 @@ fn saved(run: &RunDir) -> String {
 }
 
 fn summarize(outcome: &Outcome, run: &RunDir, config: &ModelConfig) -> Result<()> {
+    let Outcome { act, val_loss, val_perplexity, steps, tokens_per_second, .. } = outcome;
+    let bits = bits_per_byte(outcome.bits_per_byte);
     prose!(
-        "{}: validation loss {:.4}, perplexity {:.3}{} after {} steps at {:.0} tokens/s",
-        outcome.act,
-        outcome.val_loss,
-        outcome.val_perplexity,
-        bits_per_byte(outcome.bits_per_byte),
-        outcome.steps,
-        outcome.tokens_per_second
+        "{act}: validation loss {val_loss:.4}, perplexity {val_perplexity:.3}{bits} after {steps} steps at {tokens_per_second:.0} tokens/s"
     )?;
     let elsewhere = match loads_in(config.backbone, config.act) {
         Ok(_) => "its best/ and last/ load in transformers too".to_string(),

@@ -82,9 +82,8 @@ fn one_line(error: &Error) -> String {
     let message = text[..end.unwrap_or(text.len())].trim_start_matches("error: ");
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
     let kinds = [ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
-    let word = match kinds.into_iter().find_map(|kind| error.get(kind)) {
-        Some(ContextValue::String(word)) => word,
-        _ => return message,
+    let Some(ContextValue::String(word)) = kinds.into_iter().find_map(|kind| error.get(kind)) else {
+        return message;
     };
     let name = word.split('=').next().unwrap_or(word);
     match (error.kind(), REMOVED.iter().find(|(flag, _)| *flag == name)) {

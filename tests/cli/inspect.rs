@@ -102,7 +102,10 @@ fn wrong_input_to_inspect_is_one_clear_line() {
         (&["--checkpoint", "run", "--prompt", "the cat sees the dog"], "more than the context of 16"),
         (&["--checkpoint", "run", "--prompt", "the", "--top", "0"], "'0' for '--top <K>': it must be"),
         (&["--top", "3"], "--prompt"),
-        (&["--checkpoint", "run", "--html", "nowhere/page.html"], "--html nowhere/page.html: name a file"),
+        (
+            &["--checkpoint", "run", "--html", "nowhere/page.html"],
+            "--html nowhere/page.html must be a file in",
+        ),
         (&["--checkpoint", "run", "--html", "run"], "--html run: name a file"),
         (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt isn't a directory"),
         (&["--lang", "ja"], "--html"),

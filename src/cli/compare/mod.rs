@@ -28,7 +28,6 @@ use work::Work;
 const MANY_EPOCHS: f64 = 4.0;
 
 pub fn run(args: &CompareArgs) -> Result<()> {
-    signals::await_requests()?;
     if args.worker {
         signals::only_listen();
         signals::stop_at_end_of_input();
