@@ -89,6 +89,9 @@ fn one_line(error: &Error) -> String {
     match (error.kind(), REMOVED.iter().find(|(flag, _)| *flag == name)) {
         (ErrorKind::UnknownArgument, Some((flag, instead))) => format!("{flag} was removed: {instead}"),
         (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, _) => message + &advice(word),
+        (ErrorKind::ArgumentConflict, _) if error.get(ContextKind::InvalidSubcommand).is_some() => {
+            format!("{message}; write flags after the command")
+        }
         _ => message,
     }
 }

@@ -106,7 +106,7 @@ fn wrong_input_to_inspect_is_one_clear_line() {
             &["--checkpoint", "run", "--html", "nowhere/page.html"],
             "--html nowhere/page.html must be a file in",
         ),
-        (&["--checkpoint", "run", "--html", "run"], "--html run: name a file"),
+        (&["--checkpoint", "run", "--html", "run"], "--html run must be a file in"),
         (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt isn't a directory"),
         (&["--lang", "ja"], "--html"),
         (&["--dim", "32"], "--init-only"),

@@ -114,7 +114,7 @@ fn acts_and_bench() {
     let folder = folder();
     let shape = ["--layers", "1", "--dim", "16", "--heads", "2", "--context", "16", "--threads", "1"];
     masked(|| {
-        assert_snapshot!("bench", shown(&folder, &[&["bench", "--seconds", "0"], &shape[..]].concat()))
+        assert_snapshot!("bench", shown(&folder, &[&["bench", "--seconds", "0"], &shape[..]].concat()));
     });
     with_filters(&[], || assert_snapshot!("acts", shown(&folder, &["acts", "--dim", "64"])));
 }
@@ -160,7 +160,6 @@ fn errors() {
         &["--data", "text.txt", "--out", "run"],
         &["--data", "text.txt", "--init", "text.txt"],
         &["--data", "text.txt", "--init", "run", "--dim", "32"],
-        &["--data", "text.txt", "--device", "cuda"],
         &["--resume", "nowhere"],
         &["--resume", "run", "--act", "gelu"],
         &["--resume", "damaged"],
