@@ -48,7 +48,7 @@ def programs(args, work, scratch):
     kind = "generate" if group == "generate" else "train"
     model = ["--backbone", backbone, "--act", act]
     threads = ["--threads", str(args.threads)]
-    bench = [args.tinygpt, "bench", *model, *flags(shape, batch="batch-size"), *threads, "--json"]
+    bench = [args.tinygpt, "bench", *model, *flags(shape, batch="batch-size", vocab="vocab-size"), *threads, "--json"]
     yield "tinygpt", [*bench, "--only", kind], lambda run: read_json(run, f"{kind}_tokens_per_second")
     peer = [args.python, str(PEER), kind, *flags(shape), *threads]
     if kind == "train":

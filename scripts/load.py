@@ -27,10 +27,10 @@ def text(lines):
     return "".join(f"the {draw.choice(animals)} {draw.choice(verbs)} the {draw.choice(animals)}.\n" for _ in range(lines))
 
 
-def run(name, *arguments):
-    """Runs a command and prints its time and peak memory. Returns its standard output."""
+def run(name, *arguments, stdin=None):
+    """Runs a command to its end and tells how long it took and the most memory it held."""
     began = time.monotonic()
-    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, errors = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
@@ -54,8 +54,9 @@ def vocabulary():
 
 def context():
     shape = "--layers 2 --heads 2 --dim 64 --context 4096 --batch-size 2 --steps 5 --eval-every 0".split()
-    run("context 4,096: 5 steps of 8,192 tokens", "train", "--data", "text.txt", *shape, "--out", "context")
-    run("context 4,096: generate 200 tokens after 4,000", "generate", "--checkpoint", "context", "--prompt-file", "prompt.txt", "--max-tokens", 200)
+    run("context 4,096, 5 steps of 8,192 tokens", "train", "--data", "text.txt", *shape, "--out", "context")
+    with open("prompt.txt") as prompt:
+        run("context 4,096, 200 tokens after 4,000", "generate", "-", "--checkpoint", "context", "--max-tokens", 200, stdin=prompt)
 
 
 def comparison():

@@ -1,6 +1,6 @@
-//! Tests that every numeric flag of every command has bounds: a new one without fails them.
+//! Every numeric flag of every command must have bounds.
 
-use super::arguments::Cli;
+use super::command::Cli;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, Error};
 use std::any::TypeId;
@@ -23,14 +23,14 @@ fn is_numeric(arg: &Arg) -> bool {
     whole.into_iter().chain(real).any(is)
 }
 
-/// What clap says of a value, other flags that may be missing aside.
+/// clap's error for a value, unless it is about missing flags.
 fn refusal(command: &Command, flag: &Arg, value: &str) -> Option<Error> {
     let word = format!("--{}={value}", flag.get_long().expect("a numeric flag has a long name"));
     let parsed = command.clone().try_get_matches_from([command.get_name(), &word]);
     parsed.err().filter(|error| error.kind() == ErrorKind::ValueValidation)
 }
 
-/// The range that a refusal names.
+/// The range in an error message.
 fn range(refusal: &Error) -> (String, String) {
     let text = refusal.to_string();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -38,7 +38,7 @@ fn range(refusal: &Error) -> (String, String) {
     (words[at + 1].to_string(), words[at + 3].trim_end_matches(',').to_string())
 }
 
-/// A number somewhat beyond the end of a range, in its unit: `-1`, `1025`, `10.1GB`.
+/// A number just outside a range, with the unit of its end: `-1`, `1025`, `10.1GB`.
 fn beyond(end: &str, step: f64) -> String {
     let (number, unit) = end.split_at(end.find(['B', 'G', '%']).unwrap_or(end.len()));
     match number.parse::<u128>() {
@@ -52,7 +52,7 @@ fn beyond(end: &str, step: f64) -> String {
 }
 
 #[test]
-fn every_numeric_flag_refuses_absurd_values_in_a_line_that_names_it_and_its_range() {
+fn absurd_values_are_refused_with_the_flag_and_its_range() {
     let flags = numeric_flags();
     assert!(flags.len() > 80, "{}", flags.len());
     for (command, flag) in flags {
@@ -72,7 +72,7 @@ fn every_numeric_flag_refuses_absurd_values_in_a_line_that_names_it_and_its_rang
 }
 
 #[test]
-fn every_range_holds_at_both_ends() {
+fn ranges_are_exact_at_both_ends() {
     for (command, flag) in numeric_flags() {
         let (low, high) = range(&refusal(&command, &flag, "nan").unwrap());
         for (end, step) in [(&low, -1.0), (&high, 1.0)] {

@@ -1,19 +1,86 @@
-//! The command line as clap sees it, with what holds for every flag of every command.
+//! The commands, and the rules for every flag of every command.
 
-use super::arguments::Cli;
-use crate::settings::{FINE_TUNE, PRESETS};
+use super::{acts, bench, claims, compare, data, eval, export, generate, inspect, report, runs, train};
+use crate::settings::{FINE_TUNE, PRESETS, Settings};
 use anyhow::Result;
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use serde_json::{Map, Value};
+use std::io::Write;
 
-/// The whole command line, for parsing, `--help` and completions.
+/// Train a small GPT on your text with any FFN activation, generate from it, and find out whether the activation
+/// matters.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "\
+Without a command, tinygpt trains: `tinygpt --act swiglu --data my.txt`. \
+`tinygpt train --help` also lists the presets.
+
+Exit codes: 0 done, 1 failure, 2 wrong usage or input, 3 training diverged, 130 interrupted.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub train: train::TrainArgs,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a model (the default command)
+    Train(train::TrainArgs),
+    /// Generate text with a trained model
+    Generate(generate::GenerateArgs),
+    /// Score a text: loss, perplexity, bits per byte
+    Eval(eval::EvalArgs),
+    /// Train every activation with several seeds and compare them
+    Compare(compare::CompareArgs),
+    /// Write the report of a comparison again
+    Report(report::ReportArgs),
+    /// Look inside a model: its FFNs, its activations, its shapes
+    Inspect(inspect::InspectArgs),
+    /// Test common claims about activations and FFNs by experiment
+    Claims(claims::ClaimsArgs),
+    /// Write a model as a GGUF file for llama.cpp
+    Export(export::ExportArgs),
+    /// List the activations
+    Acts(acts::ActsArgs),
+    /// Time training, generation and every activation
+    Bench(bench::BenchArgs),
+    /// List the runs
+    Runs(runs::RunsArgs),
+    /// Write the built-in corpus to a file
+    Data(data::DataArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Example: tinygpt completions bash > ~/.local/share/bash-completion/completions/tinygpt"
+)]
+pub struct CompletionsArgs {
+    /// Shell to complete commands in
+    shell: Shell,
+}
+
+impl CompletionsArgs {
+    pub fn run(&self) -> Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command()?, "tinygpt", &mut script);
+        Ok(std::io::stdout().write_all(&script)?)
+    }
+}
+
+/// The command line for parsing, `--help` and completions.
 ///
-/// A flag that is given twice has its last value, so that a shell alias can be overridden. Flags that may
-/// be given several times keep every value.
-pub fn command() -> Result<Command> {
+/// If a flag is repeated, its last value counts, so that flags can override a shell alias. `--stop` collects its values.
+pub fn command() -> Result<clap::Command> {
     let defaults = PRESETS[0].settings()?.to_map();
     let state_default = |arg: Arg| with_default(arg, &defaults);
-    let presets = preset_keys()?;
+    let mut presets = "Presets, and what they set; other settings keep the defaults above:".to_string();
+    for (name, preset) in PRESETS.iter().map(|preset| (preset.name, preset)).chain([("--init", &FINE_TUNE)]) {
+        presets.push_str(&format!("\n  {name}: {}", keys(&preset.settings()?)));
+    }
     Ok(Cli::command()
         .args_override_self(true)
         .mut_args(state_default)
@@ -24,31 +91,29 @@ pub fn command() -> Result<Command> {
         }))
 }
 
-/// The flag with the value that the preset `default` gives it, unless its help states a default already.
+/// Adds the value of the preset `default` to the help of a flag, unless the help states a default already.
 fn with_default(arg: Arg, defaults: &Map<String, Value>) -> Arg {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let long = arg.get_long_help().map(ToString::to_string);
     match arg.get_long().and_then(|name| defaults.get(name)) {
         Some(value) if arg.get_default_values().is_empty() && !help.contains("[default: ") => {
-            arg.help(format!("{help} [default: {}]", plain(value)))
+            let default = format!("[default: {}]", plain(value));
+            let arg = arg.help(format!("{help} {default}"));
+            match long {
+                Some(long) => arg.long_help(format!("{long}\n\n{default}")),
+                None => arg,
+            }
         }
         _ => arg,
     }
 }
 
-/// What each preset sets, as the help of `train` lists it.
-fn preset_keys() -> Result<String> {
-    let mut text = "Presets, and what they set; other flags keep the defaults above:".to_string();
-    let named = PRESETS.iter().map(|preset| (preset.name, preset));
-    for (name, preset) in named.chain([("--init", &FINE_TUNE)]) {
-        let settings = preset.settings()?.to_map();
-        let keys: Vec<String> =
-            settings.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect();
-        text.push_str(&format!("\n  {name}: {}", keys.join(", ")));
-    }
-    Ok(text)
+fn keys(settings: &Settings) -> String {
+    let key = |(key, value): (&String, &Value)| format!("{key} {}", plain(value));
+    settings.to_map().iter().map(key).collect::<Vec<_>>().join(", ")
 }
 
-/// A setting as a command line has it.
+/// A setting as it is typed.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), String::from)
 }

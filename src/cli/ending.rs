@@ -1,15 +1,14 @@
-//! How a command that doesn't succeed ends: an error in one line, or what an interruption left and how to
-//! resume.
+//! The last words of a command that fails or is interrupted.
 
 use crate::support::failure::{Failure, escape_controls, one_line};
 use crate::support::terminal::{line_columns, write_above_the_bar};
 
-/// Writes to standard error why a command ended.
+/// Prints an error in one line, or the message of an interruption.
 pub fn tell(error: &anyhow::Error) {
     let text = match interruption(error) {
-        // A worker's: its parent tells.
+        // A worker prints nothing: its parent does.
         Some("") => return,
-        // Below the ^C that a terminal writes.
+        // Starts below the ^C that a terminal prints.
         Some(message) if line_columns().is_some() => format!("\n{}", escape_controls(message)),
         Some(message) => escape_controls(message),
         None => format!("error: {}", one_line(error)),
@@ -24,7 +23,7 @@ fn interruption(error: &anyhow::Error) -> Option<&str> {
     })
 }
 
-/// The error, but of an interruption what `message` says.
+/// The error, with `message` if it is an interruption.
 pub fn if_interrupted(error: anyhow::Error, message: impl FnOnce() -> String) -> anyhow::Error {
     match interruption(&error) {
         Some(_) => Failure::Interrupted(message()).into(),
@@ -32,8 +31,7 @@ pub fn if_interrupted(error: anyhow::Error, message: impl FnOnce() -> String) ->
     }
 }
 
-/// The message of an interruption: what is saved, and the command that resumes, alone in its line so that it
-/// can be copied.
+/// The message of an interruption: what is saved, and on a line of its own the command that resumes.
 pub fn resume_with(saved: &str, command: &str) -> String {
     format!("Interrupted. {saved} Resume with:\n\n    {command}")
 }

@@ -1,86 +1,59 @@
 //! `tinygpt eval`
 
 use super::own_text::TestText;
-use super::progress::{Counted, below_floor};
-use super::text::{grouped, shown};
-use super::threads::set_threads;
+use super::progress::Counted;
+use super::shared::{MachineFlags, ModelFlag};
+use super::text::{grouped, print_record, shown};
 use crate::bail_input;
 use crate::data::check_ids;
 use crate::generate::score::score;
 use crate::run::checkpoint::{load_model, load_tokenizer};
-use crate::run::{find_checkpoint, newest_checkpoint};
-use crate::settings::{DeviceKind, LARGEST, MOST_THREADS, TextEncoding, within};
+use crate::settings::{LARGEST, TextEncoding, within};
 use crate::support::failure::Failure;
-use crate::support::record;
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
-use std::path::{Path, PathBuf};
+use serde_json::json;
 
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt eval --checkpoint runs/swiglu --data test.txt --stride 32")]
 pub struct EvalArgs {
-    /// A run, a checkpoint directory, hf:OWNER/NAME[@REVISION] or a .gguf file [default: the newest run below runs/]
-    #[arg(long, value_name = "DIR|hf:REPO|FILE")]
-    checkpoint: Option<PathBuf>,
-    /// Text to score: whatever `train --data` takes; of tales, their validation part [default: the
-    /// validation text of the run]
+    #[command(flatten)]
+    model: ModelFlag,
+    /// Text to score [default: the validation text of the run]
+    ///
+    /// Takes the same sources as `train --data`. For tales it scores their validation split.
     #[arg(long, value_name = "SOURCE")]
     data: Option<String>,
-    /// Encoding of --data, such as windows-1252 or gbk [default: the run's --encoding, or detected]
+    /// Encoding of --data, such as gbk [default: that of the run, or detected]
+    ///
+    /// Takes the labels of the WHATWG standard, such as windows-1252, shift_jis or gbk.
     #[arg(long, value_name = "LABEL", requires = "data")]
     encoding: Option<TextEncoding>,
-    /// Tokens between the starts of two windows; smaller gives every token more context and takes
-    /// longer [default: the context]
+    /// Tokens between the starts of two windows [default: the context length]
+    ///
+    /// A smaller stride scores each token with more context and takes longer.
     #[arg(long, value_name = "N", value_parser = within(1..=LARGEST))]
     stride: Option<usize>,
-    /// Where to compute: cpu, cuda, cuda:1, metal
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", hide_possible_values = true)]
-    device: DeviceKind,
-    /// Threads to compute with [default: all cores]
-    #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
-    threads: Option<usize>,
-    /// Print one JSON object
+    #[command(flatten)]
+    machine: MachineFlags,
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Scored<'a> {
-    /// Nats per token.
-    loss: f64,
-    perplexity: f64,
-    /// None if the tokenizer drops some of the text.
-    bits_per_byte: Option<f64>,
-    /// Tokens that were scored, and the bytes of their text.
-    tokens: usize,
-    bytes: usize,
-    stride: usize,
-    /// The loss of the distribution that the text was drawn from, where known: nats per token.
-    floor: Option<f64>,
-    checkpoint: &'a Path,
-    data: &'a str,
-}
-
 pub fn run(args: &EvalArgs) -> Result<()> {
-    set_threads(args.threads)?;
-    let checkpoint = match &args.checkpoint {
-        Some(path) => find_checkpoint(path)?,
-        None => newest_checkpoint()?,
-    };
+    let device = args.machine.open()?;
+    let checkpoint = args.model.find()?;
     let tokenizer = load_tokenizer(&checkpoint)?;
     let text = TestText::read(args.data.as_deref(), args.encoding, &checkpoint, &tokenizer)?;
     if args.data.is_none() {
-        note!("no --data: scoring the run's own validation text, of {}", text.name);
+        note!("no --data: scoring the validation text of the run, {}", text.name);
     }
-    let model = load_model(&checkpoint, &args.device.open()?, text.ops)?;
+    let model = load_model(&checkpoint, &device, text.ops)?;
     let context = model.config.context;
     let stride = args.stride.unwrap_or(context);
     if stride > context {
-        bail_input!(
-            "--stride is {stride}, more than the context, {context}: tokens between two windows would not be scored"
-        );
+        bail_input!("--stride {stride} would skip tokens; it must be at most {context}, the context length");
     }
     check_ids(&text.tokens, model.config.vocab_size)?;
     let mut progress = Counted::new("scoring, tokens");
@@ -88,45 +61,38 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     let score = score(&model, &text.tokens, text.bytes, stride, &tokenizer, &mut follow)?;
     drop(progress);
     if score.tokens == 0 {
-        bail_input!("{} has no token to score: the tokenizer drops all of it", text.name);
+        bail_input!("{} has no tokens to score: the tokenizer drops all of it", text.name);
     }
-    if !score.loss().is_finite() {
-        return Err(Failure::Diverged(format!(
-            "{} predicts no numbers: its training diverged",
-            checkpoint.display()
-        ))
-        .into());
+    let (loss, bits_per_byte) = (score.loss(), score.bits_per_byte());
+    if !loss.is_finite() {
+        let why = format!("the loss of {} isn't finite: its training diverged", checkpoint.display());
+        return Err(Failure::Diverged(why).into());
     }
+    // Nats per token.
     let floor = text.floor.map(|nats| nats / score.tokens as f64);
     if args.json {
-        say!(
-            "{}",
-            record::line(&Scored {
-                loss: score.loss(),
-                perplexity: score.perplexity(),
-                bits_per_byte: score.bits_per_byte(),
-                tokens: score.tokens,
-                bytes: text.text_bytes,
-                stride,
-                floor,
-                checkpoint: &checkpoint,
-                data: &text.name,
-            })?
-        )?;
+        print_record(&json!({
+            "loss": loss,
+            "perplexity": score.perplexity(),
+            "bits_per_byte": bits_per_byte,
+            "tokens": score.tokens,
+            "bytes": text.text_bytes,
+            "stride": stride,
+            "floor": floor,
+            "checkpoint": checkpoint,
+            "data": text.name,
+        }))?;
     } else {
         say!("checkpoint     {}", shown(&checkpoint))?;
-        say!("loss           {:.4} nats per token", score.loss())?;
+        say!("loss           {loss:.4} nats per token")?;
         say!("perplexity     {:.3}", score.perplexity())?;
-        if let Some(bits) = score.bits_per_byte() {
+        if let Some(bits) = bits_per_byte {
             say!("bits per byte  {bits:.4}")?;
         }
         if let Some(floor) = floor {
-            say!("floor          {floor:.4} nats per token, {:.4} below the loss", score.loss() - floor)?;
+            say!("floor          {floor:.4} nats per token, {:.4} below the loss", loss - floor)?;
         }
-        say!("scored         {} tokens of {} bytes", grouped(score.tokens), grouped(text.text_bytes))?;
-    }
-    if let Some(warning) = floor.and_then(|floor| below_floor(&score, floor)) {
-        note!("{warning}");
+        say!("scored         {} tokens, {} bytes", grouped(score.tokens), grouped(text.text_bytes))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the library logs, as lines on standard error.
+//! Prints the library's log messages on standard error.
 
 use crate::support::terminal::note;
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -6,7 +6,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 struct Logger;
 
 impl Log for Logger {
-    /// Only what this program itself says: its libraries log for developers.
+    /// Messages of other crates are for developers.
     fn enabled(&self, metadata: &Metadata) -> bool {
         metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
     }
@@ -21,7 +21,6 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// From now on the library's notes and warnings are printed.
 pub fn install() {
     if log::set_logger(&Logger).is_ok() {
         log::set_max_level(LevelFilter::Info);

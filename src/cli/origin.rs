@@ -1,4 +1,4 @@
-//! Where a run's initial weights come from, if not from its seed: `train --init`.
+//! The checkpoint that `train --init` fine-tunes.
 
 use crate::bail_input;
 use crate::data::Tokenizer;
@@ -10,22 +10,21 @@ use anyhow::Result;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
 
-/// A checkpoint to be trained on.
 pub struct Origin {
     /// As the user named it.
     name: String,
     checkpoint: PathBuf,
     vocab_size: usize,
-    /// What the checkpoint decides.
+    /// The model's shape and the tokenizer.
     pub settings: Settings,
 }
 
-/// What the checkpoint decides and no flag may, besides its shape.
-const ITS_OWN: [&str; 3] = ["init-std", "ffn-init-scale", "tokenizer"];
+/// Settings that a flag can't change, besides the model's shape.
+const FIXED: [&str; 3] = ["init-std", "ffn-init-scale", "tokenizer"];
 
 impl Origin {
     /// # Errors
-    /// If a flag asks for another model than the checkpoint's.
+    /// If a flag contradicts the checkpoint.
     pub fn open(name: &str, flags: &Settings) -> Result<Origin> {
         let checkpoint = find_checkpoint(Path::new(name))?;
         if checkpoint.is_file() {
@@ -33,13 +32,16 @@ impl Origin {
         }
         let config = load_config(&checkpoint)?;
         let shape = Settings::of_model(&config);
-        let decided =
-            |flag: &str| ITS_OWN.contains(&flag) || shape.to_map().contains_key(flag) && flag != "context";
-        if let Some((flag, _)) = flags.to_map().iter().find(|(flag, _)| decided(flag)) {
-            bail_input!("--{flag} cannot go with --init: the model of {name} decides it");
+        let is_fixed =
+            |flag: &str| FIXED.contains(&flag) || shape.to_map().contains_key(flag) && flag != "context";
+        if let Some((flag, _)) = flags.to_map().iter().find(|(flag, _)| is_fixed(flag)) {
+            bail_input!("--{flag} can't be combined with --init: {name} has its own; leave --{flag} out");
         }
         if let Some(context) = flags.context.filter(|context| *context > config.context) {
-            bail_input!("--context is {context}, but the model of {name} knows {} positions", config.context);
+            bail_input!(
+                "--context is {context}; {name} has {} positions, so it must be at most that",
+                config.context
+            );
         }
         let kind = match name.strip_prefix("hf:") {
             Some(repo) => TokenizerKind::Hub(repo.to_string()),
@@ -49,21 +51,19 @@ impl Origin {
         Ok(Origin { name: name.to_string(), checkpoint, vocab_size: config.vocab_size, settings })
     }
 
-    /// The checkpoint's tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         let tokenizer = load_tokenizer(&self.checkpoint)?;
-        if tokenizer.vocab_size() > self.vocab_size {
+        let (tokens, known) = (tokenizer.vocab_size(), self.vocab_size);
+        if tokens > known {
             bail_input!(
-                "the tokenizer of {} has {} tokens, but its model knows {}: they do not belong together",
-                self.name,
-                tokenizer.vocab_size(),
-                self.vocab_size
+                "{}: the tokenizer has {tokens} tokens, but the model's vocabulary has {known}; use a tokenizer.json that belongs to the model",
+                self.name
             );
         }
         Ok(tokenizer)
     }
 
-    /// The checkpoint's model, its context cut to `context`.
+    /// The model, its context cut to `context`.
     pub fn model(&self, context: usize, device: &Device, ops: Ops) -> Result<Model> {
         with_context(load_model(&self.checkpoint, device, ops)?, context, ops)
     }

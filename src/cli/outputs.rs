@@ -1,16 +1,16 @@
-//! Files that a command writes where the user says: never over what the command reads, and over other files
-//! only if tinygpt wrote them, or with `--force`.
+//! Files that a command writes where the user asks. They never replace an input of the command, and replace
+//! other files only if tinygpt wrote those, or with `--force`.
 
 use crate::data::Source;
 use crate::settings::{Settings, TokenizerKind};
-use crate::support::files::{folder_of, is_same_file, is_stream};
+use crate::support::files::{folder_of, is_same_file, is_stream, replace};
 use crate::support::home::expand;
 use crate::support::mark::is_marked;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// What a command reads from this machine, with the flag that names it.
+/// Files and directories that a command reads, each with the flag that names it.
 #[derive(Default)]
 pub struct Inputs(Vec<(&'static str, PathBuf)>);
 
@@ -26,13 +26,13 @@ impl Inputs {
             .path("--tokenizer", tokenizer)
     }
 
-    /// Adds a file, or a directory with all that is in it.
+    /// Adds a file, or a directory with everything in it.
     pub fn path(mut self, flag: &'static str, path: Option<impl AsRef<Path>>) -> Inputs {
         self.0.extend(path.map(|path| (flag, expand(path.as_ref()))));
         self
     }
 
-    /// Adds a text, as `--data` names it.
+    /// Adds a text named as `--data` names it.
     pub fn text(mut self, flag: &'static str, name: Option<&str>) -> Inputs {
         let Some(Ok(Source::Files(pattern))) = name.map(str::parse) else { return self };
         let path = expand(Path::new(&pattern));
@@ -45,18 +45,11 @@ impl Inputs {
         self
     }
 
-    /// The input that writing to the file `output` would destroy.
-    fn hit_by(&self, output: &Path) -> Option<&(&'static str, PathBuf)> {
-        self.0
-            .iter()
-            .find(|(_, input)| is_same_file(input, output) || input.is_dir() && is_inside(output, input))
-    }
-
-    /// Refuses to replace what is in the directory `output` if an input is in it.
+    /// Refuses to replace the directory `output` if an input is in it.
     pub fn refuse_inside(&self, output: &Path) -> Result<()> {
         match self.0.iter().find(|(_, input)| is_inside(input, output)) {
             Some((flag, input)) => bail_input!(
-                "{flag} reads {}, which is in {}, and --force would replace what is there: name another --out",
+                "{flag} reads {} in {}, which --force would replace; choose another --out",
                 input.display(),
                 output.display()
             ),
@@ -73,27 +66,28 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     }
 }
 
-/// Refuses a file that may not be written, before anything is computed. `flag` is the one that names it.
+/// Refuses an output file that must not be written. Call this before any work. `flag` names the file.
 pub fn check_file(flag: &str, path: &Path, inputs: &Inputs, force: bool) -> Result<()> {
     let shown = path.display();
     if path.is_dir() || !folder_of(path).is_dir() {
-        bail_input!("{flag} {shown}: name a file in a directory that exists");
+        bail_input!("{flag} {shown} must be a file in an existing directory");
     }
-    if let Some((input_flag, input)) = inputs.hit_by(path) {
+    let destroys = |input: &PathBuf| is_same_file(input, path) || input.is_dir() && is_inside(path, input);
+    if let Some((input_flag, input)) = inputs.0.iter().find(|(_, input)| destroys(input)) {
         bail_input!(
-            "{flag} {shown} would overwrite what {input_flag} {} reads: name another file",
+            "{flag} {shown} would overwrite an input, {input_flag} {}; choose another file",
             input.display()
         );
     }
     if path.exists() && !force && !is_stream(path) && !is_marked(path) {
         bail_input!(
-            "{shown} exists, and tinygpt can't tell that it wrote it: name another {flag}, or replace it with --force"
+            "{shown} exists and doesn't look like a file of tinygpt; choose another {flag}, or replace it with --force"
         );
     }
     Ok(())
 }
 
-/// Refuses a directory for charts that can't be one.
+/// Refuses an output directory that is a file.
 pub fn check_folder(flag: &str, path: &Path) -> Result<()> {
     if path.exists() && !path.is_dir() {
         bail_input!("{flag} {} isn't a directory", path.display());
@@ -101,7 +95,7 @@ pub fn check_folder(flag: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes files into a directory of the user's, all of them or none.
+/// Writes files into the directory that `flag` names. Writes none if one of them must not be replaced.
 pub fn write_files(
     flag: &str,
     folder: &Path,
@@ -116,10 +110,11 @@ pub fn write_files(
     for (path, contents) in paths() {
         check_file(flag, &path, inputs, force || has_header_of(&path, contents))?;
     }
-    paths().try_for_each(|(path, contents)| crate::support::files::replace(&path, contents))
+    paths().try_for_each(|(path, contents)| replace(&path, contents))
 }
 
-/// True if a file begins with the same line as a new table: tables have no place for a mark.
+/// True if the file is an older version of a table: its first line is that of `contents`. Tables can't carry
+/// the mark that tells tinygpt's files.
 fn has_header_of(path: &Path, contents: &[u8]) -> bool {
     let is_table = path.extension().is_some_and(|extension| extension == "csv" || extension == "md");
     let header = contents.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The text that a command reads beside a checkpoint: the one that `--data` names, or the run's own
-//! validation text, found by the paths in its `trainer.json` from whichever directory.
+//! The text that a command reads along with a checkpoint: the one `--data` names, or the validation text of
+//! the run, found by the paths in its `trainer.json`.
 
 use crate::data::{Corpus, Source, Tokenizer, Tokens};
 use crate::run::checkpoint::{TrainerState, encoding_of, load_trainer};
@@ -9,17 +9,17 @@ use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// A text to score or to look at, as tokens.
+/// A text to score or to inspect, as tokens.
 pub struct TestText {
     pub name: String,
     pub tokens: Tokens,
     /// UTF-8 bytes of the text.
     pub text_bytes: usize,
-    /// The same; none if the tokenizer drops some of the text.
+    /// `text_bytes`, or `None` if the tokenizer drops some of the text.
     pub bytes: Option<usize>,
-    /// Surprisal of the text under the distribution it was drawn from, nats, where known.
+    /// Entropy of the text under the distribution that it was drawn from, in nats, if known.
     pub floor: Option<f64>,
-    /// The arithmetic that gives the loss of the run, bit for bit.
+    /// The arithmetic that reproduces the loss of the run bit for bit.
     pub ops: Ops,
 }
 
@@ -33,20 +33,12 @@ impl TestText {
     ) -> Result<TestText> {
         let (corpus, run) = match data {
             Some(source) => {
-                let encoding = match encoding {
-                    Some(encoding) => Some(encoding),
-                    None => encoding_of(checkpoint)?,
-                };
+                let encoding = encoding.map_or_else(|| encoding_of(checkpoint), |own| Ok(Some(own)))?;
                 (Corpus::validation(&source.parse()?, encoding)?, None)
             }
-            None => {
-                let run = trainer_state(checkpoint)?;
-                (validation_text(&run, checkpoint)?, Some(run))
-            }
+            None => validation_text(checkpoint).map(|(corpus, run)| (corpus, Some(run)))?,
         };
-        for note in &corpus.notes {
-            note!("{note}");
-        }
+        corpus.notes.iter().for_each(|note| note!("{note}"));
         let dropped = tokenizer.dropped(&corpus.val)?.note();
         if let Some(note) = &dropped {
             note!("{}: {note}", corpus.name);
@@ -58,14 +50,15 @@ impl TestText {
         let before = run.as_ref().and_then(|run| run.text_tokens).map(|(_, validation)| validation);
         if let Some(before) = before.filter(|before| *before != tokens.len()) {
             note!(
-                "warning: {} has changed since the run: {} validation tokens, not {before}",
+                "warning: {} has changed since the run: its validation text has {} tokens instead of {before}",
                 corpus.name,
                 tokens.len()
             );
         }
+        let text_bytes = corpus.val.text().len();
         Ok(TestText {
-            text_bytes: corpus.val.text().len(),
-            bytes: dropped.is_none().then(|| corpus.val.text().len()),
+            text_bytes,
+            bytes: dropped.is_none().then_some(text_bytes),
             tokens,
             name: corpus.name,
             floor: corpus.floor.filter(|_| dropped.is_none()),
@@ -74,39 +67,35 @@ impl TestText {
     }
 }
 
-fn trainer_state(checkpoint: &Path) -> Result<TrainerState> {
-    if !checkpoint.join("trainer.json").is_file() {
-        bail_input!(
-            "{} doesn't say which text it was trained on; name a text with --data",
-            checkpoint.display()
-        );
-    }
-    load_trainer(checkpoint)
-}
-
-fn validation_text(run: &TrainerState, checkpoint: &Path) -> Result<Corpus> {
+/// The validation text of the checkpoint's run, and the state of the run.
+fn validation_text(checkpoint: &Path) -> Result<(Corpus, TrainerState)> {
     let shown = checkpoint.display();
-    let (places, settings) = (Places::of(run, checkpoint), &run.settings);
+    if !checkpoint.join("trainer.json").is_file() {
+        bail_input!("{shown} doesn't say which text it was trained on; name a text with --data");
+    }
+    let run = load_trainer(checkpoint)?;
+    let settings = &run.settings;
     let text = settings.val_data.as_ref().or(settings.data.as_ref()).map_or("", String::as_str);
     if text == "-" {
         bail_input!("{shown} was trained on standard input; name a text with --data");
     }
-    let text = places.find(text, "--data")?;
+    let text = Places::of(&run, checkpoint).find(text, "--data")?;
     let corpus = match settings.val_data {
         Some(_) => Corpus::validation(&text.parse()?, settings.encoding),
         None => Corpus::load(&text, None, settings.encoding),
     };
-    corpus.map_err(|error| input_error!("cannot read the text of {shown}: {error:#}; name one with --data"))
+    let failed = |error| input_error!("cannot read the text of {shown}: {error:#}; name one with --data");
+    Ok((corpus.map_err(failed)?, run))
 }
 
-/// Directories that the relative paths of a run may start from.
+/// Directories that the relative paths in a run's settings may start from.
 pub struct Places(Vec<PathBuf>);
 
 impl Places {
-    /// The directory that the run was started in, the current one, and those that hold the run.
+    /// The directory that the run was started in, the current directory, and those that hold the run.
     pub fn of(run: &TrainerState, checkpoint: &Path) -> Places {
         let checkpoint = checkpoint.canonicalize().unwrap_or_default();
-        // The checkpoint's directory is in that of its run, which may be in that of a comparison.
+        // The checkpoint is in the directory of its run, which may be in that of a comparison.
         let above = checkpoint.ancestors().skip(2).take(3).map(Path::to_path_buf);
         let started_in = run.started_in.iter().map(|directory| home::expand(Path::new(directory)));
         let mut places: Vec<PathBuf> = Vec::new();
@@ -118,35 +107,31 @@ impl Places {
         Places(places)
     }
 
-    /// A text as `--data` names it from the current directory, in the first place that has it. `flag` can
-    /// name it where no place does.
+    /// The text that a run calls `text`, as `--data` names it from the current directory.
+    ///
+    /// # Errors
+    /// If no place has it. The message tells to use `flag`.
     pub fn find(&self, text: &str, flag: &str) -> Result<String> {
         let Source::Files(pattern) = text.parse()? else { return Ok(text.to_string()) };
-        let relative = home::expand(Path::new(&pattern));
-        if relative.is_absolute() {
-            if existing(Path::new("/"), &relative).is_none() {
-                bail_input!("cannot find {text}, the text of the run; say where it is with {flag}");
-            }
-            return Ok(text.to_string());
-        }
+        let pattern = home::expand(Path::new(&pattern));
+        let is_absolute = pattern.is_absolute();
+        let places = if is_absolute { &[PathBuf::from("/")] } else { self.0.as_slice() };
         let here = std::env::current_dir().ok();
-        match self.0.iter().find_map(|place| Some((place, existing(place, &relative)?))) {
-            Some((place, _)) if here.as_ref() == Some(place) => Ok(text.to_string()),
-            Some((_, path)) => Ok(path.display().to_string()),
-            None => {
-                let tried =
-                    self.0.iter().map(|place| home::shorten(&place.join(&relative).to_string_lossy()));
-                let tried: Vec<String> = tried.collect();
-                bail_input!(
-                    "cannot find {text}, the text of the run, at {}; say where it is with {flag}",
-                    tried.join(" or ")
-                )
+        for place in places {
+            if let Some(path) = existing(place, &pattern) {
+                let is_as_typed = is_absolute || here.as_ref() == Some(place);
+                return Ok(if is_as_typed { text.to_string() } else { path.display().to_string() });
             }
         }
+        let tried = places.iter().map(|place| home::shorten(&place.join(&pattern).to_string_lossy()));
+        bail_input!(
+            "cannot find {text}, the text of the run; tried {}. Name it with {flag}.",
+            tried.collect::<Vec<_>>().join(", ")
+        )
     }
 }
 
-/// The file, directory or pattern `relative` in `place`, if there is any.
+/// The file, directory or pattern `relative` in `place`, if it matches anything.
 fn existing(place: &Path, relative: &Path) -> Option<PathBuf> {
     let path = place.join(relative);
     if path.exists() {

@@ -1,6 +1,6 @@
 //! Prints tables and documents: Markdown that can be pasted, as wide as the terminal.
 
-pub use crate::support::table::{Table, label, number, tail, words};
+pub use crate::support::table::{Table, label, number, words};
 
 use crate::report::document::{Block, Document};
 use crate::support::table::typed;
@@ -21,10 +21,6 @@ pub struct Wide {
 }
 
 impl Wide {
-    pub fn is_set(&self) -> bool {
-        self.wide
-    }
-
     /// Prints the columns that fit, and a note that names the others.
     pub fn print(&self, table: &Table) -> Result<()> {
         self.print_in(table, Language::En)

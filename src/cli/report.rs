@@ -14,16 +14,18 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Example: tinygpt report runs/compare --plot figures")]
 pub struct ReportArgs {
-    /// Directory of a comparison, finished or still running [default: the newest comparison in runs/]
+    /// Directory of the comparison [default: the newest one in runs/]
+    ///
+    /// The comparison may still be running.
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Write the charts as SVG, and the table as CSV and Markdown, to a directory
+    /// Also write the charts as SVG and the table as CSV and Markdown to this directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
     /// Language of the report
     #[arg(long, value_name = "LANG", default_value = "en")]
     lang: Language,
-    /// Replace files in the way that tinygpt didn't write
+    /// Replace files even if tinygpt didn't write them
     #[arg(long)]
     force: bool,
 }
@@ -56,7 +58,7 @@ pub fn write(
     Ok(path)
 }
 
-/// Writes the charts and tables of a comparison into a directory of the user's.
+/// Writes the charts and tables of a comparison into the directory that --plot names.
 pub fn plot(folder: &Path, analysis: &Analysis, inputs: &Inputs, force: bool) -> Result<()> {
     let mut files = chart_files(charts(analysis));
     files.push(("table.csv".to_string(), csv(analysis).into_bytes()));
@@ -66,12 +68,12 @@ pub fn plot(folder: &Path, analysis: &Analysis, inputs: &Inputs, force: bool) ->
     Ok(())
 }
 
-/// Charts, each named by a stem, as SVG files.
+/// SVG files of charts, given as file stem and SVG.
 pub fn chart_files(charts: Vec<(String, String)>) -> Vec<(String, Vec<u8>)> {
     charts.into_iter().map(|(stem, svg)| (format!("{stem}.svg"), svg.into_bytes())).collect()
 }
 
-/// What all runs had in common, as flags are called.
+/// The settings that all runs share, by the names of their flags.
 fn settings(comparison: &Comparison) -> Vec<(String, String)> {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
     let own = ["act", "seed", "threads", "keep"];

@@ -1,37 +1,40 @@
-//! Requests by signals: Ctrl-C and SIGTERM ask to stop, SIGUSR1 asks to save and go on.
+//! Signals: Ctrl-C and SIGTERM ask to stop, SIGUSR1 asks to save a checkpoint and continue.
 //!
-//! As long as there is nothing to save, the first Ctrl-C ends the process at once. After [`listen`] the first
-//! one asks, and the second ends the process.
+//! While there is nothing to save, the first Ctrl-C ends the process immediately. After [`listen`] the first
+//! one is a request, and the second ends the process.
 
 use crate::support::failure::{Failure, INTERRUPTED};
 use crate::support::terminal::bar_was_drawn;
 use anyhow::Result;
 use signal_hook::consts::TERM_SIGNALS;
-use signal_hook::{flag, low_level};
+use signal_hook::low_level;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
-static ASKED_TO_SAVE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static ASKED_TO_SAVE: AtomicBool = AtomicBool::new(false);
 static ANSWER: AtomicU8 = AtomicU8::new(END);
 static AT_A_TERMINAL: AtomicBool = AtomicBool::new(false);
 
 const STANDARD_ERROR: i32 = 2;
 
-/// What a signal to stop does: it ends the process,
+/// Answers to a signal to stop: end the process,
 const END: u8 = 0;
-/// asks the first time and ends the process the second time,
+/// take the first signal as a request and end the process at the second,
 const ASK: u8 = 1;
-/// or only asks, however often it comes.
+/// or take every signal as a request.
 const ASK_ONLY: u8 = 2;
 
-/// From now on a signal to stop says so before it ends the process: to be called first thing.
+/// Installs the signal handlers. Call this first.
 pub fn answer() -> Result<()> {
     AT_A_TERMINAL.store(std::io::stderr().is_terminal(), Ordering::Relaxed);
-    for signal in TERM_SIGNALS {
-        // SAFETY: `stop` uses atomics, write(2) and _exit(2) only, which signal handlers may.
-        unsafe { low_level::register(*signal, stop)? };
+    // SAFETY: the handlers only use atomics, write(2) and _exit(2), which are safe there.
+    unsafe {
+        for signal in TERM_SIGNALS {
+            low_level::register(*signal, stop)?;
+        }
+        #[cfg(unix)]
+        low_level::register(signal_hook::consts::SIGUSR1, || ASKED_TO_SAVE.store(true, Ordering::Relaxed))?;
     }
     Ok(())
 }
@@ -48,59 +51,52 @@ fn stop() {
 /// Ends the process from a signal handler.
 fn end(message: &str) -> ! {
     let start = match AT_A_TERMINAL.load(Ordering::Relaxed) {
-        // Takes the place of the bar, and of the ^C that the terminal wrote into it.
+        // Erases the bar and the ^C that the terminal printed into it.
         true if bar_was_drawn() => "\r\x1b[2K",
         true => "\n",
         false => "",
     };
     for part in [start, message] {
-        // SAFETY: the pointer and the length are those of a string. Nobody is left to tell if it fails.
+        // SAFETY: the pointer and the length are those of a string. A failure can't be reported anywhere.
         let _ = unsafe { libc::write(STANDARD_ERROR, part.as_ptr().cast(), part.len() as _) };
     }
     low_level::exit(INTERRUPTED.into())
 }
 
-/// From now on SIGUSR1 asks to save instead of ending the process: to be called first thing.
-pub fn await_requests() -> Result<()> {
-    #[cfg(unix)]
-    flag::register(signal_hook::consts::SIGUSR1, Arc::clone(ASKED_TO_SAVE.get_or_init(Arc::default)))?;
-    Ok(())
-}
-
-/// Whether a signal asked to save since this was last called.
+/// True if SIGUSR1 came since the last call.
 pub fn asked_to_save() -> bool {
-    ASKED_TO_SAVE.get().is_some_and(|asked| asked.swap(false, Ordering::Relaxed))
+    ASKED_TO_SAVE.swap(false, Ordering::Relaxed)
 }
 
-/// From now on the first signal to stop asks instead of ending the process.
+/// Makes the first signal to stop a request. The second still ends the process.
 pub fn listen() {
     ANSWER.store(ASK, Ordering::Relaxed);
 }
 
-/// From now on signals to stop only ask: for a process whose parent passes them on, so that one Ctrl-C may
-/// come twice.
+/// Makes every signal to stop a request. For workers: they get one Ctrl-C twice, from the terminal and from
+/// their parent.
 pub fn only_listen() {
     ANSWER.store(ASK_ONLY, Ordering::Relaxed);
 }
 
-/// From now on the end of standard input asks to stop, too: for a process that ends with its parent, which
-/// holds the other end.
+/// Makes the end of standard input a request to stop. For workers: their parent holds the other end, so it
+/// closes when the parent dies.
 pub fn stop_at_end_of_input() {
     let wait = || {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         ASKED.store(true, Ordering::Relaxed);
     };
-    // Without a thread to spare, signals are all that is heard.
+    // If no thread can start, signals still work.
     let _ = std::thread::Builder::new().name("parent".to_string()).spawn(wait);
 }
 
-/// Whether a signal asked to stop.
+/// True after a request to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }
 
 /// # Errors
-/// [`Failure::Interrupted`] if a signal asked to stop.
+/// [`Failure::Interrupted`] after a request to stop. `when` completes "Interrupted ...".
 pub fn check(when: &str) -> Result<()> {
     if asked() {
         return Err(Failure::Interrupted(format!("Interrupted {when}.")).into());

@@ -1,50 +1,50 @@
-//! The time that several runs take together: as planned at first, then by the time that they take.
+//! Time left for several runs: first the planned time, then corrected by the measured pace.
 
 use std::ops::Range;
 use std::time::Instant;
 
-/// Work is counted in the seconds that it was planned to take.
+/// Estimates the time left. Work is measured in planned seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeLeft {
     began: Instant,
-    /// Work that was done when this process began.
+    /// Work done before this process.
     before: f64,
     all: f64,
-    /// Work after which what it took counts as much as what was planned.
+    /// Amount of work after which the measured pace weighs as much as the planned one.
     trusted: f64,
 }
 
 impl TimeLeft {
-    /// Of `all` the work `before` is done. `trusted` is what a run takes, about.
+    /// `trusted` should be about the work of one run.
     pub fn new(before: f64, all: f64, trusted: f64) -> TimeLeft {
         TimeLeft { began: Instant::now(), before, all, trusted }
     }
 
-    /// Seconds that what is left takes once `done` of the work is done.
+    /// Seconds left once `done` of the work is done.
     pub fn seconds(&self, done: f64) -> f64 {
         self.after(self.began.elapsed().as_secs_f64(), done)
     }
 
     fn after(&self, elapsed: f64, done: f64) -> f64 {
         let pace = (elapsed + self.trusted) / (done - self.before + self.trusted);
-        // Nothing is known of the pace until the first piece of work is done, unless a plan says it.
+        // Without a plan the pace is unknown until some work is done.
         if pace.is_finite() { pace * (self.all - done).max(0.0) } else { f64::NAN }
     }
 }
 
-/// Stages that run in turn and can't be split: each is expected to take its usual time.
+/// Time left of stages that run one after the other and can't be split. Each has a usual duration.
 pub struct Stages {
     usual_seconds: Vec<f64>,
     time_left: TimeLeft,
 }
 
-/// The time left, counted down since a stage began.
+/// Counts down the time left from the start of a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Countdown {
     pub stage: usize,
     began: Instant,
     left: f64,
-    /// What is left once the stage is done.
+    /// Seconds left after this stage.
     behind: f64,
 }
 
@@ -55,13 +55,13 @@ impl Stages {
         stages
     }
 
-    /// Takes no notice of how long the stages before this one took: what they make was there already.
+    /// Measures the pace from this stage on. For earlier stages that reused existing results.
     pub fn measure_from(&mut self, stage: usize) {
         let all = self.seconds(0..self.usual_seconds.len());
         self.time_left = TimeLeft::new(self.seconds(0..stage), all, all / self.usual_seconds.len() as f64);
     }
 
-    /// The countdown of a stage that begins now, those before it being done.
+    /// The countdown of a stage that begins now.
     pub fn begin(&self, stage: usize) -> Countdown {
         let left = self.time_left.seconds(self.seconds(0..stage));
         let behind = self.seconds(stage + 1..self.usual_seconds.len());
@@ -75,7 +75,7 @@ impl Stages {
 }
 
 impl Countdown {
-    /// Seconds left in all: no less than the stages behind this one take.
+    /// Seconds left in total, at least those of the stages after this one.
     pub fn seconds(&self) -> f64 {
         (self.left - self.began.elapsed().as_secs_f64()).max(self.behind)
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_that_takes_too_long_leaves_the_time_of_those_behind_it() {
+    fn an_overdue_stage_shows_the_time_of_the_stages_after_it() {
         let stages = Stages::new(vec![0.0, 60.0, 30.0]);
         let first = stages.begin(1);
         assert!((first.seconds() - 90.0).abs() < 1.0, "{first:?}");
@@ -96,12 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_is_the_planned_one_at_first_and_then_follows_what_runs_take() {
+    fn the_time_left_starts_as_planned_and_follows_the_measured_pace() {
         let left = TimeLeft::new(10.0, 110.0, 5.0);
         assert_eq!(left.after(0.0, 10.0), 100.0);
-        // As planned.
         assert_eq!(left.after(20.0, 30.0), 80.0);
-        // It runs at half the speed, which weighs more the longer it lasts.
+        // At half the planned speed, which weighs more the longer it lasts.
         let early = left.after(2.0, 11.0) / 99.0;
         let late = left.after(100.0, 60.0) / 50.0;
         assert!((1.0..1.4).contains(&early) && (1.8..2.0).contains(&late), "{early} {late}");
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_finish_makes_the_rest_shorter() {
+    fn work_done_by_other_processes_shortens_the_time_left() {
         let left = TimeLeft::new(0.0, 100.0, 5.0);
         // Four processes: 40 seconds of work in 10.
         assert!(left.after(10.0, 40.0) < 0.4 * 60.0);

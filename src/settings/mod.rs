@@ -12,8 +12,8 @@ mod model_config;
 mod preset;
 mod recipe;
 
-pub(crate) use arguments::{preset_name, shape_name};
 pub use arguments::{Item, List};
+pub(crate) use arguments::{preset_name, shape_name};
 pub(crate) use bounds::within;
 pub(crate) use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS};
 pub use encoding::TextEncoding;

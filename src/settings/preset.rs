@@ -71,7 +71,9 @@ impl Settings {
             return Ok(parse(&text, name)?.over(&default));
         }
         if SHAPES.iter().any(|shape| shape.name == name) {
-            bail_input!("{name} is too large to train; `tinygpt inspect --model {name}` counts its parameters");
+            bail_input!(
+                "{name} is too large to train; `tinygpt inspect --model {name}` counts its parameters"
+            );
         }
         let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
         let hint = did_you_mean(name, names.iter().copied());

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn acts_lists_every_activation_with_its_facts() {
+fn acts_lists_every_activation() {
     let folder = folder();
     let list = last_line(&succeed(tinygpt(&folder).args(["acts", "--dim", "768", "--json"])));
     let acts = list["activations"].as_array().unwrap();
@@ -45,12 +45,12 @@ fn acts_lists_every_activation_with_its_facts() {
 }
 
 #[test]
-fn the_plot_is_a_picture_of_every_function() {
+fn the_plot_shows_every_function_and_its_derivative() {
     let folder = folder();
     succeed(tinygpt(&folder).args(["acts", "--plot", "acts.svg"]));
     let svg = String::from_utf8(read(&folder, "acts.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
-    // The value and the derivative of fourteen functions.
+    // Value and derivative of 14 functions.
     assert_eq!(svg.matches("<polyline").count(), 28);
     assert!(svg.contains(">quick_gelu<"));
 }

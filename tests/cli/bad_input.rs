@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn wrong_files_are_named_with_what_is_wrong() {
+fn unusable_texts_are_refused_with_the_reason() {
     let folder = folder();
     write(&folder, "empty.txt", "");
     write(&folder, "short.txt", "hello\n");
@@ -24,7 +24,7 @@ fn wrong_files_are_named_with_what_is_wrong() {
 }
 
 #[test]
-fn wrong_flags_are_named_with_what_is_allowed() {
+fn wrong_values_are_refused_with_the_valid_ones() {
     let folder = folder();
     let cases: &[(&[&str], &str)] = &[
         (&["--act", "gleu"], "swiglu"),
@@ -33,10 +33,10 @@ fn wrong_flags_are_named_with_what_is_allowed() {
         (&["--dim", "18", "--heads", "2"], "head size 9"),
         (&["--kv-heads", "3", "--heads", "4"], "--kv-heads 3 does not divide --heads 4"),
         (&["--backbone", "gpt2", "--kv-heads", "1"], "llama"),
-        (&["--layers", "0"], "--layers is '0'; it must be a whole number between 1 and 1024"),
+        (&["--layers", "0"], "'0' for '--layers <N>': it must be a whole number between 1 and 1024"),
         (&["--dim", "99999999999"], "between 1 and 1048576"),
-        (&["--init-std", "1e30"], "--init-std is '1e30'; it must be a number between 1e-6 and 1.0"),
-        (&["--steps", "0"], "--steps is '0'; it must be a whole number between 1 and"),
+        (&["--init-std", "1e30"], "'1e30' for '--init-std <STD>': it must be a number between 1e-6 and 1.0"),
+        (&["--steps", "0"], "'0' for '--steps <N>': it must be a whole number between 1 and"),
         (&["--warmup", "12"], "--warmup is 12, but the run has 12 steps"),
         (&["--min-lr", "0.1"], "--min-lr is 0.1, more than --lr, 0.01"),
         (&["--dropout", "1"], "between 0.0 and 0.99"),
@@ -55,7 +55,7 @@ fn wrong_flags_are_named_with_what_is_allowed() {
 }
 
 #[test]
-fn a_preset_with_an_unknown_key_is_refused_with_its_line() {
+fn an_unknown_key_in_a_preset_is_refused_with_its_line() {
     let folder = folder();
     write(&folder, "mine.toml", "# mine\nlayers = 1\n\nlayerz = 2\n");
     let error = fail(tinygpt(&folder).args(["--model", "mine.toml"]), 2);
@@ -63,7 +63,7 @@ fn a_preset_with_an_unknown_key_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_run_in_the_way_is_kept_unless_forced() {
+fn an_existing_run_is_replaced_only_with_force() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let before = read(&folder, "run/last/model.safetensors");
@@ -75,7 +75,7 @@ fn a_run_in_the_way_is_kept_unless_forced() {
 }
 
 #[test]
-fn runs_without_a_name_never_collide() {
+fn runs_without_a_name_get_different_directories() {
     let folder = folder();
     for _ in 0..2 {
         train(&folder, &["--act", "glu:mish", "--steps", "1"]);
@@ -104,7 +104,7 @@ fn with_header(folder: &TempDir, change: impl Fn(&str) -> String) {
 }
 
 #[test]
-fn a_broken_checkpoint_is_refused_with_the_tensor_that_is_wrong() {
+fn a_damaged_checkpoint_is_refused_with_the_wrong_tensor() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     // Without a manifest, like a directory from another program, the checkpoint is still checked.
@@ -143,7 +143,7 @@ fn a_broken_checkpoint_is_refused_with_the_tensor_that_is_wrong() {
 }
 
 #[test]
-fn a_missing_checkpoint_says_what_to_do() {
+fn a_missing_checkpoint_is_refused_with_advice() {
     let folder = folder();
     let error = fail(tinygpt(&folder).arg("generate"), 2);
     assert!(error.contains("no run in runs/") && error.contains("--checkpoint"), "{error}");
@@ -173,11 +173,11 @@ fn sampling_flags_out_of_range_are_refused() {
         tinygpt(&folder).args(["eval", "--checkpoint", "run", "--data", "text.txt", "--stride", "17"]),
         2,
     );
-    assert!(error.contains("--stride is 17"), "{error}");
+    assert!(error.contains("--stride 17 would skip tokens"), "{error}");
 }
 
 #[test]
-fn values_out_of_reason_are_refused_before_anything_is_built() {
+fn absurd_values_are_refused_before_a_model_is_built() {
     let folder = folder();
     let cases: &[(&[&str], &str)] = &[
         (&["--grad-accum", "4611686018427387904"], "--grad-accum"),
@@ -227,9 +227,8 @@ fn a_saved_setting_out_of_bounds_is_refused_with_its_file() {
     assert!(error.contains("between 0.0 and 10.0"), "{error}");
 }
 
-/// A preset's warmup is meant for the preset's own number of steps.
 #[test]
-fn a_presets_warmup_gives_way_to_a_shorter_run() {
+fn a_run_shorter_than_the_warmup_of_its_preset_uses_the_default_warmup() {
     let folder = folder();
     let flags = small_but(&["--model", "shakespeare-char", "--out", "run"]);
     let output = tinygpt(&folder).args(&flags).output().unwrap();
@@ -240,9 +239,9 @@ fn a_presets_warmup_gives_way_to_a_shorter_run() {
     assert_eq!(number(&first, "lr"), 0.01);
 }
 
-/// Later seeds count up from --seed and must stay in range too.
+/// Seeds count up from --seed.
 #[test]
-fn the_last_seed_is_within_the_bounds_too() {
+fn the_last_of_several_seeds_is_bounded() {
     let folder = folder();
     let seed = i64::MAX.to_string();
     let error = fail(tinygpt(&folder).arg("compare").args(small_but(&["--seed", &seed])), 2);
@@ -250,9 +249,8 @@ fn the_last_seed_is_within_the_bounds_too() {
     assert!(!exists(&folder, "runs"));
 }
 
-/// --force removes only files that a run or a comparison wrote.
 #[test]
-fn nothing_is_deleted_that_is_not_ours() {
+fn force_deletes_only_what_tinygpt_wrote() {
     let folder = folder();
     let compare = |flags: &[&str]| {
         let mut command = tinygpt(&folder);
@@ -287,7 +285,7 @@ fn nothing_is_deleted_that_is_not_ours() {
 }
 
 #[test]
-fn an_unfinished_run_without_a_checkpoint_is_no_obstacle() {
+fn a_run_without_a_checkpoint_can_be_replaced_without_force() {
     let folder = folder();
     // Weight decay multiplies the weights by 1 - 10 * 10 per step, so they overflow before the first checkpoint.
     let flags = ["--lr", "10", "--warmup", "0", "--min-lr", "10", "--weight-decay", "10"];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn bench_reports_speed_memory_and_the_cost_of_every_activation() {
+fn bench_measures_speed_memory_and_every_activation() {
     let folder = folder();
     let small =
         ["bench", "--layers", "1", "--dim", "16", "--heads", "2", "--context", "16", "--seconds", "0"];
@@ -25,7 +25,7 @@ fn bench_reports_speed_memory_and_the_cost_of_every_activation() {
 }
 
 #[test]
-fn bench_times_only_what_it_is_asked_for() {
+fn bench_can_run_one_part() {
     let folder = folder();
     let found = last_line(&succeed(tinygpt(&folder).args([
         "bench",

@@ -60,7 +60,10 @@ fn models_are_trained_once_and_can_be_looked_at_afterwards() {
         training.contains("[3/3] path: about ") && training.contains("[3/3] swiglu  step 1/2"),
         "{training}"
     );
-    assert!(training.lines().any(|line| line.contains(" left, ") && line.ends_with(" in all")), "{training}");
+    assert!(
+        training.lines().any(|line| line.contains(" left, ") && line.ends_with(" for all runs")),
+        "{training}"
+    );
     let (second, training) = walk();
     assert_eq!(first, second);
     assert!(!training.contains("step 2/2"), "{training}");

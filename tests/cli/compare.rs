@@ -446,7 +446,7 @@ fn lines_say_how_long_all_runs_still_take() {
     };
     let alone = told(&["--out", "alone"]);
     let first = alone.lines().find(|line| line.starts_with("[1/2] relu seed 1  step 1/12")).unwrap();
-    assert!(first.contains(" left, ") && first.ends_with(" in all"), "{first}");
+    assert!(first.contains(" left, ") && first.ends_with(" for all runs"), "{first}");
     let workers = told(&["--out", "workers", "--jobs", "2"]);
     assert!(workers.contains("2 of 2 runs are finished, about 0 s left"), "{workers}");
 }

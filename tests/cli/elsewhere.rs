@@ -83,7 +83,7 @@ fn a_text_that_is_gone_is_named_with_every_place_it_was_looked_for() {
         for place in ["work/text.txt", "other/text.txt"] {
             assert!(error.contains(place), "{words:?}: {error}");
         }
-        assert!(error.contains("say where it is with --data"), "{words:?}: {error}");
+        assert!(error.contains("Name it with --data"), "{words:?}: {error}");
     }
     succeed(in_directory(&folder, "other").args(["train", "--data", "../moved.txt", "--resume"]).arg(&run));
 }

@@ -1,4 +1,4 @@
-//! `tinygpt eval`: scores match training and their definitions.
+//! Scoring: equal to the loss of training, and to the definitions of perplexity and bits per byte.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn eval(folder: &TempDir, flags: &[&str]) -> Value {
 }
 
 #[test]
-fn eval_of_the_last_checkpoint_gives_the_loss_that_training_printed() {
+fn eval_of_the_last_checkpoint_equals_the_loss_of_training() {
     let folder = folder();
     write(&folder, "val.txt", &text(57));
     let trained = train(&folder, &["--out", "run", "--val-data", "val.txt"]);
@@ -18,16 +18,16 @@ fn eval_of_the_last_checkpoint_gives_the_loss_that_training_printed() {
     assert!((number(&scored, "bits_per_byte") - number(&trained, "bits_per_byte")).abs() < 1e-9);
 }
 
-/// The best checkpoint of this run isn't its last, so both are scored.
+/// Scores the last and the best checkpoint.
 #[test]
-fn without_data_the_runs_own_validation_text_gives_its_loss_to_the_last_digit() {
+fn without_data_eval_reproduces_the_validation_loss_of_the_run_exactly() {
     let folder = folder();
     write(&folder, "val.txt", &text(57));
     let settings: [&[&str]; 3] =
         [&[], &["--val-data", "val.txt", "--ops", "plain"], &["--data", "tales", "--tokenizer", "bpe:300"]];
     for flags in settings {
         let trained = train(&folder, &[&["--out", "run", "--force"], flags].concat());
-        // With --val-data, the training text isn't needed.
+        // With --val-data, eval doesn't need the training text.
         if flags.contains(&"--val-data") {
             std::fs::remove_file(folder.path().join("text.txt")).unwrap();
         }
@@ -45,21 +45,21 @@ fn without_data_the_runs_own_validation_text_gives_its_loss_to_the_last_digit() 
 }
 
 #[test]
-fn a_text_that_changed_since_the_run_is_scored_with_a_warning() {
+fn scoring_a_text_that_changed_since_the_run_warns() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     write(&folder, "text.txt", &text(500));
     let output = tinygpt(&folder).args(["eval", "--checkpoint", "run"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && told.contains("text.txt has changed since the run"), "{told}");
-    assert!(told.contains("scoring the run's own validation text, of text.txt"), "{told}");
+    assert!(told.contains("scoring the validation text of the run, text.txt"), "{told}");
 }
 
 #[test]
-fn every_token_but_the_first_is_scored_and_all_bytes_count() {
+fn every_token_but_the_first_is_scored_and_every_byte_counts() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    // An unseen character of three bytes becomes three tokens.
+    // An unseen character of 3 bytes becomes 3 tokens.
     write(&folder, "test.txt", "the cat 猫.\n");
     for stride in ["16", "3", "1"] {
         let scored = eval(&folder, &["run", "--data", "test.txt", "--stride", stride]);
@@ -71,7 +71,7 @@ fn every_token_but_the_first_is_scored_and_all_bytes_count() {
 }
 
 #[test]
-fn more_context_scores_better_once_the_model_has_learned() {
+fn a_smaller_stride_lowers_the_loss_of_a_trained_model() {
     let folder = folder();
     train(&folder, &["--out", "run", "--steps", "150", "--eval-every", "0"]);
     let loss =

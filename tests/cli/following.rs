@@ -45,7 +45,7 @@ fn metrics_and_tensorboard_events_hold_every_step() {
 }
 
 #[test]
-fn runs_are_listed_with_their_activation_size_and_loss() {
+fn runs_lists_activation_size_and_loss() {
     let folder = folder();
     train(&folder, &["--act", "gelu", "--out", "runs/one"]);
     train(&folder, &["--act", "mish", "--out", "runs/two/arm"]);
@@ -59,7 +59,7 @@ fn runs_are_listed_with_their_activation_size_and_loss() {
 }
 
 #[test]
-fn a_dry_run_prints_the_plan_and_leaves_nothing() {
+fn a_dry_run_prints_the_plan_and_writes_nothing() {
     let folder = folder();
     let output = tinygpt(&folder).args(SMALL).args(["--out", "run", "--dry-run"]).output().unwrap();
     assert!(output.status.success());

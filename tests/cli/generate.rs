@@ -1,4 +1,4 @@
-//! `tinygpt generate`: seeds, stop strings, streaming and unseen characters.
+//! Generating: seeded, streamed, with stop texts, from any prompt.
 
 use super::*;
 
@@ -22,24 +22,24 @@ fn a_trained_model_writes_words_of_its_text() {
     assert!(text.contains(" the "), "{text:?}");
 }
 
-/// 100 tokens with a context of 16, so the older half of the context is dropped many times.
+/// 100 tokens with a context of 16.
 #[test]
-fn generation_goes_on_past_the_context() {
+fn generation_continues_past_the_context_length() {
     let folder = trained();
     let result = generate(&folder, &["--prompt", "the cat sees the dog. the hen", "--max-tokens", "100"]);
     assert_eq!(number(&result, "tokens"), 100.0);
 }
 
-/// transformers truncates prompts in the same way, but silently.
+/// transformers does this silently.
 #[test]
-fn a_prompt_longer_than_the_context_is_read_from_its_end_and_says_so() {
+fn a_prompt_longer_than_the_context_is_cut_at_its_beginning_with_a_note() {
     let folder = trained();
     let prompt = "the cat sees the dog. the hen";
     let output =
         tinygpt(&folder).args(["generate", "--prompt", prompt, "--max-tokens", "5"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{told}");
-    assert!(told.contains("the prompt has 29 tokens; the model reads the last 16"), "{told}");
+    assert!(told.contains("the prompt has 29 tokens; the model reads only the last 16"), "{told}");
     let greedy = |prompt: &str| {
         generate(&folder, &["--prompt", prompt, "--temperature", "0", "--max-tokens", "1"])["text"].clone()
     };
@@ -61,7 +61,7 @@ fn the_same_seed_writes_the_same_text() {
 }
 
 #[test]
-fn the_newest_run_is_taken_and_named() {
+fn without_a_checkpoint_the_newest_run_is_used_and_named() {
     let folder = trained();
     let output = tinygpt(&folder).args(["generate", "--max-tokens", "5"]).output().unwrap();
     assert!(output.status.success());
@@ -70,11 +70,9 @@ fn the_newest_run_is_taken_and_named() {
 }
 
 #[test]
-fn a_character_that_was_never_seen_is_no_problem() {
+fn prompts_can_contain_unseen_characters() {
     let folder = trained();
-    write(&folder, "prompt.txt", "猫 🐈 ÿ");
-    let output =
-        succeed(tinygpt(&folder).args(["generate", "--prompt-file", "prompt.txt", "--max-tokens", "20"]));
+    let output = succeed(tinygpt(&folder).args(["generate", "猫 🐈 ÿ", "--max-tokens", "20"]));
     assert!(output.starts_with("猫 🐈 ÿ"), "{output:?}");
 }
 
@@ -87,9 +85,8 @@ fn generation_stops_before_a_stop_string() {
     assert!(!text.is_empty() && !text.contains('.') && number(&result, "tokens") < 60.0, "{result}");
 }
 
-/// The streamed output equals the text in `--json`.
 #[test]
-fn the_stream_is_the_text() {
+fn the_streamed_text_equals_the_json_text() {
     let folder = trained();
     let flags = [
         "--prompt",

@@ -35,6 +35,7 @@ mod report;
 mod resume;
 mod saving;
 mod settings;
+mod snapshots;
 mod sources;
 mod stopping;
 mod tales;

@@ -1,4 +1,4 @@
-//! Help, suggestions for typos, completions, and plain output in pipes.
+//! Conventions of command lines: help, suggestions, completions, pipes.
 
 use super::*;
 
@@ -18,7 +18,7 @@ const COMMANDS: [&str; 12] = [
 ];
 
 #[test]
-fn every_command_explains_itself_with_an_example() {
+fn every_help_has_an_example() {
     let folder = folder();
     for command in COMMANDS {
         let help = succeed(tinygpt(&folder).args([command, "--help"]));
@@ -33,7 +33,7 @@ fn every_command_explains_itself_with_an_example() {
 }
 
 #[test]
-fn a_near_miss_gets_a_proposal() {
+fn typos_get_a_suggestion() {
     let folder = folder();
     let error = |flags: &[&str]| {
         let output = tinygpt(&folder).args(flags).output().unwrap();
@@ -46,7 +46,7 @@ fn a_near_miss_gets_a_proposal() {
 }
 
 #[test]
-fn nothing_is_animated_or_coloured_in_a_pipe() {
+fn a_pipe_gets_no_colors_and_no_progress_bar() {
     let folder = folder();
     let training = [SMALL, &["--out", "run"]].concat();
     for flags in [training.as_slice(), &["--help"], &["--layer", "3"], &["--act", "swigul"], &["acts"]] {
@@ -59,7 +59,7 @@ fn nothing_is_animated_or_coloured_in_a_pipe() {
 }
 
 #[test]
-fn completions_know_the_commands_and_flags() {
+fn completions_contain_the_commands_and_flags() {
     let folder = folder();
     for shell in ["bash", "zsh", "fish"] {
         let script = succeed(tinygpt(&folder).args(["completions", shell]));
@@ -67,9 +67,9 @@ fn completions_know_the_commands_and_flags() {
     }
 }
 
-/// A reader such as `head` may close the pipe early.
+/// As with `| head`.
 #[test]
-fn a_closed_pipe_is_not_an_error() {
+fn a_closed_pipe_ends_the_command_quietly() {
     let folder = folder();
     let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
         .current_dir(folder.path())
@@ -88,7 +88,7 @@ fn a_closed_pipe_is_not_an_error() {
 }
 
 #[test]
-fn training_goes_on_when_nobody_reads_along() {
+fn training_survives_a_closed_standard_error() {
     let folder = folder();
     let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
         .current_dir(folder.path())
@@ -105,7 +105,7 @@ fn training_goes_on_when_nobody_reads_along() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_an_error_and_no_panic() {
+fn a_full_disk_is_an_error_without_a_panic() {
     let folder = folder();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))

@@ -1,10 +1,10 @@
-//! Output files: never an input, never replaced without `--force`, and pipes and links stay.
+//! Output files: inputs and foreign files are never overwritten, pipes and links are kept.
 
 use super::*;
 use std::process::Stdio;
 
 #[test]
-fn an_output_is_never_an_input() {
+fn an_output_never_overwrites_an_input() {
     let folder = folder();
     let before = read(&folder, "text.txt");
     let path = |name: &str| folder.path().join(name);
@@ -26,9 +26,9 @@ fn an_output_is_never_an_input() {
         ("text.txt", "run/best/tokenizer.json"),
     ] {
         let error = fail(tinygpt(&folder).args(inspect).args(["--data", data, "--html", output]), 2);
-        assert!(error.contains("would overwrite what --"), "{output}: {error}");
+        assert!(error.contains("would overwrite an input, --"), "{output}: {error}");
     }
-    // The run's own text counts as an input too.
+    // Without --data, inspect reads the text of the run.
     let error = fail(tinygpt(&folder).args(inspect).args(["--html", "text.txt"]), 2);
     assert!(error.contains("--data"), "{error}");
     write(&folder, "preset.toml", "layers = 1\n");
@@ -42,7 +42,7 @@ fn an_output_is_never_an_input() {
 }
 
 #[test]
-fn a_directory_is_not_replaced_that_the_new_run_reads() {
+fn force_never_replaces_a_directory_that_the_new_run_reads() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let before = read(&folder, "run/last/model.safetensors");
@@ -66,7 +66,7 @@ fn a_directory_is_not_replaced_that_the_new_run_reads() {
 }
 
 #[test]
-fn a_file_of_the_users_is_replaced_by_force_only_and_a_page_at_any_time() {
+fn foreign_files_are_replaced_only_with_force() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let shapes = ["inspect", "--model", "default"];
@@ -103,7 +103,7 @@ fn a_file_of_the_users_is_replaced_by_force_only_and_a_page_at_any_time() {
 }
 
 #[test]
-fn pngs_that_an_earlier_version_wrote_stay_beside_the_new_charts() {
+fn pngs_of_an_earlier_version_are_kept() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("figures")).unwrap();
     let old: &[u8] = b"\x89PNG\r\n\x1a\ntEXtComment\0Written by tinygpt";
@@ -116,7 +116,7 @@ fn pngs_that_an_earlier_version_wrote_stay_beside_the_new_charts() {
 }
 
 #[test]
-fn a_table_is_written_again_and_another_table_is_not_replaced() {
+fn a_table_is_updated_and_a_foreign_table_is_kept() {
     let folder = folder();
     let compare = |seeds: &str| {
         let mut command = tinygpt(&folder);
@@ -134,16 +134,18 @@ fn a_table_is_written_again_and_another_table_is_not_replaced() {
     assert_eq!(read(&folder, "figures/table.csv"), b"name,age\n");
 }
 
-/// Runs a command that writes to a pipe. Returns the bytes that came through.
+/// Runs a command that writes into a named pipe, and returns what it wrote.
 fn through_pipe(folder: &TempDir, command: &[&str]) -> Vec<u8> {
     use std::os::unix::fs::FileTypeExt;
     let pipe = folder.path().join("pipe.gguf");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let reader = std::process::Command::new("cat").arg(&pipe).stdout(Stdio::piped()).spawn().unwrap();
+    // A pipe may hold only a few kilobytes, so read while the command writes.
+    let read = std::thread::spawn(|| reader.wait_with_output().unwrap().stdout);
     succeed(tinygpt(folder).args(command).arg("pipe.gguf"));
     assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo(), "{command:?} replaced the pipe");
     std::fs::remove_file(&pipe).unwrap();
-    reader.wait_with_output().unwrap().stdout
+    read.join().unwrap()
 }
 
 #[test]

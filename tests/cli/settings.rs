@@ -1,9 +1,9 @@
-//! Settings in the plan, in JSON, and in runs of tinygpt 0.1.
+//! Settings in the plan, in JSON, and in files of tinygpt 0.1.
 
 use super::*;
 
 #[test]
-fn the_plan_shows_the_settings_that_the_run_uses() {
+fn the_plan_shows_the_effective_settings() {
     let folder = folder();
     let flags = small_but(&["--dry-run", "--beta1", "0.85", "--seed", "7", "--grad-accum", "3"]);
     let output = tinygpt(&folder).arg("train").args(flags).output().unwrap();
@@ -23,7 +23,7 @@ fn the_plan_shows_the_settings_that_the_run_uses() {
 }
 
 #[test]
-fn a_dry_run_prints_every_setting_as_one_object() {
+fn a_dry_run_prints_every_setting_as_json() {
     let folder = folder();
     let planned = train(&folder, &["--dry-run", "--act", "gelu"]);
     let settings = &planned["settings"];
@@ -44,7 +44,7 @@ fn a_dry_run_prints_every_setting_as_one_object() {
 }
 
 #[test]
-fn a_dry_comparison_prints_its_plan_as_one_object() {
+fn a_dry_comparison_prints_its_plan_as_json() {
     let folder = folder();
     let mut command = tinygpt(&folder);
     command.args(["compare", "--acts", "relu,swiglu", "--seeds", "3", "--match-init", "--dry-run", "--json"]);
@@ -56,7 +56,7 @@ fn a_dry_comparison_prints_its_plan_as_one_object() {
     assert!(!exists(&folder, "runs"));
 }
 
-/// Changes the settings in the run's last checkpoint to the form that tinygpt 0.1 wrote.
+/// Edits `trainer.json` to look as if tinygpt 0.1 had written it.
 fn as_written_before(folder: &TempDir, change: impl Fn(&mut Value)) {
     let path = folder.path().join("run/last/trainer.json");
     let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

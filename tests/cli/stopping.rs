@@ -1,4 +1,4 @@
-//! Ctrl-C isn't an error: tinygpt says what is saved and prints the command that resumes.
+//! Ctrl-C: not an error; the last line is the command that resumes.
 #![cfg(unix)]
 
 use super::saving::wait_for;
@@ -34,13 +34,13 @@ fn interrupted_at(mut process: Child, sign: &str) -> String {
     rest
 }
 
-/// The last line of `told`, which must be a command.
+/// The last line of `told`: a command.
 fn command(told: &str) -> &str {
     let last = told.lines().last().unwrap();
     last.strip_prefix("    tinygpt ").unwrap_or_else(|| panic!("{last} is no command:\n{told}"))
 }
 
-/// Runs a printed command through a shell, with more flags.
+/// Pastes a command into a shell, with more flags.
 fn paste(folder: &TempDir, command: &str, more: &str) -> String {
     let mut shell = Command::new("sh");
     shell.current_dir(folder.path()).env("TINYGPT", env!("CARGO_BIN_EXE_tinygpt"));
@@ -82,7 +82,7 @@ fn an_interrupted_comparison_says_what_is_saved_and_how_to_resume() {
     assert!(read(&folder, "cmp/results.jsonl").starts_with(&finished));
 }
 
-/// On a terminal, every worker gets Ctrl-C and also the parent's signal. It must still save.
+/// Every worker gets two signals, one from the terminal and one from its parent, and still saves.
 #[test]
 fn workers_save_and_only_their_parent_tells() {
     let folder = folder();
@@ -98,7 +98,7 @@ fn workers_save_and_only_their_parent_tells() {
 }
 
 #[test]
-fn interrupted_claims_resume_with_the_models_that_they_have() {
+fn interrupted_claims_reuse_the_saved_models() {
     let folder = folder();
     let flags = words(&["claims", "--steps", "1000000", "--only", "path", "--threads", "1"]);
     let told = interrupted_at(start(&folder, &flags), "  step 1/");
@@ -107,10 +107,10 @@ fn interrupted_claims_resume_with_the_models_that_they_have() {
 }
 
 #[test]
-fn generating_ends_with_a_line_that_is_no_error() {
+fn interrupting_generate_is_not_an_error() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
-    // Greedy generation here never produces the end token, so it doesn't stop by itself.
+    // With temperature 0 the model never generates the end-of-text token.
     let flags =
         words(&["generate", "--checkpoint", "run", "--temperature", "0", "--max-tokens", "100000000"]);
     let mut process = start(&folder, &flags);
@@ -122,7 +122,6 @@ fn generating_ends_with_a_line_that_is_no_error() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "Interrupted before anything new was saved.\n");
 }
 
-/// Commands interrupted before they save anything say so at once.
 #[cfg(target_os = "linux")]
 #[test]
 fn whatever_has_nothing_to_save_yet_says_so() {
@@ -150,7 +149,7 @@ fn whatever_has_nothing_to_save_yet_says_so() {
     }
 }
 
-/// Whether a process has a handler for SIGINT (signal 2, so bit 1 of the mask).
+/// True if a process handles SIGINT: signal 2, bit 1 of the mask.
 #[cfg(target_os = "linux")]
 fn catches_interrupts(process: &Child) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
@@ -158,7 +157,7 @@ fn catches_interrupts(process: &Child) -> bool {
     u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
 }
 
-/// On Ctrl-C, a terminal writes ^C into the bar and interrupts all foreground processes.
+/// A real Ctrl-C: the terminal prints ^C into the bar and signals every foreground process.
 #[test]
 fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
     let folder = folder();

@@ -1,16 +1,16 @@
-//! The built-in tales: reproducible, with known surprisal and a floor for the loss.
+//! The built-in corpus: reproducible, with a known entropy that bounds every loss from below.
 
 use super::*;
 
 #[test]
-fn tales_are_the_same_for_the_same_seed_and_their_surprisal_is_printed() {
+fn the_same_seed_writes_the_same_tales_and_their_entropy_is_printed() {
     let folder = folder();
     for (name, seed) in [("a.txt", "7"), ("b.txt", "7"), ("c.txt", "8")] {
         let mut command = tinygpt(&folder);
-        command.args(["data", "tales", "--bytes", "20KB", "--stats", "--seed", seed, "--out", name]);
+        command.args(["data", "tales", "--bytes", "20KB", "--seed", seed, "--out", name]);
         let output = command.output().unwrap();
         let stats = String::from_utf8(output.stderr).unwrap();
-        assert!(stats.contains("nats per character") && stats.contains("per byte"), "{stats}");
+        assert!(stats.contains("nats per character") && stats.contains("bits per byte"), "{stats}");
     }
     assert_eq!(read(&folder, "a.txt"), read(&folder, "b.txt"));
     assert_ne!(read(&folder, "a.txt"), read(&folder, "c.txt"));
@@ -18,7 +18,6 @@ fn tales_are_the_same_for_the_same_seed_and_their_surprisal_is_printed() {
     assert!((20_000..21_000).contains(&length), "{length}");
 }
 
-/// Both texts come from the same grammar, so their surprisal per character is nearly equal.
 #[test]
 fn training_and_scoring_print_the_floor_and_stay_above_it() {
     let folder = folder();
@@ -34,7 +33,7 @@ fn training_and_scoring_print_the_floor_and_stay_above_it() {
 }
 
 #[test]
-fn extra_facts_are_told() {
+fn extra_facts_appear_in_the_text() {
     let folder = folder();
     let text = succeed(tinygpt(&folder).args(["data", "tales:facts=1000", "--bytes", "5KB"]));
     let tales = text.lines().count();
@@ -42,7 +41,7 @@ fn extra_facts_are_told() {
 }
 
 #[test]
-fn help_names_every_kind_of_tales_and_each_is_written() {
+fn help_names_every_form_of_tales_and_each_can_be_written() {
     let folder = folder();
     let forms = "tales[:ja][:facts=N]";
     for command in ["train", "data"] {

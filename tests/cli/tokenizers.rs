@@ -57,9 +57,8 @@ fn prompts_of_any_characters_survive_both_tokenizers() {
     for kind in ["char", "bpe:280"] {
         train(&folder, &["--tokenizer", kind, "--out", "run", "--force"]);
         for prompt in ["a\r\n\tb", "猫 🐈‍⬛ ÿ", "<|endoftext|>", "  two  spaces  "] {
-            write(&folder, "p.txt", prompt);
-            let flags = ["generate", "--checkpoint", "run", "--prompt-file", "p.txt", "--max-tokens", "3"];
-            let output = succeed(tinygpt(&folder).args(flags));
+            let flags = ["generate", "-", "--checkpoint", "run", "--max-tokens", "3"];
+            let output = succeed(tinygpt(&folder).args(flags).write_stdin(prompt));
             assert!(output.starts_with(prompt), "{kind}: {output:?}");
         }
     }

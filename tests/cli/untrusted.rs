@@ -55,13 +55,15 @@ fn what_a_model_writes_cannot_drive_a_terminal() {
     let mut training = tinygpt(&folder);
     let length = ["--steps", "150", "--eval-every", "0", "--data", NAME, "--out", "run"];
     succeed(training.args(small_but(&length)));
-    write(&folder, "prompt.txt", "\u{1b}[2J");
-    let flags = ["generate", "--checkpoint", "run", "--prompt-file", "prompt.txt", "--max-tokens", "80"];
-    let Some(shown) = on_a_terminal(&folder, ("TERM", "xterm"), &flags) else { return };
+    let prompt = "\u{1b}[2J";
+    write(&folder, "prompt.txt", prompt);
+    let flags = ["generate", "-", "--checkpoint", "run", "--max-tokens", "80"];
+    let from_file = [&flags[..], &["<", "prompt.txt"]].concat();
+    let Some(shown) = on_a_terminal(&folder, ("TERM", "xterm"), &from_file) else { return };
     assert_inert(&shown, "generate");
     assert!(shown.matches("\\u{1b}[").count() > 2, "{shown}");
-    // A pipe gets the text unchanged.
-    assert!(succeed(tinygpt(&folder).args(flags)).starts_with("\u{1b}[2J"));
+    // A pipe gets the text as it is.
+    assert!(succeed(tinygpt(&folder).args(flags).write_stdin(prompt)).starts_with(prompt));
 }
 
 /// Every file below `folder`.

@@ -1,12 +1,12 @@
-//! What holds for every flag of every command, new ones included.
+//! Rules for every flag of every command, including new ones.
 
 use super::*;
-use crate::cli::words::attach_values;
+use crate::cli::usage::attach_values;
 use clap::builder::Resettable;
-use clap::{ArgAction, value_parser};
+use clap::{ArgAction, Command, value_parser};
 use std::ffi::OsString;
 
-/// Every command with its flags, by the word that calls it; training also answers to no word.
+/// Every command with its name. `None` is training without a command.
 fn commands() -> Vec<(Option<String>, Command)> {
     let mut command = command().unwrap();
     command.build();
@@ -33,7 +33,7 @@ fn collects(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// The values that a flag has after these words. Any text is valid here, and no flag needs another one.
+/// The values of a flag after parsing these words. Accepts any text as a value and ignores `requires`.
 fn values(command: Option<&str>, arg: &Arg, words: &[&str]) -> Vec<String> {
     let lenient = |arg: Arg| match arg.get_action().takes_values() {
         true => arg.value_parser(value_parser!(OsString)).required(false).requires(Resettable::Reset),
@@ -50,7 +50,7 @@ fn values(command: Option<&str>, arg: &Arg, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn clap_finds_no_mistake_in_the_definitions() {
+fn clap_accepts_the_definitions() {
     command().unwrap().debug_assert();
 }
 
@@ -67,7 +67,7 @@ fn the_last_value_of_a_repeated_flag_wins() {
 }
 
 #[test]
-fn flags_that_collect_values_say_so() {
+fn help_says_which_flags_collect_values() {
     for (name, command) in commands() {
         for arg in options(&command).into_iter().filter(|arg| collects(arg)) {
             let help = arg.get_help().unwrap().to_string();
@@ -77,7 +77,7 @@ fn flags_that_collect_values_say_so() {
 }
 
 #[test]
-fn every_flag_takes_a_value_that_begins_with_a_dash() {
+fn every_flag_accepts_a_value_that_begins_with_a_dash() {
     for (name, command) in commands() {
         for arg in options(&command) {
             for value in ["---", "-1", "-x.txt", "-5 degrees", "--no-such-flag", "-", "--"] {

@@ -7,9 +7,9 @@ mod show;
 mod work;
 
 use super::ending::{if_interrupted, resume_with};
-use super::plan_records::ComparisonPlanRecord;
+use super::plan::comparison_json;
 use super::report;
-use super::text::{arguments_without, command_of, shown};
+use super::text::{arguments_without, command_of, print_record, shown};
 use super::threads::set_threads;
 use crate::cli::signals;
 use crate::data::Dataset;
@@ -17,7 +17,6 @@ use crate::lab::compare::{Grid, Plan, evaluate, load, mixed, results_to_keep, ti
 use crate::model::kernels::instruction_set;
 use crate::settings::{Recipe, Settings};
 use crate::support::failure::Failure;
-use crate::support::record;
 use crate::support::text::Language;
 use anyhow::Result;
 pub use args::CompareArgs;
@@ -30,7 +29,6 @@ use work::Work;
 const MANY_EPOCHS: f64 = 4.0;
 
 pub fn run(args: &CompareArgs) -> Result<()> {
-    signals::await_requests()?;
     if args.worker {
         signals::only_listen();
         signals::stop_at_end_of_input();
@@ -92,7 +90,7 @@ fn announce(
         note!("warning: {}", warning.to(Language::En));
     }
     if args.dry_run && args.json {
-        say!("{}", record::line(&ComparisonPlanRecord::new(&plan, design, recipe, dataset)?)?)?;
+        print_record(&comparison_json(&plan, design, recipe, dataset)?)?;
     }
     if plan.epochs() > MANY_EPOCHS {
         note!(

@@ -8,8 +8,8 @@ use crate::report::document::Block;
 use crate::report::lines::{Axis, UP};
 use crate::report::panels::{Curve, Panel, Panels, outline};
 use crate::report::scale::{Scale, padded};
-use crate::support::table::{Table, label, number};
 use crate::support::output::grouped;
+use crate::support::table::{Table, label, number};
 use crate::support::text::Text;
 
 /// The most panels of a chart.

@@ -6,8 +6,8 @@ use crate::lab::inspect::{LensLayer, LogitLens, TokenChance};
 use crate::report::chart::Chart;
 use crate::report::document::Block;
 use crate::report::lines::Axis;
-use crate::support::table::{Table, label, number, words};
 use crate::support::output::grouped;
+use crate::support::table::{Table, label, number, words};
 use crate::support::text::Text;
 
 /// The model's answer to the whole prompt.

@@ -6,8 +6,8 @@ use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::ffn_path::ffn_path;
 use crate::report::stack::Stack;
-use crate::support::table::{Table, label, number, words};
 use crate::support::output::{grouped, scaled};
+use crate::support::table::{Table, label, number, words};
 use crate::support::text::Text;
 
 pub fn blocks(shape: &ModelShape) -> Vec<Block> {

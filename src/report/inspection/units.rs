@@ -5,8 +5,8 @@ use super::numbers::{fixed, percent};
 use super::{extremes, quoted};
 use crate::lab::inspect::{Inspection, Promoted, UnitMemory};
 use crate::report::document::Block;
-use crate::support::table::{Table, label, number, tail, words};
 use crate::support::output::grouped;
+use crate::support::table::{Table, label, number, tail, words};
 
 pub fn blocks(survey: &Inspection) -> Vec<Block> {
     let [_, (layer, most)] =
