@@ -6,7 +6,7 @@ use crate::lab::compare::{self, Design, Run};
 use crate::model::kernels::instruction_set;
 use crate::model::{ModelSize, training_bytes};
 use crate::settings::{ModelConfig, Recipe, Settings, Training};
-use crate::support::output::setting;
+use crate::support::numbers::setting;
 use crate::train::{Estimate, Plan};
 use anyhow::Result;
 use serde_json::{Value, json};

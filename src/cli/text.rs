@@ -1,6 +1,7 @@
 //! Numbers, paths, commands and JSON as a command prints them.
 
-pub use crate::support::output::{duration, grouped, scaled, shell_word};
+pub use crate::support::numbers::{duration, grouped, scaled};
+pub use crate::support::output::shell_word;
 
 use crate::support::failure::escape_controls;
 use crate::support::home::shorten;

@@ -1,7 +1,8 @@
 //! Documents in JSON: the string `"text"` of each line or element.
 
 use super::unreadable::Unreadable;
-use crate::support::output::{grouped, shell_word};
+use crate::support::numbers::grouped;
+use crate::support::output::shell_word;
 use anyhow::Result;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};

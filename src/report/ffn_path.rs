@@ -2,7 +2,7 @@
 
 use super::chart::{Chart, Plot, WIDTH};
 use super::svg::{Drawing, Look};
-use crate::support::output::grouped;
+use crate::support::numbers::grouped;
 use crate::support::text::Language;
 
 /// The widths of an FFN and the name of its activation.

@@ -59,10 +59,10 @@ pub fn four_digits(value: f64) -> String {
     fixed(value, decimals.clamp(0.0, 12.0) as usize)
 }
 
-/// A ratio of any size, with two significant digits: 0.034, 1.2, 123, 5.4e-8, \u{221e}.
+/// A ratio of any size, with two significant digits: 0.034, 1.2, 123, 5.4e-8, overflow.
 pub fn ratio(value: f64) -> String {
     match value.abs() {
-        size if !size.is_finite() => "\u{221e}".to_string(),
+        size if !size.is_finite() => "overflow".to_string(),
         0.0 => "0".to_string(),
         size if (1e-3..1e4).contains(&size) => {
             fixed(value, (1.0 - size.log10().floor()).clamp(0.0, 4.0) as usize)

@@ -1,6 +1,5 @@
 //! Printing for people who may have stopped reading.
 
-pub use super::numbers::{duration, grouped, percent_decimals, scaled, setting};
 pub use crate::support::terminal::bar;
 
 /// `println!` that passes on what goes wrong, such as a closed pipe, instead of panicking.

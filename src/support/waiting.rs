@@ -1,6 +1,6 @@
 //! Telling what takes long, so that no command is silent for more than a few seconds.
 
-use crate::support::output::{duration, grouped};
+use crate::support::numbers::{duration, grouped};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

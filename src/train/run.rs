@@ -8,7 +8,7 @@ use crate::model::{Model, ModelSize, training_flops_per_token};
 use crate::run::checkpoint::{Checkpoint, Metrics};
 use crate::run::{LAST, Metric, RunDir, finite};
 use crate::support::failure::{Failure, one_line};
-use crate::support::output::setting;
+use crate::support::numbers::setting;
 use anyhow::{Context, Result};
 
 /// Tokens of a sample while training.

@@ -1,7 +1,7 @@
 //! The learning rate of each step: linear warmup, then a cosine down to a minimum.
 
 use crate::settings::Training;
-use crate::support::output::setting;
+use crate::support::numbers::setting;
 
 /// Warmup and cosine (Loshchilov & Hutter 2017), as nanoGPT counts them.
 #[derive(Clone, Copy, Debug, PartialEq)]

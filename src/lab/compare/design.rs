@@ -2,7 +2,7 @@
 
 use crate::activation::Activation;
 use crate::settings::Settings;
-use crate::support::output::setting;
+use crate::support::numbers::setting;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 

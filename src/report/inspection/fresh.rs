@@ -1,12 +1,12 @@
 //! Untrained models: the gradients that reach the first layer, by activation and depth.
 
-use super::numbers::{fixed, ratio};
 use super::over_layers;
 use crate::lab::inspect::{FreshModels, InitialGradients};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::lines::{ACROSS, Axis, Lines, Series};
 use crate::report::scale::Scale;
+use crate::support::numbers::{fixed, ratio};
 use crate::support::table::{Table, label, number};
 use crate::support::text::Text;
 

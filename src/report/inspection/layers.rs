@@ -1,6 +1,5 @@
 //! The layers of a trained model: charts and tables with a value for each layer.
 
-use super::numbers::{fixed, percent, ratio};
 use super::{extremes, over_layers};
 use crate::lab::inspect::{HiddenUnits, Inspection, LayerInspection, MeanStd, ParameterCounts};
 use crate::report::chart::{Chart, Plot};
@@ -8,7 +7,7 @@ use crate::report::document::Block;
 use crate::report::lines::{Axis, UP};
 use crate::report::panels::{Curve, Panel, Panels, outline};
 use crate::report::scale::{Scale, padded};
-use crate::support::output::grouped;
+use crate::support::numbers::{fixed, grouped, percent, ratio};
 use crate::support::table::{Table, label, number};
 use crate::support::text::Text;
 

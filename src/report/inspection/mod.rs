@@ -2,7 +2,6 @@
 
 mod fresh;
 mod layers;
-mod numbers;
 mod prompt;
 mod shape;
 mod units;
@@ -11,9 +10,8 @@ use super::chart::{Chart, Plot};
 use super::document::{Block, Document};
 use super::lines::{Axis, Lines};
 use crate::lab::inspect::{Architecture, Findings};
-use crate::support::output::grouped;
+use crate::support::numbers::{grouped, ratio};
 use crate::support::text::Text;
-use numbers::ratio;
 
 /// The document of what was found. `command` makes its page again.
 pub fn document(findings: &Findings, command: &str) -> Document {

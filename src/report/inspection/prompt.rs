@@ -1,12 +1,11 @@
 //! A prompt: what the model predicts after each token, and through the logit lens.
 
-use super::numbers::{fixed, percent};
 use super::{over_layers, quoted};
 use crate::lab::inspect::{LensLayer, LogitLens, TokenChance};
 use crate::report::chart::Chart;
 use crate::report::document::Block;
 use crate::report::lines::Axis;
-use crate::support::output::grouped;
+use crate::support::numbers::{fixed, grouped, percent};
 use crate::support::table::{Table, label, number, words};
 use crate::support::text::Text;
 

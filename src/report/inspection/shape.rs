@@ -1,12 +1,11 @@
 //! A model's parameters by part, the path through an FFN, and costs.
 
-use super::numbers::{fixed, percent};
 use crate::lab::inspect::{ModelShape, ParameterCounts, PartCount};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::ffn_path::ffn_path;
 use crate::report::stack::Stack;
-use crate::support::output::{grouped, scaled};
+use crate::support::numbers::{fixed, grouped, percent, scaled};
 use crate::support::table::{Table, label, number, words};
 use crate::support::text::Text;
 

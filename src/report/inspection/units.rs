@@ -1,11 +1,10 @@
 //! Units as memories: how often their keys and values agree, and the strongest units.
 
 use super::layers::by_layer;
-use super::numbers::{fixed, percent};
 use super::{extremes, quoted};
 use crate::lab::inspect::{Inspection, Promoted, UnitMemory};
 use crate::report::document::Block;
-use crate::support::output::grouped;
+use crate::support::numbers::{fixed, grouped, percent};
 use crate::support::table::{Table, label, number, tail, words};
 
 pub fn blocks(survey: &Inspection) -> Vec<Block> {

@@ -4,7 +4,7 @@ mod allocator;
 mod limits;
 
 use crate::bail_input;
-use crate::support::output::scaled;
+use crate::support::numbers::scaled;
 use anyhow::Result;
 use limits::Available;
 
