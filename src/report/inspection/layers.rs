@@ -1,14 +1,13 @@
 //! The layers of a trained model: charts and tables with a value for each layer.
 
 use super::numbers::{fixed, percent, ratio};
-use super::{extremes, over_layers};
+use super::parts::{ByLayer, by_layer, extremes, over_layers};
 use crate::lab::inspect::{HiddenUnits, Inspection, LayerInspection, MeanStd, ParameterCounts};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::lines::{Axis, UP};
 use crate::report::panels::{Curve, Panel, Panels, outline};
 use crate::report::scale::{Scale, padded};
-use crate::report::table::{Table, label, number};
 use crate::support::output::grouped;
 use crate::support::text::Text;
 
@@ -33,20 +32,6 @@ pub fn headline(survey: &Inspection, counts: &ParameterCounts) -> Text {
 
 fn dead(survey: &Inspection) -> usize {
     survey.layers.iter().map(|layer| layer.hidden.dead).sum()
-}
-
-/// The title of a column, and its cell for a layer.
-type ByLayer = (Text, fn(&LayerInspection) -> String);
-
-/// A table with a row for each layer.
-pub fn by_layer<const N: usize>(survey: &Inspection, caption: Text, columns: [ByLayer; N]) -> Block {
-    let titles = columns.iter().map(|(title, _)| number(title.clone()));
-    let mut table = Table::new([label(text!("chart.layer"))].into_iter().chain(titles)).with_caption(caption);
-    for layer in &survey.layers {
-        let cells = columns.iter().map(|(_, cell)| cell(layer));
-        table.add_row([layer.layer.to_string()].into_iter().chain(cells));
-    }
-    Block::Table(table)
 }
 
 /// What the activation does with its arguments.

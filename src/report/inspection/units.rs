@@ -1,8 +1,7 @@
 //! Units as memories: how often their keys and values agree, and the strongest units.
 
-use super::layers::by_layer;
 use super::numbers::{fixed, percent};
-use super::{extremes, quoted};
+use super::parts::{by_layer, extremes, quoted};
 use crate::lab::inspect::{Inspection, Promoted, UnitMemory};
 use crate::report::document::Block;
 use crate::report::table::{Table, label, number, tail, words};
