@@ -36,7 +36,7 @@ fn dead(survey: &Inspection) -> usize {
 
 /// What the activation does with its arguments.
 pub fn hidden(survey: &Inspection) -> Vec<Block> {
-    let columns: [ByLayer; _] = [
+    let columns: &[ByLayer] = &[
         (text!("inspect.hidden.units"), |layer| grouped(layer.hidden.units)),
         (text!("inspect.hidden.dead"), |layer| grouped(layer.hidden.dead)),
         ("f(x) = 0".into(), |layer| percent(layer.hidden.zeros)),
@@ -57,7 +57,7 @@ pub fn hidden(survey: &Inspection) -> Vec<Block> {
 
 /// What each FFN adds to the residual stream, how linear it is, and the gradient that it gets.
 pub fn outputs(survey: &Inspection) -> Vec<Block> {
-    let columns: [ByLayer; _] = [
+    let columns: &[ByLayer] = &[
         (text!("inspect.layers.rms"), |layer| fixed(layer.output.rms, 3)),
         (text!("inspect.layers.residual_rms"), |layer| fixed(layer.output.residual_rms, 3)),
         (text!("inspect.layers.relative"), |layer| fixed(layer.output.relative, 3)),

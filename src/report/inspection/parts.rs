@@ -12,7 +12,7 @@ use crate::support::text::Text;
 pub type ByLayer = (Text, fn(&LayerInspection) -> String);
 
 /// A table with a row for each layer.
-pub fn by_layer<const N: usize>(survey: &Inspection, caption: Text, columns: [ByLayer; N]) -> Block {
+pub fn by_layer(survey: &Inspection, caption: Text, columns: &[ByLayer]) -> Block {
     let titles = columns.iter().map(|(title, _)| number(title.clone()));
     let mut table = Table::new([label(text!("chart.layer"))].into_iter().chain(titles)).with_caption(caption);
     for layer in &survey.layers {
