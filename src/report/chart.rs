@@ -9,8 +9,7 @@ use super::stack::Stack;
 use super::svg::{Drawing, Look, document, text_width, wrapped};
 use crate::support::text::{Language, Text};
 
-/// The width of every chart. A phone shows it without making its letters unreadable.
-pub const WIDTH: f64 = 480.0;
+pub use super::svg::WIDTH;
 
 /// A chart, with what a page writes around it.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +80,18 @@ impl Plot {
 }
 
 impl Chart {
+    /// A token's path through an FFN, without a sentence on what it means.
+    pub fn ffn_path(path: FfnPath) -> Chart {
+        Chart {
+            stem: "ffn-path".to_string(),
+            title: text!("chart.ffn_path.title"),
+            note: text!("chart.ffn_path.note"),
+            description: text!("chart.ffn_path.description", input = path.input, hidden = path.hidden),
+            plot: Plot::FfnPath(path),
+            ..Chart::default()
+        }
+    }
+
     /// The chart as an SVG document of its own, with title, notes and legend.
     pub fn svg(&self, language: Language) -> String {
         const MARGIN: f64 = 16.0;

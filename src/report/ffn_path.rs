@@ -1,17 +1,16 @@
 //! A token's path through one FFN: bars as high as there are values at each step.
 
-use super::chart::{Chart, Plot, WIDTH};
-use super::svg::{Drawing, Look};
+use super::svg::{Drawing, Look, WIDTH};
 use crate::support::numbers::grouped;
 use crate::support::text::Language;
 
 /// The widths of an FFN and the name of its activation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct FfnPath {
-    input: usize,
-    hidden: usize,
-    gated: bool,
-    act: String,
+    pub input: usize,
+    pub hidden: usize,
+    pub gated: bool,
+    pub act: &'static str,
 }
 
 const MARGIN: f64 = 44.0;
@@ -19,21 +18,9 @@ const MIDDLE: f64 = 100.0;
 const HIGHEST: f64 = 150.0;
 const THICK: f64 = 16.0;
 
-/// The chart of an FFN with `input` inputs and outputs, `hidden` units, and an activation.
-pub fn ffn_path(input: usize, hidden: usize, gated: bool, act: &str) -> Chart {
-    Chart {
-        stem: "ffn-path".to_string(),
-        title: text!("chart.ffn_path.title"),
-        note: text!("chart.ffn_path.note"),
-        description: text!("chart.ffn_path.description", input = input, hidden = hidden),
-        plot: Plot::FfnPath(FfnPath { input, hidden, gated, act: act.to_string() }),
-        ..Chart::default()
-    }
-}
-
 impl FfnPath {
     pub fn draw(&self, language: Language) -> (Drawing, f64) {
-        let FfnPath { input, hidden, gated, ref act } = *self;
+        let FfnPath { input, hidden, gated, act } = *self;
         let (up, units, expand, activate) = match gated {
             true => {
                 let (expand, activate) = (text!("chart.ffn_path.expand_twice"), text!("chart.ffn_path.gate"));

@@ -12,6 +12,9 @@ use unicode_width::UnicodeWidthStr;
 /// How charts look.
 pub const STYLE: &str = include_str!("svg.css");
 
+/// The width of every chart. A phone shows it without making its letters unreadable.
+pub const WIDTH: f64 = 480.0;
+
 /// Text as XML and as HTML, in elements and in quoted attributes, control characters as visible escapes.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

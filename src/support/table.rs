@@ -220,9 +220,10 @@ fn beginning(characters: impl Iterator<Item = char>, width: usize) -> String {
     characters.take_while(fits).collect()
 }
 
-/// Text with the characters of a keyboard: a terminal's fonts and searches know them.
+/// Text for a terminal: without control characters, and with the characters of a keyboard, which every font has.
 pub fn typed(text: &str) -> String {
-    text.replace(['\u{2212}', '\u{2013}'], "-")
+    crate::support::failure::escape_controls(text)
+        .replace(['\u{2212}', '\u{2013}'], "-")
         .replace(['\u{2019}', '\u{2018}'], "'")
         .replace(['\u{201c}', '\u{201d}'], "\"")
 }

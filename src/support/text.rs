@@ -150,7 +150,7 @@ mod tests {
                 match value {
                     toml::Value::Table(inner) => add(inner, &format!("{prefix}{name}."), found),
                     value => {
-                        drop(found.insert(format!("{prefix}{name}"), value.as_str().unwrap().to_string()))
+                        found.insert(format!("{prefix}{name}"), value.as_str().unwrap().to_string());
                     }
                 }
             }

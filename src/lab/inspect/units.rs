@@ -107,9 +107,8 @@ pub struct UnitTally {
     histogram: Histogram,
     argument: Running,
     output: Running,
-    saturated_negative: u64,
-    saturated_positive: u64,
-    zeros: u64,
+    /// Values that are saturated with x <= 0, saturated with x > 0, and exactly 0.
+    counts: [u64; 3],
     /// For each unit, whether f(x) was ever other than 0, and whether it was ever not saturated.
     has_fired: Vec<bool>,
     has_responded: Vec<bool>,
@@ -123,9 +122,7 @@ impl UnitTally {
             histogram: Histogram::default(),
             argument: Running::default(),
             output: Running::default(),
-            saturated_negative: 0,
-            saturated_positive: 0,
-            zeros: 0,
+            counts: [0; 3],
             has_fired: vec![false; units],
             has_responded: vec![false; units],
         }
@@ -139,26 +136,27 @@ impl UnitTally {
                 self.histogram.add(x);
                 self.argument.add(x);
                 self.output.add(y);
-                self.has_fired[unit] |= y != 0.0;
-                self.zeros += u64::from(y == 0.0);
                 let is_flat = self.function.derivative(x).abs() <= self.flat_below;
+                let is_counted = [is_flat && x <= 0.0, is_flat && x > 0.0, y == 0.0];
+                self.counts.iter_mut().zip(is_counted).for_each(|(count, is)| *count += u64::from(is));
+                self.has_fired[unit] |= y != 0.0;
                 self.has_responded[unit] |= !is_flat;
-                self.saturated_positive += u64::from(is_flat && x > 0.0);
-                self.saturated_negative += u64::from(is_flat && x <= 0.0);
             }
         }
     }
 
     pub fn finish(self) -> HiddenUnits {
-        let share = |count: u64| count as f64 / self.histogram.total() as f64;
+        let total = self.histogram.total();
+        let [saturated_negative, saturated_positive, zeros] =
+            self.counts.map(|count| count as f64 / total as f64);
         let never = |ever: &[bool]| ever.iter().filter(|ever| !**ever).count();
         HiddenUnits {
             units: self.has_fired.len(),
             argument: self.argument.mean_std(),
             output: self.output.mean_std(),
-            saturated_negative: share(self.saturated_negative),
-            saturated_positive: share(self.saturated_positive),
-            zeros: share(self.zeros),
+            saturated_negative,
+            saturated_positive,
+            zeros,
             dead: never(&self.has_fired),
             always_saturated: never(&self.has_responded),
             histogram: self.histogram,

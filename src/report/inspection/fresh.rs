@@ -1,6 +1,6 @@
 //! Untrained models: the gradients that reach the first layer, by activation and depth.
 
-use super::over_layers;
+use super::parts::over_layers;
 use crate::lab::inspect::{FreshModels, InitialGradients};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;

@@ -1,6 +1,6 @@
 //! The layers of a trained model: charts and tables with a value for each layer.
 
-use super::{extremes, over_layers};
+use super::parts::{ByLayer, by_layer, extremes, over_layers};
 use crate::lab::inspect::{HiddenUnits, Inspection, LayerInspection, MeanStd, ParameterCounts};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
@@ -8,7 +8,6 @@ use crate::report::lines::{Axis, UP};
 use crate::report::panels::{Curve, Panel, Panels, outline};
 use crate::report::scale::{Scale, padded};
 use crate::support::numbers::{fixed, grouped, percent, ratio};
-use crate::support::table::{Table, label, number};
 use crate::support::text::Text;
 
 /// The most panels of a chart.
@@ -34,23 +33,9 @@ fn dead(survey: &Inspection) -> usize {
     survey.layers.iter().map(|layer| layer.hidden.dead).sum()
 }
 
-/// The title of a column, and its cell for a layer.
-type ByLayer = (Text, fn(&LayerInspection) -> String);
-
-/// A table with a row for each layer.
-pub fn by_layer<const N: usize>(survey: &Inspection, caption: Text, columns: [ByLayer; N]) -> Block {
-    let titles = columns.iter().map(|(title, _)| number(title.clone()));
-    let mut table = Table::new([label(text!("chart.layer"))].into_iter().chain(titles)).with_caption(caption);
-    for layer in &survey.layers {
-        let cells = columns.iter().map(|(_, cell)| cell(layer));
-        table.add_row([layer.layer.to_string()].into_iter().chain(cells));
-    }
-    Block::Table(table)
-}
-
 /// What the activation does with its arguments.
 pub fn hidden(survey: &Inspection) -> Vec<Block> {
-    let columns: [ByLayer; _] = [
+    let columns: &[ByLayer] = &[
         (text!("inspect.hidden.units"), |layer| grouped(layer.hidden.units)),
         (text!("inspect.hidden.dead"), |layer| grouped(layer.hidden.dead)),
         ("f(x) = 0".into(), |layer| percent(layer.hidden.zeros)),
@@ -71,7 +56,7 @@ pub fn hidden(survey: &Inspection) -> Vec<Block> {
 
 /// What each FFN adds to the residual stream, how linear it is, and the gradient that it gets.
 pub fn outputs(survey: &Inspection) -> Vec<Block> {
-    let columns: [ByLayer; _] = [
+    let columns: &[ByLayer] = &[
         (text!("inspect.layers.rms"), |layer| fixed(layer.output.rms, 3)),
         (text!("inspect.layers.residual_rms"), |layer| fixed(layer.output.residual_rms, 3)),
         (text!("inspect.layers.relative"), |layer| fixed(layer.output.relative, 3)),

@@ -2,15 +2,14 @@
 
 mod fresh;
 mod layers;
+mod parts;
 mod prompt;
 mod shape;
 mod units;
 
-use super::chart::{Chart, Plot};
 use super::document::{Block, Document};
-use super::lines::{Axis, Lines};
 use crate::lab::inspect::{Architecture, Findings};
-use crate::support::numbers::{grouped, ratio};
+use crate::support::numbers::grouped;
 use crate::support::text::Text;
 
 /// The document of what was found. `command` makes its page again.
@@ -78,42 +77,4 @@ pub fn document(findings: &Findings, command: &str) -> Document {
     let again = Block::Command(text!("inspect.origin.again"), command.to_string());
     document.section(text!("inspect.origin.heading"), [Block::Facts(facts), again]);
     document
-}
-
-/// A chart of lines over layers, one for each name with its values.
-fn over_layers(
-    stem: impl Into<String>,
-    [title, meaning, note]: [Text; 3],
-    y: Axis,
-    series: Vec<(Text, Vec<Option<f64>>)>,
-) -> Chart {
-    let values = |values: &[Option<f64>]| {
-        values.iter().map(|value| value.map_or("\u{2013}".to_string(), ratio)).collect::<Vec<_>>().join(", ")
-    };
-    let described = series.iter().map(|(name, found)| {
-        let name = if name.is_empty() { &y.label } else { name };
-        text!("inspect.by_layer", name = name.clone(), values = values(found))
-    });
-    Chart {
-        stem: stem.into(),
-        title,
-        meaning,
-        note,
-        description: Text::Sentences(described.collect()),
-        plot: Plot::Lines(Lines::over_layers(y, series)),
-    }
-}
-
-/// The layers with the least and the greatest value, with these values. None if no layer has a value.
-fn extremes(values: impl IntoIterator<Item = Option<f64>>) -> Option<[(usize, f64); 2]> {
-    let known: Vec<(usize, f64)> =
-        values.into_iter().enumerate().filter_map(|(layer, value)| Some((layer, value?))).collect();
-    let least = known.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let most = known.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some([least, most])
-}
-
-/// A text with visible spaces and line ends.
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
 }

@@ -1,6 +1,6 @@
 //! A prompt: what the model predicts after each token, and through the logit lens.
 
-use super::{over_layers, quoted};
+use super::parts::{over_layers, quoted};
 use crate::lab::inspect::{LensLayer, LogitLens, TokenChance};
 use crate::report::chart::Chart;
 use crate::report::document::Block;

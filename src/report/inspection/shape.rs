@@ -3,7 +3,7 @@
 use crate::lab::inspect::{ModelShape, ParameterCounts, PartCount};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
-use crate::report::ffn_path::ffn_path;
+use crate::report::ffn_path::FfnPath;
 use crate::report::stack::Stack;
 use crate::support::numbers::{fixed, grouped, percent, scaled};
 use crate::support::table::{Table, label, number, words};
@@ -86,6 +86,7 @@ fn parameters(counts: &ParameterCounts) -> Chart {
 
 fn path(shape: &ModelShape) -> Chart {
     let (config, f) = (&shape.config, shape.act.function.facts().name);
+    let path = FfnPath { input: config.dim, hidden: config.ffn_dim, gated: shape.act.gated, act: f };
     let meaning = text!(
         "inspect.shape.path",
         layers = config.layers,
@@ -95,7 +96,7 @@ fn path(shape: &ModelShape) -> Chart {
         f = f,
         weights = grouped(shape.act.ffn_matrices() * config.dim * config.ffn_dim),
     );
-    Chart { meaning, ..ffn_path(config.dim, config.ffn_dim, shape.act.gated, f) }
+    Chart { meaning, ..Chart::ffn_path(path) }
 }
 
 fn parts(counts: &ParameterCounts) -> Table {

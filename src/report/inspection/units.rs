@@ -1,7 +1,6 @@
 //! Units as memories: how often their keys and values agree, and the strongest units.
 
-use super::layers::by_layer;
-use super::{extremes, quoted};
+use super::parts::{by_layer, extremes, quoted};
 use crate::lab::inspect::{Inspection, Promoted, UnitMemory};
 use crate::report::document::Block;
 use crate::support::numbers::{fixed, grouped, percent};
@@ -14,7 +13,7 @@ pub fn blocks(survey: &Inspection) -> Vec<Block> {
     let agreement = by_layer(
         survey,
         text!("inspect.units.table"),
-        [
+        &[
             (text!("inspect.units.agreement"), |layer| percent(layer.memories.agreement)),
             (text!("inspect.units.chance"), |layer| percent(layer.memories.chance)),
             (text!("inspect.units.fired"), |layer| grouped(layer.memories.fired)),
@@ -38,34 +37,26 @@ pub fn blocks(survey: &Inspection) -> Vec<Block> {
 
 /// A row for each trigger of each unit.
 fn table(units: &[(usize, &UnitMemory)]) -> Table {
-    // Functions of one sign never subtract a value.
-    let is_signed = units.iter().any(|(_, unit)| unit.promoted_when_negative.is_some());
-    let mut columns = vec![
+    let mut table = Table::new([
         label(text!("inspect.units.unit")),
         number(text!("inspect.units.coefficient")),
         tail(text!("inspect.units.context")),
         words(text!("inspect.units.next")).at_least(4),
         words(text!("inspect.units.promotes")),
-    ];
-    if is_signed {
-        columns.push(words(text!("inspect.units.promotes_negative")));
-    }
-    let mut table = Table::new(columns).with_caption(text!("inspect.units.units_table"));
+        words(text!("inspect.units.promotes_negative")),
+    ])
+    .with_caption(text!("inspect.units.units_table"));
     for (layer, unit) in units {
-        for (i, trigger) in unit.triggers.iter().enumerate() {
-            // What holds for the unit is only in its first row.
-            let once = |text: String| if i == 0 { text } else { String::new() };
-            let mut row = vec![
-                once(format!("{layer}, {}", unit.unit)),
-                fixed(trigger.coefficient, 2),
-                quoted(&trigger.context),
-                quoted(&trigger.next),
-                once(tokens(&unit.promoted)),
-            ];
-            if is_signed {
-                row.push(once(unit.promoted_when_negative.as_deref().map_or(String::new(), tokens)));
-            }
-            table.add_row(row);
+        let mut unit_cells = [
+            format!("{layer}, {}", unit.unit),
+            tokens(&unit.promoted),
+            unit.promoted_when_negative.as_deref().map_or(String::new(), tokens),
+        ];
+        for trigger in &unit.triggers {
+            // Only in the first row of the unit.
+            let [name, promoted, negative] = std::mem::take(&mut unit_cells);
+            let (context, next) = (quoted(&trigger.context), quoted(&trigger.next));
+            table.add_row([name, fixed(trigger.coefficient, 2), context, next, promoted, negative]);
         }
     }
     table
