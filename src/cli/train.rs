@@ -117,6 +117,8 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
             path.display()
         )
     };
+    // Before reading the checkpoint: another process that trains this run may prune it.
+    let run = if args.dry_run { run } else { run.locked()? };
     let saved = load_trainer(&checkpoint)?;
     let named = run.pointed_by(path);
     if named.is_some_and(|named| named.canonicalize().ok() != checkpoint.canonicalize().ok()) {
@@ -141,7 +143,6 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<()> {
     })?;
     let (device, dataset) = open(&recipe, || load_tokenizer(&checkpoint).map(Some))?;
     note!("resuming {} at step {}", run.path().display(), saved.step);
-    let run = if args.dry_run { run } else { run.locked()? };
     let plan = Plan { first_step: saved.step, ..Plan::new(&recipe, &dataset)? };
     announce(&plan)?;
     let mut training = TrainingRun::resume(&recipe, &dataset, run.clone(), &device)?;
