@@ -140,10 +140,12 @@ fn through_pipe(folder: &TempDir, command: &[&str]) -> Vec<u8> {
     let pipe = folder.path().join("pipe.gguf");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let reader = std::process::Command::new("cat").arg(&pipe).stdout(Stdio::piped()).spawn().unwrap();
+    // Reads while the command writes: both pipes together may hold less than it writes.
+    let reader = std::thread::spawn(|| reader.wait_with_output().unwrap().stdout);
     succeed(tinygpt(folder).args(command).arg("pipe.gguf"));
     assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo(), "{command:?} replaced the pipe");
     std::fs::remove_file(&pipe).unwrap();
-    reader.wait_with_output().unwrap().stdout
+    reader.join().unwrap()
 }
 
 #[test]
