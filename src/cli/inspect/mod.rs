@@ -9,7 +9,7 @@ use super::report::chart_files;
 use super::text::command_line;
 use super::threads::set_threads;
 use crate::activation::Activation;
-use crate::data::{Batches, Corpus, Dataset, Tokenizer, check_ids};
+use crate::data::{Corpus, Dataset, Tokenizer, check_ids};
 use crate::lab::inspect::{Architecture, Findings, ModelShape, fresh_models, inspect, lens};
 use crate::model::training_bytes;
 use crate::report::{html, inspection};
@@ -139,25 +139,13 @@ fn fresh(args: &InspectArgs, acts: &[Activation]) -> Result<Findings> {
     let mut depths = args.fresh.layers.to_vec();
     depths.sort_unstable();
     let recipe = recipe(args, depths.last().copied())?;
-    // The first sequences of the first batch are the same in a batch of any size.
-    let batch_size = Some(GRADIENT_TOKENS.div_ceil(recipe.context()));
-    let recipe = recipe.with(&Settings { batch_size, ..Settings::default() })?;
-    let mut variants = Vec::new();
-    for act in acts {
-        for layers in &depths {
-            let flags = Settings { act: Some(*act), layers: Some(*layers), ..Settings::default() };
-            variants.push(recipe.with(&flags)?);
-        }
-    }
     set_threads(args.threads)?;
     let dataset = Dataset::load(&recipe)?;
-    let (training, vocabulary) = (&recipe.training, dataset.tokenizer.vocab_size());
-    memory::check(training_bytes(&recipe.model(vocabulary)?, training.batch_size, recipe.ops))?;
-    let batch = Batches::new(&dataset.train, recipe.context(), training.batch_size, training.seed)?.get(0);
-    let configs = variants.iter().map(|variant| variant.model(vocabulary)).collect::<Result<Vec<_>>>()?;
+    let deepest = recipe.model(dataset.tokenizer.vocab_size())?;
+    memory::check(training_bytes(&deepest, GRADIENT_TOKENS.div_ceil(recipe.context()), recipe.ops))?;
     let setting = if args.fresh.no_residual { Architecture::Stack } else { Architecture::Model };
     let mut progress = Counted::new("differentiating, layers");
     let mut follow = |done, all| progress.follow(done, all);
-    let found = fresh_models(&configs, &batch, training.seed, setting, &mut follow)?;
+    let found = fresh_models(&recipe, &dataset, (acts, &depths), GRADIENT_TOKENS, setting, &mut follow)?;
     Ok(Findings::Fresh { data: dataset.name, found })
 }

@@ -1,10 +1,8 @@
 //! The derivative of a sigmoid is at most 1/4, so gradients vanish with depth.
 
 use super::figures::{Figure, Picture};
-use super::lab::act;
 use super::{Claim, Lab, Verdict};
 use crate::activation::Activation;
-use crate::data::Batches;
 use crate::lab::inspect::{Architecture, FreshModels, InitialGradients, fresh_models, gradient_factor};
 use crate::settings::Settings;
 use crate::support::numbers::{fixed, ratio};
@@ -61,20 +59,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
 }
 
 fn gradients(lab: &mut Lab, setting: Architecture) -> Result<FreshModels> {
-    let mut configs = Vec::new();
     let dataset = lab.dataset(&Settings::default())?;
-    for name in ACTS {
-        for layers in DEPTHS {
-            let recipe = lab.recipe(&Settings { layers: Some(layers), ..act(name) })?;
-            configs.push(recipe.model(dataset.tokenizer.vocab_size())?);
-        }
-    }
     let recipe = lab.recipe(&Settings::default())?;
-    let sequences = TOKENS.div_ceil(recipe.context());
-    let seed = recipe.training.seed;
-    let batch = Batches::new(&dataset.train, recipe.context(), sequences, seed)?.get(0);
+    let acts = ACTS.map(str::parse).into_iter().collect::<Result<Vec<Activation>>>()?;
     let waiting = waiting("differentiating fresh models, layers");
-    fresh_models(&configs, &batch, seed, setting, &mut lab.following(&waiting))
+    fresh_models(&recipe, &dataset, (&acts, &DEPTHS), TOKENS, setting, &mut lab.following(&waiting))
 }
 
 fn at_the_deepest(found: &FreshModels) -> impl Iterator<Item = &InitialGradients> + Clone {

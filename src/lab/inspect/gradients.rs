@@ -3,9 +3,9 @@
 use super::normal::{on_standard_normal, second_moment};
 use super::{MeanStd, ffn_matrices, windows};
 use crate::activation::Activation;
-use crate::data::Batch;
+use crate::data::{Batch, Batches, Dataset};
 use crate::model::{Gpt, Init, Model, ParamSpec, Params, Part, Pass};
-use crate::settings::ModelConfig;
+use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::support::follow::Follow;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -63,35 +63,42 @@ pub struct OnStandardNormal {
     pub moments: MeanStd,
 }
 
-/// Initial gradients of models of one width on one batch. `follow` counts layers.
+/// Gradients of untrained models of a recipe, one for each activation and number of layers, on the first `tokens` tokens
+/// of the first batch. `follow` counts layers.
 ///
 /// # Errors
-/// If there is no model, or the batch doesn't fit them.
+/// If the recipe has no such model.
 pub fn fresh_models(
-    configs: &[ModelConfig],
-    batch: &Batch,
-    seed: u64,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    (acts, depths): (&[Activation], &[usize]),
+    tokens: usize,
     setting: Architecture,
     follow: Follow,
 ) -> Result<FreshModels> {
-    let Some(first) = configs.first() else { anyhow::bail!("there is no model to inspect") };
-    let mut acts: Vec<Activation> = configs.iter().map(|config| config.act).collect();
-    acts.dedup();
-    let on_normal = |act: Activation| OnStandardNormal { act, moments: on_standard_normal(act.function) };
-    let all = configs.iter().map(|config| config.layers).sum();
-    let mut done = 0;
+    let (context, seed, vocabulary) =
+        (recipe.context(), recipe.training.seed, dataset.tokenizer.vocab_size());
+    // The first sequences are the same in a batch of any size.
+    let batch = Batches::new(&dataset.train, context, tokens.div_ceil(context), seed)?.get(0);
+    let (mut done, all) = (0, acts.len() * depths.iter().sum::<usize>());
     let mut gradients = Vec::new();
-    for config in configs {
-        gradients.push(initial_gradients(config, batch, seed, setting)?);
-        done += config.layers;
-        follow(done, all)?;
+    for act in acts {
+        for layers in depths {
+            let model = Settings { act: Some(*act), layers: Some(*layers), ..Settings::default() };
+            let config = recipe.with(&model)?.model(vocabulary)?;
+            gradients.push(initial_gradients(&config, &batch, seed, setting)?);
+            done += layers;
+            follow(done, all)?;
+        }
     }
+    let on_normal =
+        |act: &Activation| OnStandardNormal { act: *act, moments: on_standard_normal(act.function) };
     Ok(FreshModels {
         setting,
-        width: first.dim,
+        width: recipe.model(vocabulary)?.dim,
         seed,
         tokens: batch.inputs.len(),
-        standard_normal: acts.into_iter().map(on_normal).collect(),
+        standard_normal: acts.iter().map(on_normal).collect(),
         gradients,
     })
 }

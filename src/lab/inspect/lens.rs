@@ -88,17 +88,18 @@ pub fn lens(model: &Model, tokenizer: &Tokenizer, ids: &[u32], top: usize) -> Re
             layers: Vec::new(),
         });
     }
+    let answers: Vec<u32> = own.iter().map(|prediction| prediction.by_probability()[0]).collect();
     // One layer at a time: the logits of all layers would need much memory.
     for (layer, stream) in streams.iter().enumerate() {
         let here = predictions(&model.gpt.unembed(stream)?)?;
-        for ((position, here), own) in positions.iter_mut().zip(here).zip(&own) {
+        for (((position, here), own), answer) in positions.iter_mut().zip(here).zip(&own).zip(&answers) {
             let top = here.likeliest(1, tokenizer)?.swap_remove(0);
             position.layers.push(LensLayer {
                 layer,
                 token: top.token,
                 probability: top.probability,
                 entropy_bits: here.entropy_bits(),
-                answer_rank: here.rank(own.by_probability()[0]),
+                answer_rank: here.rank(*answer),
                 divergence_bits: own.divergence_bits(&here),
             });
         }

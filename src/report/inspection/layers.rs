@@ -87,10 +87,10 @@ fn pre_activations(survey: &Inspection) -> Chart {
     let layers: Vec<&LayerInspection> =
         (0..shown).map(|i| &survey.layers[i * (all - 1) / (shown - 1).max(1)]).collect();
     let function = survey.act.function;
-    // Three standard deviations around the mean, as far as the histogram goes.
+    // 99% of normally distributed values, as far as the histogram goes.
     let x_range = layers.iter().fold((-2.0, 2.0), |(low, high): (f64, f64), layer| {
         let MeanStd { mean, std } = layer.hidden.argument;
-        (low.min(mean - 3.0 * std).max(-8.0), high.max(mean + 3.0 * std).min(8.0))
+        (low.min(mean - 2.6 * std).max(-8.0), high.max(mean + 2.6 * std).min(8.0))
     });
     let curve = |name: &str, is_dashed, f: &dyn Fn(f64) -> f64| {
         let x = (0..=240).map(|i| x_range.0 + (x_range.1 - x_range.0) * f64::from(i) / 240.0);
