@@ -195,7 +195,7 @@ macro_rules! hostile {
         })*
 
         #[test]
-        fn every_kind_of_file_is_tried() {
+        fn every_file_type_is_tested() {
             let tried = [$($file),*];
             assert!(KINDS.iter().all(|kind| tried.contains(&kind.file)));
         }

@@ -36,7 +36,7 @@ fn modules() -> Vec<String> {
 }
 
 #[test]
-fn a_module_uses_only_those_listed_above_it() {
+fn modules_use_only_modules_listed_above_them() {
     let modules = modules();
     let order = |name: &str| modules.iter().position(|module| module == name);
     assert!((10..=11).contains(&modules.len()), "about ten rooms: {modules:?}");
@@ -190,7 +190,7 @@ fn circle(
 }
 
 #[test]
-fn files_do_not_use_each_other_in_circles() {
+fn files_have_no_circular_dependencies() {
     let modules: BTreeMap<Module, Parts> =
         code().into_iter().map(|(module, text)| (module, parts(&text))).collect();
     let names = |parts: &Parts| {
@@ -222,7 +222,7 @@ fn no_file_is_long() {
 
 /// The reference model should be short enough to read in one sitting.
 #[test]
-fn the_model_stays_readable() {
+fn the_reference_model_stays_short() {
     let reference = ["attention", "dropout", "ffn", "gpt", "norm", "observe", "ops", "parts", "positions"];
     let text =
         |name: &str| fs::read_to_string(source().join("model").join(name).with_extension("rs")).unwrap();

@@ -31,7 +31,7 @@ fn relu_is_zero_below_zero_and_the_identity_above() {
 
 /// Central differences in f64: truncation error h^2, rounding 1e-16 / h.
 #[test]
-fn derivatives_equal_central_differences_away_from_kinks() {
+fn derivatives_match_central_differences_away_from_kinks() {
     let h = 1e-5;
     for &function in Function::ALL {
         let facts = function.facts();
@@ -52,7 +52,7 @@ fn derivatives_equal_central_differences_away_from_kinks() {
 }
 
 #[test]
-fn values_and_gradients_stay_finite_far_out() {
+fn values_and_gradients_stay_finite_for_large_inputs() {
     for &function in Function::ALL {
         for x in [-1e4, -100.0, 0.0, 100.0, 1e4] {
             assert!(function.value(x).is_finite(), "{}({x})", function.facts().name);
@@ -62,7 +62,7 @@ fn values_and_gradients_stay_finite_far_out() {
 }
 
 #[test]
-fn sigmoids_derivative_is_at_most_a_quarter() {
+fn sigmoid_derivative_is_at_most_a_quarter() {
     let (low, high) = "sigmoid".parse::<Activation>().unwrap().derivative_range();
     assert!(low >= 0.0);
     assert!((high - 0.25).abs() < 1e-12, "{high}");
@@ -71,7 +71,7 @@ fn sigmoids_derivative_is_at_most_a_quarter() {
 /// The model differentiates the tensor form by autograd; plots and kernels use the table's
 /// derivative. They must be one function, also at 0 and far out, where careless forms give NaN.
 #[test]
-fn autograd_through_tensors_gives_the_tables_derivative() {
+fn autograd_matches_the_derivatives_in_the_table() {
     let points: Vec<f32> = (-60..=60).map(|i| i as f32 * 0.1).chain([-1e4, -50.0, 50.0, 1e4]).collect();
     for &function in Function::ALL {
         let name = function.facts().name;
@@ -109,7 +109,7 @@ fn every_name_and_alias_parses_to_its_activation() {
 
 /// Shazeer 2020, section 3: two thirds of the hidden size keeps the parameter count.
 #[test]
-fn gated_ffns_have_the_parameters_of_ungated_ones() {
+fn gated_and_ungated_ffns_have_similar_parameter_counts() {
     let (relu, swiglu): (Activation, Activation) = ("relu".parse().unwrap(), "swiglu".parse().unwrap());
     assert_eq!(relu.ffn_dim(768), 3072);
     assert_eq!(swiglu.ffn_dim(768), 2048);

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_depends_on_seed_and_number_only() {
+    fn batches_depend_only_on_seed_and_step() {
         let tokens: Vec<u32> = (0..1000).collect();
         let mut straight = Batches::new(&tokens, 10, 4, 1).unwrap();
         let run: Vec<Batch> = (0..60).map(|i| straight.get(i)).collect();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_reads_every_window_once_and_targets_are_the_next_tokens() {
+    fn an_epoch_reads_every_window_once_with_shifted_targets() {
         let tokens: Vec<u32> = (0..1000).collect();
         let mut batches = Batches::new(&tokens, 10, 1, 5).unwrap();
         for epoch in 0..3 {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_text_is_one_window_and_a_shorter_one_is_refused() {
+    fn texts_shorter_than_one_window_are_rejected() {
         let tokens: Vec<u32> = (0..11).collect();
         assert_eq!(Batches::new(&tokens, 10, 1, 1).unwrap().get(7).inputs, (0..10).collect::<Vec<u32>>());
         let error = Batches::new(&tokens[..10], 10, 1, 1).err().unwrap().to_string();

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_with_a_byte_changed_or_missing_is_not_used() {
+    fn damaged_cache_entries_are_not_used() {
         for contents in [b"".as_slice(), b"some contents"] {
             let whole = sealed(contents);
             assert!(Seal::is_right(&whole));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_unused_for_a_month_are_removed_unless_a_process_uses_them() {
+    fn entries_unused_for_30_days_are_removed_unless_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, days: u64| {
             let path = folder.path().join(name);

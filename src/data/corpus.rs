@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_split_loses_nothing_and_falls_on_a_line_end() {
+    fn the_validation_split_starts_at_a_line_and_loses_nothing() {
         let (train, val) = part(&[&"zeile\n".repeat(100)]).split(0.9);
         assert_eq!([train.text(), val.text()].concat(), "zeile\n".repeat(100));
         assert!(train.text().ends_with('\n'));
@@ -205,13 +205,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_one_line_is_cut_between_characters() {
+    fn single_line_texts_are_split_between_characters() {
         let (train, val) = part(&[&"猫".repeat(100)]).split(0.9);
         assert_eq!((train.text().chars().count(), val.text().chars().count()), (90, 10));
     }
 
     #[test]
-    fn several_documents_are_cut_between_two_of_them() {
+    fn multiple_documents_are_split_between_documents() {
         let (train, val) = part(&["aaaa\naaaa", "bbbb", "c\nc"]).split(0.5);
         assert_eq!(train.documents().collect::<Vec<_>>(), ["aaaa\naaaa"]);
         assert_eq!(val.documents().collect::<Vec<_>>(), ["bbbb", "c\nc"]);

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_is_a_document_and_lines_without_a_text_are_counted() {
+    fn jsonl_lines_are_documents_and_lines_without_text_are_counted() {
         let (documents, note) =
             read(lines, "{\"text\": \"one\\n\", \"id\": 1}\r\n\n{\"text\": \"two\"}\n").unwrap();
         assert_eq!((documents.as_slice(), note), (["one\n".to_string(), "two".to_string()].as_slice(), None));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_texts_are_refused_with_their_keys_and_a_command_that_makes_texts() {
+    fn jsonl_without_text_is_rejected_with_keys_and_a_conversion_command() {
         let error = refusal(lines, "{\"id\": 1, \"it's\": \"one\"}\n{\"id\": 2, \"it's\": \"two\"}\n");
         let expected = "a.jsonl has no text in 2 of 2 lines; the first is line 1, which has no \"text\" but id, it's; \
             to train on another key: jq -c '{text: .[\"it'\\''s\"]}' a.jsonl > texts-a.jsonl";
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_document_is_an_array_or_an_object_of_texts_and_its_syntax_is_never_text() {
+    fn json_files_hold_texts_and_json_syntax_is_never_text() {
         for (text, expected) in [
             ("[{\"text\": \"one\"}, {\"id\": 3, \"text\": \"two\"}]", vec!["one", "two"]),
             ("[\"one\",\n \"two\"]", vec!["one", "two"]),

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_words_that_are_too_long_are_cut() {
+    fn only_overlong_words_are_split() {
         let usual = format!("{} {}\n", "a".repeat(LONGEST_WORD), "1, ".repeat(2 * LONGEST_WORD));
         assert!(pieces_of_short_words(&usual).eq(pieces(&usual)));
         for word in ["ab", "猫", "7", "-", "\t"] {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_short_and_together_the_text() {
+    fn pieces_are_bounded_and_join_to_the_text() {
         let lines = "ein Wort und noch eins\n".repeat(2000);
         let one_line = "wort ".repeat(40_000);
         let no_space = "猫".repeat(60_000);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_end_with_a_paragraph_or_a_line_and_together_are_the_text() {
+    fn chunks_end_at_paragraphs_or_lines_and_join_to_the_text() {
         let paragraphs = "ein Satz.\nnoch einer.\n\n".repeat(50);
         let lines = "ein Satz.\n".repeat(100);
         let no_line = "猫".repeat(500);

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_name_the_file_whatever_it_is_called() {
+    fn conversion_commands_quote_any_file_name() {
         let fix = "xz -dc FILE > STEM; cp FILE BASE.txt";
         let command = |path: &str| filled(fix, Some(Path::new(path)));
         assert_eq!(

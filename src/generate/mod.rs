@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_become_a_stop_string_is_held_back() {
+    fn partial_stop_strings_are_held_back() {
         let stops = vec!["\n\n".to_string(), "ROMEO:".to_string()];
         assert_eq!(held_back("so\n", &stops), 1);
         assert_eq!(held_back("say ROM", &stops), 3);

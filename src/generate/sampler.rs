@@ -189,19 +189,19 @@ mod tests {
     }
 
     #[test]
-    fn without_filters_tokens_come_as_often_as_the_model_says() {
+    fn unfiltered_sampling_follows_the_model_probabilities() {
         close(&shares(OFF, &[]), [0.5, 0.25, 0.15, 0.1]);
     }
 
     #[test]
-    fn temperature_zero_takes_the_likeliest() {
+    fn temperature_zero_picks_the_most_likely_token() {
         let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..OFF }, 0);
         assert!((0..100).all(|_| sampler.choose(&logits(), &[]).unwrap() == 0));
     }
 
     /// Against a sort of everything, with ties and with fewer tokens than are asked for.
     #[test]
-    fn the_likeliest_are_those_that_a_sort_puts_first() {
+    fn top_k_selection_matches_a_full_sort() {
         for (tokens, count) in [(1000, 1), (1000, 7), (1000, 40), (1000, 1000), (30, 40), (1, 1)] {
             let logits: Vec<f32> = (0..tokens).map(|i| ((i * 7919) % 97) as f32).collect();
             let mut order: Vec<u32> = (0..tokens).collect();
@@ -213,7 +213,7 @@ mod tests {
 
     /// Even the likeliest, with every filter on and off, and the others keep their places.
     #[test]
-    fn excluded_tokens_are_never_chosen_and_take_no_place() {
+    fn excluded_tokens_are_never_sampled_and_do_not_count_toward_top_k() {
         let without_the_likeliest = |sampling: Sampling| {
             let mut sampler = Sampler::new(sampling, 0);
             sampler.exclude(vec![0]);
@@ -229,21 +229,21 @@ mod tests {
     }
 
     #[test]
-    fn a_low_temperature_squares_the_odds() {
+    fn temperature_one_half_squares_the_odds() {
         let squares = [0.25, 0.0625, 0.0225, 0.01];
         let sum: f64 = squares.iter().sum();
         close(&shares(Sampling { temperature: 0.5, ..OFF }, &[]), squares.map(|s| s / sum));
     }
 
     #[test]
-    fn filters_keep_what_they_promise() {
+    fn sampling_filters_keep_the_documented_tokens() {
         close(&shares(Sampling { top_k: 2, ..OFF }, &[]), [2.0 / 3.0, 1.0 / 3.0, 0.0, 0.0]);
         close(&shares(Sampling { top_p: 0.7, ..OFF }, &[]), [2.0 / 3.0, 1.0 / 3.0, 0.0, 0.0]);
         close(&shares(Sampling { min_p: 0.29, ..OFF }, &[]), [0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0.0]);
     }
 
     #[test]
-    fn the_repeat_penalty_makes_a_seen_token_rarer() {
+    fn the_repeat_penalty_makes_repeated_tokens_less_likely() {
         let seen = shares(Sampling { repeat_penalty: 2.0, ..OFF }, &[0]);
         // The negative logit ln 0.5 doubles: 0.25 before normalising.
         close(&seen, [0.25 / 0.75, 0.25 / 0.75, 0.15 / 0.75, 0.1 / 0.75]);

@@ -64,7 +64,7 @@ const BACKBONES: [Backbone; 2] = [Backbone::Llama, Backbone::Gpt2];
 /// Expected values from transformers in f64 (`scripts/reference_logits.py`): the logits, and what final norm
 /// and head make of its hidden states after the first layer.
 #[test]
-fn logits_equal_transformers_after_the_last_layer_and_after_the_first() {
+fn logits_after_the_first_and_last_layer_match_transformers() {
     type Logits = [f64; 11];
     let cases: &[(&str, &str, usize, bool, Logits, Logits)] = include!("transformers_logits.in");
     for (backbone, act, kv_heads, tied, expected, expected_early) in cases {
@@ -103,7 +103,7 @@ fn logits_equal_transformers_after_the_last_layer_and_after_the_first() {
 
 /// GPT-2's key bias adds the same to every score of a query, which softmax ignores.
 #[test]
-fn every_parameter_learns_but_gpt2s_key_bias() {
+fn every_parameter_except_gpt2_key_bias_gets_a_gradient() {
     for backbone in BACKBONES {
         for tied in [true, false] {
             let config = ModelConfig { tied, ..config(backbone, "gelu") };
@@ -127,7 +127,7 @@ fn every_parameter_learns_but_gpt2s_key_bias() {
 /// Central differences in f64 along two entries of every parameter. The inputs are random, so that
 /// none lies within the step of a kink.
 #[test]
-fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
+fn gradients_match_finite_differences_for_every_activation_and_backbone() {
     let step = 1e-6;
     for backbone in BACKBONES {
         for act in Activation::named() {
@@ -160,7 +160,7 @@ fn gradients_equal_finite_differences_for_every_activation_and_backbone() {
 }
 
 #[test]
-fn a_token_changes_no_logit_before_it() {
+fn logits_do_not_depend_on_later_tokens() {
     for backbone in BACKBONES {
         let model = reference(&config(backbone, "swiglu"), DType::F32);
         let (before, after) = ([3, 1, 4, 1, 5, 9, 2], [3, 1, 4, 1, 6, 9, 2]);
@@ -191,7 +191,7 @@ fn logits_are_the_same_with_and_without_a_cache() {
 }
 
 #[test]
-fn more_tokens_than_the_context_are_an_error_not_a_panic() {
+fn too_many_tokens_for_the_context_are_an_error() {
     let model = reference(&config(Backbone::Llama, "relu"), DType::F32);
     let ids = Tensor::zeros((1, 9), DType::U32, &Device::Cpu).unwrap();
     let error = model.gpt.forward(&ids, &mut Pass::default()).unwrap_err().to_string();
@@ -199,7 +199,7 @@ fn more_tokens_than_the_context_are_an_error_not_a_panic() {
 }
 
 #[test]
-fn initial_values_are_a_function_of_seed_and_name() {
+fn initial_values_depend_only_on_seed_and_name() {
     let values = |act: &str, layers: usize, seed: u64| -> Vec<(String, Vec<f32>)> {
         let specs = ParamMap::new(&ModelConfig { layers, ..config(Backbone::Llama, act) }).specs;
         specs.into_iter().map(|spec| (spec.name.clone(), spec.initial_values(seed))).collect()
@@ -215,7 +215,7 @@ fn initial_values_are_a_function_of_seed_and_name() {
 }
 
 #[test]
-fn projections_to_the_residual_stream_start_smaller_with_depth() {
+fn residual_projections_start_smaller_in_deeper_models() {
     let specs = ParamMap::new(&ModelConfig { layers: 8, ..config(Backbone::Llama, "swiglu") }).specs;
     for spec in specs {
         let to_residual = spec.name.contains("o_proj") || spec.name.contains("down_proj");
@@ -227,7 +227,7 @@ fn projections_to_the_residual_stream_start_smaller_with_depth() {
 }
 
 #[test]
-fn dropout_is_a_function_of_seed_step_and_place_and_keeps_the_mean() {
+fn dropout_depends_on_seed_step_and_place_and_keeps_the_mean() {
     let x = Tensor::ones((100, 100), DType::F32, &Device::Cpu).unwrap();
     let dropout = Dropout { rate: 0.25, seed: 1, step: 3, micro_step: 0 };
     let values = |dropout: Dropout, layer| -> Vec<f32> {
@@ -246,7 +246,7 @@ fn dropout_is_a_function_of_seed_step_and_place_and_keeps_the_mean() {
 
 /// The published GPT-2 small, counted by transformers.
 #[test]
-fn parameters_are_counted_as_gpt2_counts_them() {
+fn parameter_counts_match_gpt2() {
     let config = ModelConfig {
         layers: 12,
         heads: 12,
@@ -306,7 +306,7 @@ fn assert_kernels_agree(config: &ModelConfig, count: usize, tokens: usize, dropo
 }
 
 #[test]
-fn kernels_compute_what_the_composition_computes_with_every_activation() {
+fn kernels_match_the_candle_model_with_every_activation() {
     for backbone in BACKBONES {
         for act in Activation::named() {
             let config = ModelConfig { ffn_dim: 23, ..config(backbone, &act.name()) };
@@ -317,7 +317,7 @@ fn kernels_compute_what_the_composition_computes_with_every_activation() {
 
 /// One row; odd sizes; several tiles of rows and of queries; more tokens than go through together.
 #[test]
-fn kernels_compute_what_the_composition_computes_at_every_size() {
+fn kernels_match_the_candle_model_at_every_size() {
     for backbone in BACKBONES {
         for (act, tied) in [("gelu", true), ("swiglu", false)] {
             let small = ModelConfig { tied, ..config(backbone, act) };
@@ -339,7 +339,7 @@ fn kernels_compute_what_the_composition_computes_at_every_size() {
 }
 
 #[test]
-fn kernels_drop_what_the_composition_drops() {
+fn kernels_and_the_candle_model_use_the_same_dropout() {
     let dropout = Some(Dropout { rate: 0.3, seed: 1, step: 2, micro_step: 1 });
     for backbone in BACKBONES {
         assert_kernels_agree(&config(backbone, "swiglu"), 2, 6, dropout);
@@ -348,7 +348,7 @@ fn kernels_drop_what_the_composition_drops() {
 }
 
 #[test]
-fn kernels_give_the_same_bits_with_any_number_of_threads() {
+fn kernels_give_identical_bits_with_any_number_of_threads() {
     let config = ModelConfig { dim: 64, ffn_dim: 176, context: 96, ..config(Backbone::Llama, "swiglu") };
     let model = model_with(&config, DType::F32, Ops::Fused);
     let (ids, targets) = sequences(7, 96);
@@ -367,7 +367,7 @@ fn kernels_give_the_same_bits_with_any_number_of_threads() {
 }
 
 #[test]
-fn kernels_refuse_tokens_beyond_the_vocabulary() {
+fn kernels_reject_tokens_outside_the_vocabulary() {
     let model = model_with(&config(Backbone::Llama, "relu"), DType::F32, Ops::Fused);
     let error = model.losses(&[1, 11], &[1, 1], 2).unwrap_err().to_string();
     assert!(error.contains("token 11 is not below the vocabulary of 11"), "{error}");
@@ -376,7 +376,7 @@ fn kernels_refuse_tokens_beyond_the_vocabulary() {
 /// A prompt at once and then token by token, from no prompt at all to a full context: the logits after
 /// each token against the composition in f64.
 #[test]
-fn decoding_by_kernels_predicts_what_the_composition_predicts() {
+fn decoding_with_kernels_matches_the_candle_model() {
     let ids = [3, 1, 4, 1, 5, 9, 2, 6];
     for backbone in BACKBONES {
         for (act, tied) in [("gelu", true), ("swiglu", false)] {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn one_layer_is_drawn_and_a_missing_value_is_not() {
+    fn layer_charts_draw_a_single_layer_and_skip_missing_values() {
         let circles = |values: Vec<Option<f64>>| {
             let y = Axis::new("label", Scale::linear((0.0, 1.0), UP));
             let lines = Lines::over_layers(y, [("one".into(), values)]);

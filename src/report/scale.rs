@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_round_and_within_the_axis() {
+    fn axis_ticks_are_round_and_inside_the_axis() {
         assert_eq!(labels(Scale::linear((0.0, 0.31), (0.0, 300.0))), ["0.0", "0.1", "0.2", "0.3"]);
         assert_eq!(labels(Scale::linear((1.462, 1.618), (200.0, 0.0))), ["1.50", "1.55", "1.60"]);
         assert_eq!(labels(Scale::linear((-0.012, 0.013), (0.0, 280.0))), ["\u{2212}0.01", "0.00", "0.01"]);
@@ -147,27 +147,27 @@ mod tests {
     }
 
     #[test]
-    fn a_log_axis_has_at_least_three_ticks_where_the_numbers_allow() {
+    fn log_axes_have_at_least_three_ticks_if_possible() {
         assert_eq!(labels(Scale::log((1e-4, 1e-2), (0.0, 400.0))), ["1e-4", "1e-3", "1e-2"]);
         assert_eq!(labels(Scale::log((3e-4, 3e-3), (0.0, 400.0))), ["3e-4", "1e-3", "3e-3"]);
         assert_eq!(labels(Scale::log((1e-3, 4e-3), (0.0, 400.0))), ["1e-3", "2e-3"]);
     }
 
     #[test]
-    fn a_log_axis_puts_equal_factors_at_equal_distances() {
+    fn log_axes_place_equal_ratios_at_equal_distances() {
         let scale = Scale::log((1e-4, 1e-2), (0.0, 400.0));
         assert!((scale.at(1e-3) - 200.0).abs() < 1e-9);
     }
 
     #[test]
-    fn one_value_and_none_have_ranges_too() {
+    fn axes_of_one_or_no_value_have_a_range() {
         assert_eq!(padded([2.0]), Some((1.9, 2.1)));
         assert_eq!(padded([0.0]), Some((-1.0, 1.0)));
         assert_eq!(padded([f64::NAN]), None);
     }
 
     #[test]
-    fn an_outlier_does_not_squeeze_the_rest() {
+    fn outliers_do_not_compress_the_axis() {
         assert_eq!(without_outliers(&[1.5, 9.0, 1.51, 1.52, 1.53]), [1.5, 1.51, 1.52, 1.53]);
         assert_eq!(without_outliers(&[1.0, 9.0]), [1.0, 9.0]);
     }

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_others_is_text_and_nothing_else() {
+    fn untrusted_text_in_charts_is_escaped() {
         let hostile = "</text><script>alert('x')</script>\u{1b}[2J\" onload=\"x";
         assert_eq!(
             escape(hostile),
@@ -242,21 +242,21 @@ mod tests {
     }
 
     #[test]
-    fn twenty_eight_series_look_different() {
+    fn chart_series_look_different() {
         let looks: std::collections::HashSet<String> =
             (0..28).map(|i| Look::of(i).stroke() + &Look::of(i).dash()).collect();
         assert_eq!(looks.len(), 28);
     }
 
     #[test]
-    fn points_that_are_no_numbers_are_not_drawn() {
+    fn non_finite_points_are_not_drawn() {
         let mut drawing = Drawing::default();
         drawing.line(Look::of(0), &[(0.0, 1.0), (1.0, f64::NAN), (2.0, 3.0)]);
         assert!(drawing.0.contains("points=\"0.0,1.0 2.0,3.0\""), "{}", drawing.0);
     }
 
     #[test]
-    fn long_text_is_broken_between_words() {
+    fn long_chart_text_wraps_between_words() {
         assert_eq!(wrapped("one two three", 60.0), ["one two", "three"]);
     }
 }

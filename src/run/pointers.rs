@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_links_cannot_be_made_a_file_holds_the_name() {
+    fn pointers_fall_back_to_files_without_symbolic_links() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(LAST);
         let refused = |_: &str, _: &Path| Err(io::Error::from_raw_os_error(1));

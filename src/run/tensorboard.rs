@@ -106,12 +106,12 @@ mod tests {
 
     /// The check value of CRC-32C (iSCSI, RFC 3720 B.4): 32 bytes of zeros.
     #[test]
-    fn checksums_are_castagnolis() {
+    fn event_checksums_are_crc32c() {
         assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
     }
 
     #[test]
-    fn varints_are_those_of_the_protocol_buffers_guide() {
+    fn varints_match_the_protocol_buffers_guide() {
         assert_eq!(varint(150), [0x96, 0x01]);
         assert_eq!(varint_field(1, 150), [0x08, 0x96, 0x01]);
     }

@@ -22,7 +22,7 @@ fn evaluated(run: &RunDir, step: usize, loss: f64) {
 }
 
 #[test]
-fn pruning_keeps_best_and_last_and_the_newest_and_what_was_resumed() {
+fn pruning_keeps_best_last_newest_and_resumed_checkpoints() {
     let (_folder, run) = run_with(&[100, 200, 300, 400, 500]);
     run.point(BEST, 100).unwrap();
     run.prune(1, Some(200)).unwrap();
@@ -46,7 +46,7 @@ fn nothing_is_pruned_while_the_best_checkpoint_is_unknown() {
 }
 
 #[test]
-fn a_checkpoint_that_somebody_put_a_file_into_is_not_pruned() {
+fn checkpoints_with_user_files_are_not_pruned() {
     let (_folder, run) = run_with(&[100, 200, 300]);
     fs::write(run.step_dir(100).join("notes.txt"), "x").unwrap();
     run.prune(0, None).unwrap();
@@ -59,7 +59,7 @@ fn a_checkpoint_that_somebody_put_a_file_into_is_not_pruned() {
 }
 
 #[test]
-fn a_step_that_somebody_else_made_is_neither_pruned_nor_written_over() {
+fn step_directories_of_the_user_are_neither_pruned_nor_overwritten() {
     let (folder, run) = run_with(&[100, 200]);
     fs::create_dir(folder.path().join("step-000050")).unwrap();
     run.prune(0, None).unwrap();
@@ -69,7 +69,7 @@ fn a_step_that_somebody_else_made_is_neither_pruned_nor_written_over() {
 }
 
 #[test]
-fn a_checkpoint_that_was_saved_and_not_yet_named_is_the_last() {
+fn a_saved_checkpoint_without_a_pointer_counts_as_last() {
     let (_folder, run) = run_with(&[100]);
     fs::remove_file(run.path().join(LAST)).unwrap();
     assert_eq!(run.checkpoint(LAST), Some(run.step_dir(100)));
@@ -78,7 +78,7 @@ fn a_checkpoint_that_was_saved_and_not_yet_named_is_the_last() {
 
 /// A link that came with somebody's run is no way out of its directory.
 #[test]
-fn a_link_leads_nowhere_but_to_a_name_in_the_run() {
+fn pointers_only_resolve_inside_the_run() {
     let (folder, run) = run_with(&[100]);
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("config.json"), "{}").unwrap();
@@ -89,7 +89,7 @@ fn a_link_leads_nowhere_but_to_a_name_in_the_run() {
 }
 
 #[test]
-fn a_directory_with_a_run_is_not_taken_and_one_with_other_files_only_by_force() {
+fn existing_runs_are_not_reused_and_other_files_need_force() {
     let (folder, _run) = run_with(&[100]);
     drop(_run);
     let error = RunDir::create(folder.path(), false).unwrap_err().to_string();
@@ -107,7 +107,7 @@ fn a_directory_with_a_run_is_not_taken_and_one_with_other_files_only_by_force() 
 }
 
 #[test]
-fn a_manifest_that_names_files_elsewhere_is_refused() {
+fn manifests_with_paths_outside_the_run_are_rejected() {
     let (folder, run) = run_with(&[100]);
     drop(run);
     let marker = folder.path().join(crate::support::owned::MARKER);
@@ -120,7 +120,7 @@ fn a_manifest_that_names_files_elsewhere_is_refused() {
 }
 
 #[test]
-fn the_log_is_cut_back_to_the_step_resumed_from() {
+fn metrics_are_truncated_to_the_resumed_step() {
     let (_folder, run) = run_with(&[100]);
     for step in [50, 100, 150] {
         evaluated(&run, step, 2.5);

@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_ignores_spaces_and_repetitions() {
+    fn lists_ignore_spaces_and_duplicates() {
         assert_eq!(acts(" relu, gelu ,relu").unwrap(), ["relu", "gelu"]);
         assert_eq!(*"1e-3, 0.001, 3e-3".parse::<List<f64>>().unwrap(), [1e-3, 3e-3]);
         assert_eq!(acts("swiglu,all").unwrap().len(), Activation::named().count());
     }
 
     #[test]
-    fn an_empty_item_is_refused_by_its_number() {
+    fn empty_list_items_are_rejected_by_position() {
         for (text, number) in [("", 1), ("relu,", 2), ("relu,,gelu", 2), (" , relu", 1)] {
             let error = acts(text).unwrap_err().to_string();
             assert!(error.contains(&format!("item {number} is empty")), "{text}: {error}");
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_item_is_named() {
+    fn invalid_list_items_are_named() {
         assert!(acts("relu, geluu").unwrap_err().to_string().contains("did you mean 'gelu'?"));
         assert!("1e-3, nan".parse::<List<f64>>().unwrap_err().to_string().contains("'nan'"));
     }
 
     #[test]
-    fn every_proposed_value_is_accepted() {
+    fn every_suggested_value_is_accepted() {
         for name in activations() {
             name.parse::<Activation>().unwrap();
         }

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_numbers_within_the_bounds_are_read() {
+    fn numbers_outside_the_bounds_are_rejected() {
         let (count, share) = (within(1..=1024_usize), within(0.0..=0.99));
         assert_eq!([count("1"), count(" 1024 ")], [Ok(1), Ok(1024)]);
         assert_eq!([share("0"), share("9e-1")], [Ok(0.0), Ok(0.9)]);

@@ -49,7 +49,7 @@ mod tests {
     use clap::Args;
 
     #[test]
-    fn effective_settings_describe_the_same_recipe_and_leave_no_flag_open() {
+    fn effective_settings_give_the_same_recipe_and_set_every_flag() {
         // `steps` and `epochs` are one choice; the others have no value until text and machine are known.
         let open = ["warmup", "epochs", "val-data", "encoding", "threads"];
         let command = Settings::augment_args(clap::Command::new("train"));

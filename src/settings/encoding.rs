@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_of_the_standard_are_known_and_a_mistyped_one_gets_a_suggestion() {
+    fn encoding_labels_are_known_and_typos_get_a_suggestion() {
         let name = |label: &str| label.parse::<TextEncoding>().map(|encoding| encoding.to_string());
         for (label, expected) in [
             ("utf8", "UTF-8"),

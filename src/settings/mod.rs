@@ -1,8 +1,7 @@
-//! Settings: what a preset file and the command line may say, and nothing else.
+//! Settings of a run, from a preset, the command line or a checkpoint's `trainer.json`.
 //!
-//! `Settings` is the same list of optional values in a preset, on the command line and in a
-//! checkpoint's `trainer.json`; a later one goes over an earlier one, and [`Recipe::new`] turns the
-//! result into validated values. Defaults that depend on nothing else stand in `models/default.toml`.
+//! [`Settings`] is one list of optional values for all three. Flags override a preset ([`Settings::over`]), and
+//! [`Recipe::new`] validates the result. `models/default.toml` has the defaults that don't depend on other settings.
 
 mod arguments;
 mod bounds;
@@ -27,13 +26,13 @@ use crate::activation::Activation;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-/// Which implementation of the model's arithmetic runs.
+/// The implementation of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Ops {
-    /// The composition of candle operations in `src/model/`
+    /// candle's operations: the reference, on every device
     Plain,
-    /// Kernels in place of the composition, where they can compute: f32 on a CPU
+    /// Hand-written kernels for f32 on a CPU
     Fused,
 }
 
@@ -44,15 +43,19 @@ pub enum Precision {
     F32,
 }
 
-/// Everything a run can be told. `None` is "not said here".
+/// The settings of a run. `None` means that this source doesn't set it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Architecture around the FFN: llama (RMSNorm, RoPE, no biases) or gpt2 (LayerNorm, learned positions, biases)
+    /// Architecture around the FFN
+    ///
+    /// llama: RMSNorm, rotary positions, no biases. gpt2: LayerNorm, learned positions, biases.
     #[arg(long, help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backbone: Option<Backbone>,
-    /// FFN activation; `tinygpt acts` lists them
+    /// FFN activation
+    ///
+    /// `tinygpt acts` lists them. `glu:NAME` gates any function.
     #[arg(long, value_name = "NAME", hide_possible_values = true, help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Activation>,
@@ -60,11 +63,15 @@ pub struct Settings {
     #[arg(long, value_parser = within(1..=MOST_LAYERS), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<usize>,
-    /// Attention heads; must divide --dim
+    /// Attention heads
+    ///
+    /// They must divide --dim.
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
-    /// Key/value heads, shared by groups of query heads (llama only) [default: --heads]
+    /// Key/value heads [default: --heads]
+    ///
+    /// Groups of query heads share them (grouped-query attention, llama only).
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_heads: Option<usize>,
@@ -72,7 +79,9 @@ pub struct Settings {
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<usize>,
-    /// FFN hidden size [default: 4 dim, or 8/3 dim to the nearest multiple of 8 when gated]
+    /// FFN hidden size [default: 4 dim, or 8/3 dim if gated]
+    ///
+    /// The default of a gated FFN is rounded to a multiple of 8.
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_dim: Option<usize>,
@@ -80,15 +89,19 @@ pub struct Settings {
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<usize>,
-    /// Give the output head a matrix of its own instead of the token embedding [default: false]
+    /// Give the output head its own matrix [default: false]
+    ///
+    /// By default it shares the matrix of the token embedding.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untie: Option<bool>,
-    /// What the norms add to a mean square before its root [default: 1e-5]
+    /// Epsilon of the norms [default: 1e-5]
     #[arg(long, value_parser = within(1e-12..=1.0), value_name = "EPS", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub norm_eps: Option<f64>,
-    /// Base of the rotary frequencies (llama only) [default: 10000]
+    /// Base of the rotary frequencies [default: 10000]
+    ///
+    /// llama only.
     #[arg(long, value_parser = within(1.0..=1e12), value_name = "BASE", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rope_theta: Option<f64>,
@@ -96,16 +109,18 @@ pub struct Settings {
     #[arg(long, value_parser = within(1e-6..=1.0), value_name = "STD", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
-    /// Factor of the initial weights of the FFN's output. `compare --match-init` chooses it; no flag does.
+    /// Factor of the initial weights of the FFN's output. `compare --match-init` chooses it. It has no flag.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_init_scale: Option<f64>,
-    /// Share of values dropped after the embedding, attention and FFN while training
+    /// Dropout probability
+    ///
+    /// Dropout follows the embedding, attention and FFN, while training only.
     #[arg(long, value_parser = within(0.0..=0.99), value_name = "P", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
 
-    /// Sequences in one forward pass
+    /// Sequences per forward pass
     #[arg(long, value_parser = within(1..=MANY), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
@@ -125,7 +140,9 @@ pub struct Settings {
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
-    /// Learning rate at the end of the cosine [default: lr / 10]
+    /// Final learning rate [default: lr / 10]
+    ///
+    /// The learning rate follows a cosine from its peak to this.
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_lr: Option<f64>,
@@ -133,23 +150,25 @@ pub struct Settings {
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<usize>,
-    /// Decoupled weight decay, on matrices only
+    /// Weight decay, on matrices only
+    ///
+    /// Decoupled from the gradient, as in AdamW.
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
-    /// AdamW's decay of the gradient's mean
+    /// AdamW's beta1, the decay rate of the gradient's mean
     #[arg(long, value_parser = within(0.0..=0.999_999), value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f64>,
-    /// AdamW's decay of the gradient's square
+    /// AdamW's beta2, the decay rate of the gradient's square
     #[arg(long, value_parser = within(0.0..=0.999_999), value_name = "B", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f64>,
-    /// Largest global norm of the gradient; 0 turns clipping off
+    /// Maximum norm of the gradient; 0 disables clipping
     #[arg(long, value_parser = within(0.0..=1e9), value_name = "NORM", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_clip: Option<f64>,
-    /// Skip up to N steps of the run whose loss or gradient isn't finite, instead of ending at the first [default: 0]
+    /// Steps with NaN or infinity to skip before stopping [default: 0]
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_bad_steps: Option<usize>,
@@ -157,21 +176,23 @@ pub struct Settings {
     #[arg(long, value_parser = within(0..=LARGEST_SEED), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Score the validation text every N steps; 0: at the end only
+    /// Steps between evaluations; 0: only at the end
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<usize>,
-    /// Write a checkpoint every N steps; 0: at evaluations and at the end only
+    /// Steps between checkpoints; 0: only at evaluations and the end
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub save_every: Option<usize>,
-    /// Checkpoints kept besides best and last
+    /// Checkpoints to keep besides best and last
     #[arg(long, value_parser = within(0..=MANY), value_name = "N", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<usize>,
 
-    /// Text to train on: a file, a directory, a 'pattern*', a .jsonl with "text", `-` for standard input,
-    /// `hf:OWNER/NAME/FILE` of a dataset, or the built-in `tales[:ja][:facts=N]`
+    /// Text to train on
+    ///
+    /// A file, a directory, a quoted 'pattern*', a .jsonl with "text" in each line, `-` for standard input, `hf:OWNER/NAME/FILE`
+    /// of a dataset on the hub, or the built-in `tales[:ja][:facts=N]`.
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
@@ -179,12 +200,13 @@ pub struct Settings {
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub val_data: Option<String>,
-    /// Encoding of --data and --val-data, such as windows-1252 or gbk [default: UTF-8, UTF-16 and Japanese
-    /// encodings are detected]
+    /// Encoding of the texts, such as windows-1252 or gbk [default: detected]
+    ///
+    /// A label of the WHATWG Encoding Standard. UTF-8, UTF-16 and Japanese encodings are detected.
     #[arg(long, value_name = "LABEL", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<TextEncoding>,
-    /// How text becomes tokens: char, bpe:VOCABULARY, a tokenizer.json, or `hf:OWNER/NAME`
+    /// Tokenizer: char, bpe:SIZE, a tokenizer.json, or hf:OWNER/NAME
     #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<TokenizerKind>,
@@ -193,7 +215,9 @@ pub struct Settings {
     #[arg(long, value_parser = within(1..=MOST_THREADS), value_name = "N", help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// Implementation of the model's arithmetic [default: fused]
+    /// Implementation of the model [default: fused]
+    ///
+    /// fused: hand-written kernels for f32 on a CPU. plain: candle's operations.
     #[arg(long, help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ops: Option<Ops>,
@@ -201,18 +225,18 @@ pub struct Settings {
     #[arg(long, value_name = "DEVICE", hide_possible_values = true, help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceKind>,
-    /// Runs and presets of tinygpt 0.1 may contain it: read, never written.
+    /// Runs and presets of tinygpt 0.1 may contain it. It's read and never written.
     #[arg(skip)]
     #[serde(skip_serializing)]
     pub dtype: Option<Precision>,
 }
 
 impl Settings {
-    /// These settings, and where they are silent those of `base`.
+    /// These settings, completed by `base`.
     pub fn over(&self, base: &Settings) -> Settings {
         let mut merged = base.to_map();
         merged.extend(self.to_map());
-        // A length said here replaces the base's, in whichever unit that was.
+        // A length replaces one in the other unit.
         if self.steps.is_some() {
             merged.remove("epochs");
         }
@@ -222,7 +246,7 @@ impl Settings {
         serde_json::from_value(merged.into()).expect("settings survive a round trip through JSON")
     }
 
-    /// What says that a model is `config`.
+    /// The settings of a model.
     pub fn of_model(config: &ModelConfig) -> Settings {
         Settings {
             backbone: Some(config.backbone),
@@ -241,7 +265,7 @@ impl Settings {
         }
     }
 
-    /// The values that are said, by the name of their flag.
+    /// The values that are set, by the name of their flag.
     pub fn to_map(&self) -> serde_json::Map<String, serde_json::Value> {
         match serde_json::to_value(self) {
             Ok(serde_json::Value::Object(map)) => map,

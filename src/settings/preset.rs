@@ -105,7 +105,7 @@ mod tests {
     use std::any::TypeId;
 
     #[test]
-    fn every_preset_is_valid_and_opens_with_what_it_is_for() {
+    fn every_preset_is_valid_and_starts_with_its_purpose() {
         for preset in PRESETS {
             let settings = Settings::preset(preset.name).unwrap();
             Recipe::new(settings).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
@@ -114,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused_with_its_line() {
+    fn unknown_preset_keys_are_rejected_with_their_line() {
         let error = parse("# mine\nlayers = 2\nlayerz = 3\n", "mine.toml").unwrap_err().to_string();
         assert!(error.contains("mine.toml, line 3") && error.contains("layerz"), "{error}");
     }
 
     /// Every number that a preset can hold, far above what its flag takes.
     #[test]
-    fn a_preset_has_the_bounds_of_the_flags() {
+    fn preset_values_have_the_same_bounds_as_flags() {
         let flags = Settings::augment_args(Command::new("settings"));
         let is = |arg: &Arg, number| arg.get_value_parser().type_id() == number;
         // A seed may be as large as TOML has numbers.
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_over_a_preset_key_by_key() {
+    fn flags_override_preset_keys() {
         let flags = Settings { layers: Some(9), ..Settings::default() };
         let merged = flags.over(&Settings::preset("shakespeare-char").unwrap());
         assert_eq!((merged.layers, merged.dim), (Some(9), Some(128)));
     }
 
     #[test]
-    fn a_length_in_epochs_replaces_one_in_steps() {
+    fn epochs_override_preset_steps() {
         let flags = Settings { epochs: Some(2.0), ..Settings::default() };
         let merged = flags.over(&Settings::preset("default").unwrap());
         assert_eq!((merged.steps, merged.epochs), (None, Some(2.0)));

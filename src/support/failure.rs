@@ -105,14 +105,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_near_name_is_proposed_and_a_far_one_is_not() {
+    fn similar_names_are_suggested_and_others_are_not() {
         let known = ["relu", "gelu", "swiglu"];
         assert_eq!(did_you_mean("gleu", known), " (did you mean 'gelu'?)");
         assert_eq!(did_you_mean("transformer", known), "");
     }
 
     #[test]
-    fn control_characters_reach_no_terminal() {
+    fn control_characters_are_escaped_in_output() {
         assert_eq!(escape_controls("a\x1b[31mb\n"), "a\\u{1b}[31mb\n");
     }
 }

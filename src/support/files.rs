@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+    fn files_are_replaced_atomically_without_leftovers() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         replace(&path, b"a longer text").unwrap();
@@ -166,7 +166,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_target_of_a_link_is_replaced_and_keeps_its_permissions() {
+    fn replacing_a_link_updates_its_target_and_keeps_permissions() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let [page, link, dangling] = ["page", "link", "dangling"].map(|name| folder.path().join(name));
@@ -187,7 +187,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_of_either_kind_lead_to_the_same_file() {
+    fn hard_and_symbolic_links_are_the_same_file() {
         let folder = tempfile::tempdir().unwrap();
         let [a, hard, soft, copy] = ["a", "hard", "soft", "copy"].map(|name| folder.path().join(name));
         std::fs::write(&a, "x").unwrap();

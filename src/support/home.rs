@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_in_the_home_directory_is_kept_without_its_name() {
+    fn paths_in_the_home_directory_are_saved_with_a_tilde() {
         let Some(home) = personal() else { return };
         let path = home.join("texts/a b.txt");
         assert_eq!(shorten(path.to_str().unwrap()), "~/texts/a b.txt");

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_formatted_readably() {
         assert_eq!([0, 999, 1000, 10_795_776].map(grouped), ["0", "999", "1,000", "10,795,776"]);
         assert_eq!([950.0, 14_200_000.0, 2.3e9].map(scaled), ["950 ", "14.2 M", "2.30 G"]);
         assert_eq!([45.2, 125.0, 12_000.0].map(duration), ["45 s", "2 min 05 s", "3 h 20 min"]);

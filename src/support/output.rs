@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_with_a_quote_stays_one_word() {
+    fn words_with_quotes_are_quoted_for_the_shell() {
         assert_eq!(shell_word("it's"), r"'it'\''s'");
         assert_eq!(shell_word("~/a b.txt"), "~/'a b.txt'");
     }

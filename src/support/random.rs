@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_depends_on_its_seed_and_its_label_only() {
+    fn random_streams_depend_only_on_seed_and_label() {
         let draw = |seed, label| normal(&mut stream(seed, label), 4, 1.0);
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(2, "a"));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_draws_have_the_asked_mean_and_deviation() {
+    fn normal_samples_have_the_requested_mean_and_deviation() {
         let n = 200_000;
         let draws = normal(&mut stream(7, "moments"), n, 0.5);
         let mean = draws.iter().map(|x| f64::from(*x)).sum::<f64>() / n as f64;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permutation_visits_everything_once() {
+    fn permutations_visit_every_index_once() {
         let mut order = permutation(&mut stream(3, "p"), 1000);
         assert_ne!(order, (0..1000).collect::<Vec<u32>>());
         order.sort_unstable();

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_a_number_is_read_and_a_newer_one_is_refused_by_name() {
+    fn unversioned_records_are_read_and_newer_ones_rejected_by_name() {
         let read = |contents: &str| {
             let file = file(contents);
             let name = file.path().display().to_string();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_cut_last_line_is_passed_over() {
+    fn only_a_truncated_last_line_is_ignored() {
         let read =
             |contents: &str| read_lines::<Point>(file(contents).path()).map_err(|error| error.to_string());
         let both = [Point { x: 1.0 }, Point { x: 2.0 }];
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn appending_removes_a_cut_line_and_ends_a_whole_one() {
+    fn appending_removes_a_truncated_line_and_terminates_a_complete_one() {
         for (before, kept) in
             [("", ""), ("{\"x\":1.0}\n{\"x\":", "{\"x\":1.0}\n"), ("{\"x\":1.0}", "{\"x\":1.0}\n")]
         {

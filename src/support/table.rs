@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_cut_in_the_middle_texts_at_the_end_and_numbers_never() {
+    fn long_labels_and_texts_are_shortened_but_numbers_are_not() {
         assert_eq!(
             fitted(&table(), 60),
             "\

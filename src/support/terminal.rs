@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_line_continues_below_its_text() {
+    fn long_lines_wrap_with_a_hanging_indent() {
         let line = "params  215,168 in all: embedding 3,840 (2%), attention 65,536";
         assert_eq!(
             folded(line, 40),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn japanese_is_broken_between_characters_but_not_before_a_full_stop() {
+    fn japanese_wraps_between_characters_but_not_before_a_full_stop() {
         assert_eq!(folded("損失は高い。次", 12), "損失は高い。\n    次");
         assert_eq!(folded("損失は高い。次", 10), "損失は高\n    い。次");
     }

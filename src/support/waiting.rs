@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_until_the_work_is_done_and_none_after() {
+    fn waiting_lines_stop_when_the_work_is_done() {
         let (line, lines) = channel();
         let work = start(Duration::ZERO, move |done, all| line.send((done, all)).unwrap_or_default());
         assert_eq!(lines.recv(), Ok((0, 0)));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_is_done_soon_says_nothing() {
+    fn short_work_prints_no_waiting_line() {
         let (line, lines) = channel();
         drop(start(Duration::MAX, move |_, _| line.send(()).unwrap_or_default()));
         assert!(lines.recv().is_err());

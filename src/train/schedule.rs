@@ -51,7 +51,7 @@ mod tests {
     /// nanoGPT's `get_lr` with learning_rate 1e-3, min_lr 1e-4, warmup_iters 100,
     /// lr_decay_iters 2000, evaluated in Python.
     #[test]
-    fn the_rate_is_nanogpts() {
+    fn the_learning_rate_schedule_matches_nanogpt() {
         let schedule = Schedule { peak: 1e-3, floor: 1e-4, warmup: 100, steps: 2000 };
         let expected = [
             (0, 9.900990099009901e-06),

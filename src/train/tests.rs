@@ -50,7 +50,7 @@ fn set(gradients: &mut Gradients, specs: &[ParamSpec], value: impl Fn(&ParamSpec
 
 /// Three clipped updates by both engines: expected values from PyTorch (`scripts/adamw_reference.py`).
 #[test]
-fn updates_equal_pytorchs_adamw_with_clipping() {
+fn updates_match_pytorch_adamw_with_clipping() {
     let (matrix, vector): ([f64; 6], [f64; 2]) = include!("pytorch_adamw.in");
     for ops in [Ops::Plain, Ops::Fused] {
         let recipe = recipe();
@@ -85,7 +85,7 @@ fn gradients_below_the_limit_are_not_scaled() {
 /// Our initial weights in PyTorch and here, ten steps on one batch, by the kernels and by the
 /// composition: expected values from PyTorch (`scripts/first_losses.py`).
 #[test]
-fn the_first_ten_losses_equal_pytorchs() {
+fn the_first_ten_losses_match_pytorch() {
     let cases: &[(&str, &str, usize, [f64; 10])] = include!("pytorch_first_losses.in");
     for (backbone, act, vocab, expected) in cases {
         let flags = Settings {
@@ -151,7 +151,7 @@ fn with_value(ops: Ops, backbone: Backbone, name: &str, value: f32) -> Model {
 }
 
 #[test]
-fn the_first_layer_with_a_value_that_is_not_finite_is_named() {
+fn the_first_non_finite_layer_is_named() {
     let ids: Vec<u32> = (0..16).map(|i| i % 11).collect();
     let llama = |rest: &str| format!("model.layers.1.{rest}.weight");
     let cases = [
@@ -186,7 +186,7 @@ fn the_first_layer_with_a_value_that_is_not_finite_is_named() {
 
 /// Gradients come from the loss backward: the last parameter with a bad one had it first.
 #[test]
-fn a_bad_gradient_is_named_where_the_forward_pass_is_sound() {
+fn non_finite_gradients_are_named_if_the_forward_pass_is_finite() {
     let bad = ["model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"];
     for ops in [Ops::Plain, Ops::Fused] {
         let model = with_value(ops, Backbone::Llama, "", 0.0);

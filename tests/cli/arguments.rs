@@ -13,7 +13,7 @@ fn help_and_version_succeed() {
 }
 
 #[test]
-fn files_and_directories_may_begin_with_a_dash() {
+fn file_names_may_start_with_a_dash() {
     let folder = folder();
     write(&folder, "-x.txt", &text(400));
     succeed(tinygpt(&folder).args(small_but(&["--data", "-x.txt", "--out", "-run"])));

@@ -154,7 +154,7 @@ fn a_missing_checkpoint_is_refused_with_advice() {
 }
 
 #[test]
-fn sampling_flags_out_of_range_are_refused() {
+fn out_of_range_sampling_flags_are_rejected() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     for (flag, value) in [
@@ -198,7 +198,7 @@ fn absurd_values_are_refused_before_a_model_is_built() {
 
 /// tinygpt can convert epochs to steps only after it reads the text. The bounds apply to resuming too.
 #[test]
-fn epochs_have_the_bounds_of_steps() {
+fn epochs_have_the_same_bounds_as_steps() {
     let folder = folder();
     let length = |epochs: &str| {
         let flags = small_but(&["--epochs", epochs, "--out", "run"]);
@@ -214,7 +214,7 @@ fn epochs_have_the_bounds_of_steps() {
 }
 
 #[test]
-fn a_saved_setting_out_of_bounds_is_refused_with_its_file() {
+fn out_of_range_saved_settings_are_rejected_with_the_file() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let saved = String::from_utf8(read(&folder, "run/last/trainer.json")).unwrap();
@@ -297,7 +297,7 @@ fn a_run_without_a_checkpoint_can_be_replaced_without_force() {
 }
 
 #[test]
-fn a_directory_has_one_writer() {
+fn only_one_process_writes_to_a_run() {
     let folder = folder();
     let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))
         .current_dir(folder.path())

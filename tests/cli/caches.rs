@@ -26,7 +26,7 @@ fn entries(folder: &TempDir) -> Vec<PathBuf> {
 }
 
 #[test]
-fn cached_tokens_and_tokenizers_are_used_again_and_made_again_if_damaged() {
+fn cached_tokens_and_tokenizers_are_reused_and_rebuilt_if_damaged() {
     let folder = folder_with_long_text();
     let said = run(&folder, "first");
     assert!(said.contains("encoding 1") && said.contains("making the tokenizer char"), "{said}");

@@ -8,7 +8,7 @@ fn card(folder: &TempDir, checkpoint: &str) -> String {
 
 /// The text is given by an absolute path, which the card must not reveal.
 #[test]
-fn the_command_in_the_card_makes_the_same_checkpoint_and_the_card_has_no_path() {
+fn the_card_command_reproduces_the_checkpoint_without_revealing_paths() {
     let folder = folder();
     let data = folder.path().join("text.txt");
     let flags = ["--data", data.to_str().unwrap(), "--act", "glu:mish", "--seed", "7", "--out", "run"];
@@ -39,7 +39,7 @@ fn the_card_has_the_score_of_its_own_checkpoint() {
 }
 
 #[test]
-fn the_hubs_library_reads_the_card() {
+fn huggingface_hub_reads_the_card() {
     let folder = folder();
     let Some(mut check) = script(&folder, "check_card.py") else { return };
     train(&folder, &["--out", "run", "--act", "elu"]);

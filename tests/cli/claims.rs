@@ -6,7 +6,7 @@ use super::*;
 const QUICK: &[&str] = &["claims", "--steps", "2", "--threads", "1", "--only", "centring,parameters,path"];
 
 #[test]
-fn claims_prints_what_became_of_each_and_writes_a_page_and_markdown() {
+fn claims_prints_verdicts_and_writes_html_and_markdown() {
     let folder = folder();
     let printed = succeed(tinygpt(&folder).args(QUICK).args(["--plot", "figures"]));
     assert_eq!(printed.lines().filter(|line| line.starts_with("depends: ")).count(), 3, "{printed}");
@@ -26,7 +26,7 @@ fn claims_prints_what_became_of_each_and_writes_a_page_and_markdown() {
 }
 
 #[test]
-fn claims_speak_japanese_and_json() {
+fn claims_support_japanese_and_json() {
     let folder = folder();
     let object = last_line(&succeed(tinygpt(&folder).args(QUICK).args(["--lang", "ja", "--json"])));
     let claims = object["claims"].as_array().unwrap();
@@ -46,7 +46,7 @@ fn claims_speak_japanese_and_json() {
 }
 
 #[test]
-fn models_are_trained_once_and_can_be_looked_at_afterwards() {
+fn claim_models_are_trained_once_and_can_be_inspected() {
     let folder = folder();
     let walk = || {
         let output = tinygpt(&folder).args(QUICK).output().unwrap();
@@ -75,7 +75,7 @@ fn models_are_trained_once_and_can_be_looked_at_afterwards() {
 }
 
 #[test]
-fn a_claim_that_there_is_not_is_refused_with_those_that_there_are() {
+fn unknown_claims_are_rejected_with_the_known_ones() {
     let folder = folder();
     let error = fail(tinygpt(&folder).args(["claims", "--only", "saturation,magic"]), 2);
     assert!(error.contains("'magic'") && error.contains("saturation, vanishing"), "{error}");
@@ -88,7 +88,7 @@ fn a_claim_that_there_is_not_is_refused_with_those_that_there_are() {
 
 /// With barely trained models, all fourteen claims get a verdict and the page works in a browser.
 #[test]
-fn every_claim_is_judged_even_where_models_know_nothing() {
+fn every_claim_gets_a_verdict_even_with_untrained_models() {
     let folder = folder();
     let walk = ["claims", "--steps", "2", "--json"];
     let object = last_line(&succeed(tinygpt(&folder).args(walk)));

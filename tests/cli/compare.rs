@@ -9,7 +9,7 @@ fn compare(folder: &TempDir, flags: &[&str]) -> Value {
 }
 
 #[test]
-fn every_arm_is_reported_against_the_baseline_best_first() {
+fn arms_are_compared_with_the_baseline_and_listed_best_first() {
     let folder = folder();
     let report = compare(&folder, &["--acts", "relu,swiglu,sigmoid", "--seeds", "2", "--baseline", "swiglu"]);
     let results = report["results"].as_array().unwrap();
@@ -40,7 +40,7 @@ fn every_arm_is_reported_against_the_baseline_best_first() {
 }
 
 #[test]
-fn finished_runs_are_not_repeated_and_a_killed_one_goes_on() {
+fn finished_runs_are_not_repeated_and_killed_ones_resume() {
     let folder = folder();
     let whole = compare(&folder, &["--acts", "relu,gelu", "--seeds", "1"]);
     let lines = read(&folder, "cmp/results.jsonl");
@@ -64,7 +64,7 @@ fn finished_runs_are_not_repeated_and_a_killed_one_goes_on() {
 }
 
 #[test]
-fn a_comparison_with_other_settings_is_not_mixed_in() {
+fn runs_with_other_settings_are_not_mixed_into_a_comparison() {
     let folder = folder();
     compare(&folder, &["--acts", "relu", "--seeds", "1"]);
     let before = read(&folder, "cmp/results.jsonl");
@@ -78,7 +78,7 @@ fn a_comparison_with_other_settings_is_not_mixed_in() {
 }
 
 #[test]
-fn arms_of_one_seed_read_the_same_batches_and_share_initial_values() {
+fn arms_with_the_same_seed_share_batches_and_initial_values() {
     let folder = folder();
     compare(&folder, &["--acts", "relu,identity", "--seeds", "1", "--lr", "0"]);
     let tensors = |act: &str| read(&folder, &format!("cmp/{act}-seed1/last/model.safetensors"));
@@ -107,7 +107,7 @@ fn the_table_is_markdown() {
 
 /// Weight decay multiplies the weights by 1 - 10 * 10 per step, so every arm diverges. The second arm must still run.
 #[test]
-fn a_run_that_diverges_is_reported_and_the_others_go_on() {
+fn diverged_runs_are_reported_and_the_others_continue() {
     let folder = folder();
     let rates = ["--lr", "10", "--warmup", "0", "--min-lr", "10", "--weight-decay", "10", "--steps", "400"];
     let arms = ["--acts", "relu,gelu", "--seeds", "1", "--eval-every", "0", "--out", "cmp"];
@@ -129,7 +129,7 @@ fn a_run_that_diverges_is_reported_and_the_others_go_on() {
 
 /// swiglu beats sigmoid clearly enough for a verdict with three seeds.
 #[test]
-fn three_seeds_and_a_clear_difference_give_a_verdict_in_a_sentence() {
+fn three_seeds_with_a_clear_difference_give_a_verdict() {
     let folder = folder();
     let flags = ["--acts", "swiglu,sigmoid", "--baseline", "sigmoid", "--seeds", "3", "--steps", "60"];
     let report = compare(&folder, &flags);
@@ -145,7 +145,7 @@ fn three_seeds_and_a_clear_difference_give_a_verdict_in_a_sentence() {
 }
 
 #[test]
-fn a_plan_comes_first_and_a_dry_run_stops_there() {
+fn compare_prints_a_plan_and_a_dry_run_stops_there() {
     let folder = folder();
     let mut command = tinygpt(&folder);
     command.arg("compare").args(SMALL).args(["--acts", "relu,swiglu", "--seeds", "4", "--dry-run"]);
@@ -167,7 +167,7 @@ fn a_plan_comes_first_and_a_dry_run_stops_there() {
 }
 
 #[test]
-fn a_budget_chooses_seeds_and_steps_and_is_kept_when_going_on() {
+fn a_budget_chooses_seeds_and_steps_and_resuming_keeps_them() {
     let folder = folder();
     let flags = ["--acts", "relu,gelu", "--budget", "20s", "--out", "cmp"];
     let small: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--steps").flatten().copied().collect();
@@ -188,7 +188,7 @@ fn a_budget_chooses_seeds_and_steps_and_is_kept_when_going_on() {
 }
 
 #[test]
-fn a_grid_of_learning_rates_takes_each_arm_at_its_best() {
+fn a_learning_rate_grid_compares_arms_at_their_best_rates() {
     let folder = folder();
     let flags = ["--acts", "relu,gelu", "--seeds", "1", "--lrs", "1e-2,1e-5,1e-3"];
     let kept: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--lr").flatten().copied().collect();
@@ -211,7 +211,7 @@ fn a_grid_of_learning_rates_takes_each_arm_at_its_best() {
 }
 
 #[test]
-fn matched_arms_start_with_the_same_output() {
+fn match_init_gives_all_arms_the_same_initial_output() {
     let folder = folder();
     let rms = |flags: &[&str]| -> Vec<f64> {
         let acts = ["--acts", "relu,swiglu,sigmoid", "--seeds", "1", "--steps", "1", "--force"];
@@ -226,7 +226,7 @@ fn matched_arms_start_with_the_same_output() {
 }
 
 #[test]
-fn a_plan_is_one_command_per_run_for_a_scheduler() {
+fn plan_prints_one_command_per_run() {
     let folder = folder();
     let design = ["--acts", "relu,gelu", "--seeds", "2", "--out", "cmp"];
     let plan = succeed(tinygpt(&folder).arg("compare").args(SMALL).args(design).arg("--plan"));
@@ -249,7 +249,7 @@ fn a_plan_is_one_command_per_run_for_a_scheduler() {
 }
 
 #[test]
-fn processes_on_one_directory_share_the_runs_and_say_the_same() {
+fn processes_sharing_a_directory_split_the_runs_and_agree() {
     let folder = folder();
     let start = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"));
@@ -280,7 +280,7 @@ fn processes_on_one_directory_share_the_runs_and_say_the_same() {
 }
 
 #[test]
-fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
+fn compare_writes_a_report_that_can_be_rewritten_at_any_time() {
     let folder = folder();
     std::fs::rename(folder.path().join("text.txt"), folder.path().join("<b>&.txt")).unwrap();
     let flags = ["--data", "<b>&.txt", "--acts", "relu,gelu", "--seeds", "2", "--out", "cmp"];
@@ -311,7 +311,7 @@ fn a_comparison_ends_with_its_report_which_can_be_written_again_at_any_time() {
 }
 
 #[test]
-fn wrong_flags_are_refused_in_a_line_and_nothing_is_written() {
+fn bad_compare_flags_give_one_line_and_write_nothing() {
     let folder = folder();
     for (flags, says) in [
         (["--acts", "relu,geluu"], "did you mean 'gelu'?"),
@@ -340,7 +340,7 @@ fn wrong_flags_are_refused_in_a_line_and_nothing_is_written() {
 }
 
 #[test]
-fn a_comparison_does_not_begin_in_the_directory_of_a_run() {
+fn compare_rejects_the_directory_of_a_run() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let before = read(&folder, "run/metrics.jsonl");
@@ -378,7 +378,7 @@ fn a_smaller_comparison_does_not_replace_a_larger_one() {
 }
 
 #[test]
-fn comparisons_without_a_name_are_numbered_and_resumed() {
+fn unnamed_comparisons_are_numbered_and_resumed() {
     let folder = folder();
     let unnamed = |flags: &[&str]| {
         let small: Vec<&str> =
@@ -407,7 +407,7 @@ fn comparisons_without_a_name_are_numbered_and_resumed() {
 }
 
 #[test]
-fn what_cannot_run_is_refused_before_anything_is_timed() {
+fn invalid_comparisons_are_rejected_before_timing() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     compare(&folder, &["--acts", "relu", "--seeds", "1"]);
@@ -435,7 +435,7 @@ fn what_cannot_run_is_refused_before_anything_is_timed() {
 }
 
 #[test]
-fn lines_say_how_long_all_runs_still_take() {
+fn progress_lines_show_the_time_left_for_all_runs() {
     let folder = folder();
     let told = |flags: &[&str]| {
         let arms = ["--acts", "relu,gelu", "--seeds", "1"];
@@ -452,7 +452,7 @@ fn lines_say_how_long_all_runs_still_take() {
 }
 
 #[test]
-fn rates_are_shown_without_the_dust_of_arithmetic() {
+fn learning_rates_are_printed_without_rounding_errors() {
     let folder = folder();
     let kept: Vec<&str> = SMALL.chunks(2).filter(|pair| pair[0] != "--lr").flatten().copied().collect();
     let grid = ["--acts", "relu,gelu", "--seeds", "1", "--lrs", "0.0006000000000000001,3e-3", "--out", "cmp"];
@@ -470,7 +470,7 @@ fn rates_are_shown_without_the_dust_of_arithmetic() {
 }
 
 #[test]
-fn a_plan_to_replace_a_comparison_counts_nothing_of_it_as_done() {
+fn replacing_a_comparison_plans_every_run_again() {
     let folder = folder();
     compare(&folder, &["--acts", "relu,gelu", "--seeds", "1"]);
     let flags =

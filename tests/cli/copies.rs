@@ -20,7 +20,7 @@ const BEST_COMES_FIRST: &[&str] =
     &["--lr", "3", "--min-lr", "3", "--warmup", "10", "--steps", "60", "--eval-every", "5", "--keep", "0"];
 
 #[test]
-fn a_run_that_was_copied_with_its_links_followed_goes_on_to_the_same_bytes() {
+fn runs_copied_without_links_resume_to_the_same_bytes() {
     let folder = folder();
     train(&folder, &[BEST_COMES_FIRST, &["--out", "run"]].concat());
     let best = read(&folder, "run/best/model.safetensors");
@@ -55,7 +55,7 @@ fn a_run_that_was_copied_with_its_links_followed_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-fn a_run_whose_pointers_are_files_goes_on_and_keeps_its_best() {
+fn runs_with_pointer_files_resume_and_keep_their_best() {
     let folder = folder();
     train(&folder, &[BEST_COMES_FIRST, &["--out", "run"]].concat());
     let best = read(&folder, "run/best/model.safetensors");
@@ -72,7 +72,7 @@ fn a_run_whose_pointers_are_files_goes_on_and_keeps_its_best() {
 }
 
 #[test]
-fn a_lost_pointer_to_the_best_is_found_again_and_nothing_is_pruned_before() {
+fn a_missing_best_pointer_is_restored_before_pruning() {
     let folder = folder();
     train(&folder, &[BEST_COMES_FIRST, &["--out", "run"]].concat());
     let best = read(&folder, "run/best/model.safetensors");
@@ -83,7 +83,7 @@ fn a_lost_pointer_to_the_best_is_found_again_and_nothing_is_pruned_before() {
 }
 
 #[test]
-fn a_copied_comparison_goes_on() {
+fn copied_comparisons_resume() {
     let folder = folder();
     let compare = |out: &str, seeds: &str| {
         let mut command = tinygpt(&folder);
@@ -109,7 +109,7 @@ fn a_copied_comparison_goes_on() {
 }
 
 #[test]
-fn a_run_is_repeated_by_its_config() {
+fn config_toml_reproduces_the_run() {
     let folder = folder();
     train(
         &folder,
@@ -141,7 +141,7 @@ fn a_run_is_repeated_by_its_config() {
 }
 
 #[test]
-fn a_default_rate_is_a_tenth_without_the_dust_of_arithmetic() {
+fn the_default_min_lr_is_exactly_a_tenth_of_lr() {
     let folder = folder();
     train(&folder, &["--lr", "6e-3", "--out", "run"]);
     let config = String::from_utf8(read(&folder, "run/config.toml")).unwrap();

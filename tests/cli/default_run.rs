@@ -4,7 +4,7 @@ use super::*;
 use std::path::PathBuf;
 
 #[test]
-fn without_a_text_it_trains_on_tales_and_says_what_to_do_next() {
+fn the_default_run_trains_on_tales_and_suggests_the_next_command() {
     let folder = folder();
     let output = succeed(tinygpt(&folder).args(["--steps", "3", "--eval-every", "0"]));
     for part in

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn training_gives_the_same_bytes_whatever_the_threads() {
+fn training_gives_the_same_bytes_with_any_number_of_threads() {
     let folder = folder();
     // Enough rows for several tasks, and sizes that no number of threads divides evenly.
     let flags = ["--dim", "48", "--heads", "3", "--context", "40", "--batch-size", "7", "--dropout", "0.1"];
@@ -18,7 +18,7 @@ fn training_gives_the_same_bytes_whatever_the_threads() {
 
 /// candle splits matrix products by the number of threads, which changes the rounding of sums.
 #[test]
-fn training_by_the_composition_repeats_itself_and_threads_change_rounding_alone() {
+fn plain_ops_are_deterministic_and_threads_only_change_rounding() {
     let folder = folder();
     let flags = ["--ops", "plain", "--dim", "48", "--heads", "3", "--context", "40", "--batch-size", "7"];
     let result = |out: &str, threads: &str| {
@@ -32,7 +32,7 @@ fn training_by_the_composition_repeats_itself_and_threads_change_rounding_alone(
 }
 
 #[test]
-fn a_comparison_gives_the_same_table_whatever_the_threads() {
+fn comparisons_give_the_same_table_with_any_number_of_threads() {
     let folder = folder();
     let lines = |out: &str, threads: &str| -> Vec<Value> {
         let flags = ["--acts", "relu,swiglu", "--seeds", "2", "--threads", threads, "--out", out];
@@ -54,7 +54,7 @@ fn a_comparison_gives_the_same_table_whatever_the_threads() {
 }
 
 #[test]
-fn generating_gives_the_same_text_whatever_the_threads() {
+fn generation_gives_the_same_text_with_any_number_of_threads() {
     let folder = folder();
     train(&folder, &["--out", "run", "--steps", "60"]);
     let text = |threads: &str| {

@@ -73,7 +73,7 @@ fn mirror_of(address: String) -> String {
 }
 
 #[test]
-fn an_interrupted_download_resumes_where_the_server_says_it_does_or_starts_again() {
+fn interrupted_downloads_resume_at_the_servers_offset_or_restart() {
     use Behaviour::*;
     for behaviour in [Cut, CutThenWhole, CutThenElsewhere, CutThenAnywhere] {
         let folder = folder();
@@ -86,7 +86,7 @@ fn an_interrupted_download_resumes_where_the_server_says_it_does_or_starts_again
 }
 
 #[test]
-fn contents_of_another_length_or_hash_are_refused_and_never_cached() {
+fn content_with_the_wrong_length_or_hash_is_never_cached() {
     for (behaviour, why) in [(Behaviour::Short, "bytes"), (Behaviour::Altered, "hash")] {
         let folder = folder();
         // The expected size comes from the metadata response.
@@ -101,7 +101,7 @@ fn contents_of_another_length_or_hash_are_refused_and_never_cached() {
 }
 
 #[test]
-fn a_file_damaged_in_the_cache_is_downloaded_again_or_refused_offline() {
+fn damaged_cached_files_are_downloaded_again_or_rejected_offline() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     assert_fetches(&folder, &hub, SOURCE);
@@ -115,7 +115,7 @@ fn a_file_damaged_in_the_cache_is_downloaded_again_or_refused_offline() {
 }
 
 #[test]
-fn a_loop_of_redirects_ends() {
+fn redirect_loops_end_with_an_error() {
     let folder = folder();
     let hub = serve(Behaviour::Loop, "");
     let error = fail(&mut command(&folder, &hub, SOURCE), 2);
@@ -123,7 +123,7 @@ fn a_loop_of_redirects_ends() {
 }
 
 #[test]
-fn a_silent_server_is_given_up() {
+fn silent_servers_time_out() {
     let folder = folder();
     let hub = serve(Behaviour::Silent, "");
     let error = fail(command(&folder, &hub, SOURCE).env("HF_HUB_ETAG_TIMEOUT", "1"), 2);
@@ -135,7 +135,7 @@ fn a_silent_server_is_given_up() {
 }
 
 #[test]
-fn weak_etags_and_names_with_spaces_are_fetched() {
+fn weak_etags_and_names_with_spaces_work() {
     let folder = folder();
     let hub = serve_file(Behaviour::Weak, "a b/train.txt", &text(400));
     assert_fetches(&folder, &hub, "hf:me/corpus/a b/train.txt");
@@ -143,7 +143,7 @@ fn weak_etags_and_names_with_spaces_are_fetched() {
 }
 
 #[test]
-fn only_the_status_says_that_a_file_is_missing() {
+fn only_the_http_status_reports_a_missing_file() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, "");
     let missing = fail(&mut command(&folder, &hub, SOURCE.replace("train", "other").as_str()), 2);
@@ -178,7 +178,7 @@ fn wait_until_it_waits(process: &mut Child) -> impl BufRead + use<> {
 }
 
 #[test]
-fn a_second_process_waits_for_the_first_one_s_download() {
+fn a_second_process_waits_for_the_download() {
     let folder = folder();
     let hub = serve(Behaviour::Hold, &text(400));
     let first = start(&folder, &hub, "first");
@@ -194,7 +194,7 @@ fn a_second_process_waits_for_the_first_one_s_download() {
 }
 
 #[test]
-fn the_download_of_a_killed_process_is_taken_over() {
+fn another_process_takes_over_a_killed_download() {
     let folder = folder();
     let hub = serve(Behaviour::Hold, &text(400));
     let mut first = start(&folder, &hub, "first");

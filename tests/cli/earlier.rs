@@ -40,7 +40,7 @@ fn compare(folder: &TempDir) -> Command {
 }
 
 #[test]
-fn a_run_of_0_1_is_resumed() {
+fn runs_of_0_1_can_be_resumed() {
     let folder = from_0_1("run");
     let before = lines(&folder, "run/metrics.jsonl");
     let resumed =
@@ -53,7 +53,7 @@ fn a_run_of_0_1_is_resumed() {
 }
 
 #[test]
-fn a_checkpoint_of_0_1_generates_and_is_scored_as_it_was() {
+fn checkpoints_of_0_1_generate_and_keep_their_score() {
     let folder = from_0_1("run");
     let generate = ["generate", "--checkpoint", "run", "--prompt", "the ", "--max-tokens", "5"];
     assert!(succeed(tinygpt(&folder).args(generate)).starts_with("the "));
@@ -65,7 +65,7 @@ fn a_checkpoint_of_0_1_generates_and_is_scored_as_it_was() {
 }
 
 #[test]
-fn a_comparison_of_0_1_is_finished_and_keeps_its_finished_run() {
+fn comparisons_of_0_1_can_be_finished_and_keep_finished_runs() {
     let folder = from_0_1("comparison");
     let before = read(&folder, "comparison/results.jsonl");
     let report = last_line(&succeed(&mut compare(&folder)));
@@ -81,7 +81,7 @@ fn a_comparison_of_0_1_is_finished_and_keeps_its_finished_run() {
 }
 
 #[test]
-fn an_interrupted_run_in_a_comparison_of_0_1_is_resumed() {
+fn interrupted_runs_in_comparisons_of_0_1_can_be_resumed() {
     let folder = from_0_1("comparison");
     let before = lines(&folder, "comparison/results.jsonl");
     std::fs::remove_file(folder.path().join("comparison/results.jsonl")).unwrap();
@@ -94,7 +94,7 @@ fn an_interrupted_run_in_a_comparison_of_0_1_is_resumed() {
 }
 
 #[test]
-fn files_of_a_newer_version_are_refused_by_name() {
+fn files_from_newer_versions_are_rejected_by_name() {
     let folder = from_0_1("run");
     copy_0_1("comparison", &folder);
     succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "7"]));
@@ -124,7 +124,7 @@ fn files_of_a_newer_version_are_refused_by_name() {
 }
 
 #[test]
-fn a_damaged_line_of_results_is_named_and_its_run_is_not_trained_again() {
+fn a_damaged_results_line_is_reported_without_retraining_its_run() {
     let folder = from_0_1("comparison");
     succeed(&mut compare(&folder));
     let sound = String::from_utf8(read(&folder, "comparison/results.jsonl")).unwrap();
@@ -149,7 +149,7 @@ fn a_damaged_line_of_results_is_named_and_its_run_is_not_trained_again() {
 }
 
 #[test]
-fn a_damaged_line_of_metrics_is_named_and_nothing_is_lost() {
+fn a_damaged_metrics_line_is_reported_and_nothing_is_lost() {
     let folder = from_0_1("run");
     let sound = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
     let damage = sound.replacen("\"tokens\":32", "\"tokens\":", 1);
@@ -163,7 +163,7 @@ fn a_damaged_line_of_metrics_is_named_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_directory_with_the_name_of_a_run_and_another_run_in_it_is_refused() {
+fn a_run_directory_with_another_run_inside_is_rejected() {
     let folder = from_0_1("comparison");
     let only_relu = String::from_utf8(read(&folder, "comparison/results.jsonl")).unwrap();
     succeed(&mut compare(&folder));
@@ -174,7 +174,7 @@ fn a_directory_with_the_name_of_a_run_and_another_run_in_it_is_refused() {
 }
 
 #[test]
-fn another_instruction_set_is_told_when_a_run_is_resumed_and_in_a_comparison() {
+fn a_changed_instruction_set_is_reported_on_resume_and_in_comparisons() {
     let folder = from_0_1("run");
     let resume = |steps: &str| {
         let output = tinygpt(&folder).args(["train", "--resume", "run", "--steps", steps]).output().unwrap();

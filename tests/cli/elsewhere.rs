@@ -22,7 +22,7 @@ fn with_run(flags: &[&str]) -> TempDir {
 }
 
 #[test]
-fn a_run_is_resumed_inspected_and_scored_from_any_directory() {
+fn runs_can_be_resumed_inspected_and_scored_from_any_directory() {
     let folder = with_run(&[]);
     let run = folder.path().join("run");
     let eval = |place: &str| {
@@ -38,7 +38,7 @@ fn a_run_is_resumed_inspected_and_scored_from_any_directory() {
 }
 
 #[test]
-fn another_text_of_the_same_name_is_not_taken_for_the_runs_own() {
+fn a_different_text_with_the_same_name_is_not_used() {
     let folder = with_run(&[]);
     std::fs::create_dir(folder.path().join("other")).unwrap();
     write(&folder, "other/text.txt", &text(90));
@@ -47,7 +47,7 @@ fn another_text_of_the_same_name_is_not_taken_for_the_runs_own() {
 }
 
 #[test]
-fn patterns_and_directories_are_found_again() {
+fn relative_patterns_and_directories_are_found_from_elsewhere() {
     for source in ["te*.txt", "."] {
         let folder = with_run(&["--data", source]);
         let run = folder.path().join("run");
@@ -56,7 +56,7 @@ fn patterns_and_directories_are_found_again() {
 }
 
 #[test]
-fn a_run_that_does_not_say_where_it_began_is_looked_for_above_itself() {
+fn without_a_start_directory_the_text_is_searched_above_the_run() {
     let folder = folder();
     train(&folder, &["--out", "runs/mine"]);
     for link in ["last", "best"] {
@@ -74,7 +74,7 @@ fn a_run_that_does_not_say_where_it_began_is_looked_for_above_itself() {
 }
 
 #[test]
-fn a_text_that_is_gone_is_named_with_every_place_it_was_looked_for() {
+fn a_missing_text_is_reported_with_every_searched_place() {
     let folder = with_run(&[]);
     std::fs::rename(folder.path().join("work/text.txt"), folder.path().join("moved.txt")).unwrap();
     let run = folder.path().join("run");
@@ -89,7 +89,7 @@ fn a_text_that_is_gone_is_named_with_every_place_it_was_looked_for() {
 }
 
 #[test]
-fn a_comparison_goes_on_from_another_directory() {
+fn comparisons_resume_from_another_directory() {
     let folder = folder();
     let compare = |directory: &str, acts: &str, data: &str| {
         let flags = small_but(&["--acts", acts, "--seeds", "1", "--data", data, "--steps", "3"]);

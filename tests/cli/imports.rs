@@ -45,7 +45,7 @@ fn generate_error(folder: &TempDir, checkpoint: &str) -> String {
 
 /// The expected values come from transformers in f32.
 #[test]
-fn checkpoints_of_transformers_give_its_logits() {
+fn imported_checkpoints_match_transformers_logits() {
     for name in FIXTURES {
         let expected = expected(name);
         let tokenizer = load_tokenizer(&fixture(name)).unwrap();
@@ -64,7 +64,7 @@ fn checkpoints_of_transformers_give_its_logits() {
 }
 
 #[test]
-fn every_command_works_on_a_checkpoint_of_transformers() {
+fn every_command_works_on_a_transformers_checkpoint() {
     let folder = folder();
     for name in FIXTURES {
         let expected = expected(name);
@@ -91,7 +91,7 @@ fn every_command_works_on_a_checkpoint_of_transformers() {
 }
 
 #[test]
-fn config_values_that_change_the_maths_are_refused_and_never_ignored() {
+fn unsupported_config_values_are_rejected_and_never_ignored() {
     let folder = folder();
     let llama3 = serde_json::json!({"rope_type": "llama3", "factor": 8.0, "rope_theta": 5e5});
     for (fixture, key, value, expected) in [
@@ -138,7 +138,7 @@ fn config_values_that_change_the_maths_are_refused_and_never_ignored() {
 
 /// Keys missing from config.json get transformers' defaults.
 #[test]
-fn missing_config_values_are_transformers_defaults() {
+fn missing_config_values_get_transformers_defaults() {
     let folder = folder();
     configure(&folder, "arcee-gqa", &serde_json::json!({ "hidden_act": null, "rms_norm_eps": null }));
     configure(&folder, "gpt2-without-prefix", &serde_json::json!({ "activation_function": null }));
@@ -151,7 +151,7 @@ fn missing_config_values_are_transformers_defaults() {
 }
 
 #[test]
-fn files_that_are_no_checkpoint_are_refused_with_what_to_do() {
+fn files_that_are_not_checkpoints_are_rejected_with_advice() {
     let folder = folder();
     let directory = copy(&folder, "gpt2-f16-untied");
     fs::rename(directory.join("model.safetensors"), directory.join("pytorch_model.bin")).unwrap();
@@ -188,7 +188,7 @@ fn hub_with(name: &str, leave_out: &str) -> Hub {
 }
 
 #[test]
-fn a_model_of_the_hub_is_fetched_once_and_then_read_offline() {
+fn hub_models_are_downloaded_once_and_then_read_offline() {
     let folder = folder();
     for (name, leave_out) in [("llama-bf16-gqa-sharded", ""), ("arcee-gqa", "tokenizer_config.json")] {
         let hub = hub_with(name, leave_out);
@@ -213,7 +213,7 @@ fn a_model_of_the_hub_is_fetched_once_and_then_read_offline() {
 }
 
 #[test]
-fn a_model_of_the_hub_without_safetensors_is_refused() {
+fn hub_models_without_safetensors_are_rejected() {
     let folder = folder();
     let hub = hub_with("arcee-gqa", "model.safetensors");
     let error = |checkpoint: &str| {
@@ -255,7 +255,7 @@ fn fine_tuning_starts_from_the_given_weights_and_tokenizer() {
 }
 
 #[test]
-fn fine_tuning_learns_and_resumes_to_the_same_bits() {
+fn fine_tuning_learns_and_resumes_exactly() {
     let folder = folder();
     for (name, context) in [("llama-bf16-gqa-sharded", "16"), ("gpt2-without-prefix", "16")] {
         let flags = ["--lr", "1e-2", "--context", context, "--eval-every", "20", "--keep", "9"];
@@ -271,7 +271,7 @@ fn fine_tuning_learns_and_resumes_to_the_same_bits() {
 }
 
 #[test]
-fn flags_that_the_initial_checkpoint_decides_are_refused() {
+fn flags_set_by_the_initial_checkpoint_are_rejected() {
     let folder = folder();
     let error = |flags: &[&str]| {
         let mut command = tinygpt(&folder);
@@ -289,7 +289,7 @@ fn flags_that_the_initial_checkpoint_decides_are_refused() {
 }
 
 #[test]
-fn a_model_of_the_hub_is_fine_tuned_and_its_card_names_it() {
+fn hub_models_can_be_fine_tuned_and_the_card_names_them() {
     let folder = folder();
     let hub = hub_with("arcee-gqa", "");
     let mut command = tinygpt(&folder);

@@ -79,7 +79,7 @@ fn inspect_prints_markdown_tables_for_either_backbone() {
 }
 
 #[test]
-fn wrong_input_to_inspect_is_one_clear_line() {
+fn bad_inspect_input_is_a_one_line_error() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let cases: &[(&[&str], &str)] = &[

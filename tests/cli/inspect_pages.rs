@@ -71,7 +71,7 @@ fn sentences_of_a_page_follow_from_the_measurements() {
 }
 
 #[test]
-fn every_chart_is_written_as_svg() {
+fn inspect_plot_writes_every_chart_as_svg() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let plot = |flags: &[&str]| -> Vec<String> {
@@ -107,7 +107,7 @@ fn every_chart_is_written_as_svg() {
 }
 
 #[test]
-fn a_browser_shows_every_page_in_both_languages() {
+fn inspection_pages_work_in_a_browser_in_both_languages() {
     let folder = folder();
     train(&folder, &["--out", "run", "--layers", "2"]);
     for (flags, charts) in [

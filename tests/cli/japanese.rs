@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_japanese_corpus_is_trained_generated_from_and_scored() {
+fn japanese_text_works_in_training_generation_and_scoring() {
     let folder = folder();
     for tokenizer in ["char", "bpe:600"] {
         let flags = small_but(&[

@@ -36,7 +36,7 @@ fn refused(folder: &TempDir, source: &str) -> String {
 }
 
 #[test]
-fn texts_in_json_are_the_same_in_every_kind_of_file() {
+fn json_texts_are_equal_in_every_file_type() {
     let folder = folder();
     let documents: Vec<String> = (0..20).map(|i| text(20 + i)).collect();
     let objects: Vec<Value> =
@@ -72,7 +72,7 @@ fn texts_in_json_are_the_same_in_every_kind_of_file() {
 }
 
 #[test]
-fn what_is_not_text_is_refused_by_its_name_and_with_a_command_that_converts_it() {
+fn binary_files_are_rejected_with_a_conversion_command() {
     let folder = folder();
     let cases: &[(&str, &[u8], &str)] = &[
         ("a b.parquet", b"PAR1\x15\x04", "is a Parquet table; convert it first: python3 -c "),
@@ -105,7 +105,7 @@ fn what_is_not_text_is_refused_by_its_name_and_with_a_command_that_converts_it()
 }
 
 #[test]
-fn a_damaged_or_explosive_gzip_file_is_refused() {
+fn damaged_and_oversized_gzip_files_are_rejected() {
     let folder = folder();
     let whole = gzip(text(400).as_bytes());
     write_bytes(&folder, "cut.txt.gz", &whole[..whole.len() / 2]);
@@ -116,7 +116,7 @@ fn a_damaged_or_explosive_gzip_file_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_directory_is_read_whatever_else_is_in_it_and_all_of_that_is_named() {
+fn directories_are_read_and_skipped_files_are_named() {
     use std::os::unix::fs::symlink;
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
@@ -165,7 +165,7 @@ fn a_directory_is_read_whatever_else_is_in_it_and_all_of_that_is_named() {
 }
 
 #[test]
-fn many_files_are_counted_and_only_the_first_are_named() {
+fn many_skipped_files_are_counted_and_only_the_first_named() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("books")).unwrap();
     write(&folder, "books/a.txt", &text(100));

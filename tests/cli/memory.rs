@@ -23,7 +23,7 @@ fn one_error(output: &Output) -> String {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_that_cannot_fit_is_refused_with_the_limit_it_does_not_fit() {
+fn runs_that_do_not_fit_in_memory_are_rejected_with_the_limit() {
     let folder = folder();
     let flags = small_but(&["--dim", "2048", "--layers", "8", "--out", "run"]);
     let output = limited(&folder, 1_000_000, &flags.iter().map(String::as_str).collect::<Vec<_>>());
@@ -36,7 +36,7 @@ fn a_run_that_cannot_fit_is_refused_with_the_limit_it_does_not_fit() {
 /// The limits go from far too little memory to enough.
 #[cfg(target_os = "linux")]
 #[test]
-fn running_out_of_memory_is_one_line_and_a_failure_wherever_it_happens() {
+fn running_out_of_memory_is_always_a_one_line_error() {
     let folder = folder();
     // 100 MB of weights.
     let shape = ["--dim", "1024", "--layers", "2", "--steps", "1", "--eval-every", "0", "--out", "run"];
@@ -56,7 +56,7 @@ fn running_out_of_memory_is_one_line_and_a_failure_wherever_it_happens() {
 /// Earlier checkpoints stay intact.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_that_runs_out_of_memory_leaves_nothing_half_written() {
+fn running_out_of_memory_leaves_no_partial_files() {
     let folder = folder();
     let shape = ["--dim", "512", "--layers", "2", "--steps", "1", "--out", "run"];
     succeed(tinygpt(&folder).args(small_but(&shape)));
@@ -75,7 +75,7 @@ fn a_run_that_runs_out_of_memory_leaves_nothing_half_written() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn threads_that_cannot_be_started_are_one_line() {
+fn failing_to_start_threads_is_a_one_line_error() {
     let folder = folder();
     let flags = small_but(&["--threads", "1000", "--out", "run"]);
     let output = limited(&folder, 800_000, &flags.iter().map(String::as_str).collect::<Vec<_>>());
@@ -87,7 +87,7 @@ fn threads_that_cannot_be_started_are_one_line() {
 /// Attention scores of a whole context would take 256 MB for each of the two heads.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_long_context_takes_what_its_plan_says() {
+fn a_long_context_uses_the_planned_memory() {
     let folder = folder();
     write(&folder, "text.txt", &text(4000));
     let flags = small_but(&["--context", "8000", "--batch-size", "1", "--steps", "1", "--dry-run"]);

@@ -29,7 +29,7 @@ fn resume(folder: &TempDir, flags: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_the_run_before_it_reaches_the_model() {
+fn a_non_finite_loss_stops_the_run_before_the_update() {
     for ops in ["fused", "plain"] {
         let folder = planted(ops);
         let output = resume(&folder, &["--steps", "60", "--save-every", "1", "--keep", "99"]);
@@ -45,7 +45,7 @@ fn a_loss_that_is_no_number_ends_the_run_before_it_reaches_the_model() {
 }
 
 #[test]
-fn steps_with_bad_numbers_are_skipped_and_counted_up_to_a_limit() {
+fn bad_steps_are_skipped_and_counted_up_to_the_limit() {
     for ops in ["fused", "plain"] {
         let folder = planted(ops);
         // An epoch has about 20 steps, so 60 steps read the character two or three times.

@@ -149,7 +149,7 @@ fn through_pipe(folder: &TempDir, command: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn pipes_and_devices_are_written_into() {
+fn outputs_may_be_pipes_and_devices() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let export = ["export", "--checkpoint", "run", "--force", "--out"];
@@ -173,7 +173,7 @@ fn pipes_and_devices_are_written_into() {
 }
 
 #[test]
-fn a_link_stays_and_its_target_keeps_its_permissions() {
+fn outputs_keep_symbolic_links_and_permissions() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = folder();
     let path = |name: &str| folder.path().join(name);

@@ -24,7 +24,7 @@ fn put(folder: &TempDir, name: &str) {
 }
 
 #[test]
-fn a_directory_with_the_users_files_is_not_taken_and_nothing_in_it_changes() {
+fn directories_with_user_files_are_rejected_and_unchanged() {
     let folder = folder();
     for name in [
         "metrics.jsonl",
@@ -50,7 +50,7 @@ fn a_directory_with_the_users_files_is_not_taken_and_nothing_in_it_changes() {
 }
 
 #[test]
-fn force_replaces_files_in_the_way_and_no_directory() {
+fn force_replaces_single_files_and_never_directories() {
     let folder = folder();
     for name in ["metrics.jsonl", "config.toml", "events.out.tfevents.1", "thesis.tex"] {
         put(&folder, &format!("exp/{name}"));
@@ -73,7 +73,7 @@ fn force_replaces_files_in_the_way_and_no_directory() {
 }
 
 #[test]
-fn replacing_a_run_keeps_what_the_user_put_beside_it() {
+fn replacing_a_run_keeps_user_files() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     for name in ["notes.txt", "events.out.tfevents.9.mine", "plots/loss.png"] {
@@ -97,7 +97,7 @@ fn replacing_a_run_keeps_what_the_user_put_beside_it() {
 }
 
 #[test]
-fn a_run_of_the_first_version_is_recognised_by_its_checkpoints() {
+fn runs_of_0_1_are_recognized_by_their_checkpoints() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     for name in ["tinygpt.json", "config.toml"] {
@@ -128,7 +128,7 @@ fn a_run_of_the_first_version_is_recognised_by_its_checkpoints() {
 
 /// States after a kill during the replacement of a run, or before its first checkpoint.
 #[test]
-fn a_run_that_was_removed_in_part_resumes_to_the_same_bytes_or_begins_again() {
+fn partly_removed_runs_resume_exactly_or_restart() {
     let folder = folder();
     train(&folder, &["--out", "run", "--save-every", "3", "--keep", "9"]);
     let whole = read(&folder, "run/last/model.safetensors");
@@ -154,7 +154,7 @@ fn a_run_that_was_removed_in_part_resumes_to_the_same_bytes_or_begins_again() {
 }
 
 #[test]
-fn claims_keep_out_of_other_directories_and_leave_other_files_alone() {
+fn claims_reject_other_directories_and_keep_user_files() {
     let folder = folder();
     let quick = |out: &str| {
         let mut command = tinygpt(&folder);
@@ -176,7 +176,7 @@ fn claims_keep_out_of_other_directories_and_leave_other_files_alone() {
 }
 
 #[test]
-fn a_report_replaces_its_own_page_and_no_other() {
+fn reports_replace_only_their_own_page() {
     let folder = folder();
     let mut command = tinygpt(&folder);
     command.args(["compare", "--acts", "relu", "--seeds", "1", "--out", "cmp", "--plot", "figures"]);

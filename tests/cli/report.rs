@@ -71,7 +71,7 @@ fn odd_ones() -> Vec<(&'static str, Analysis)> {
 }
 
 #[test]
-fn a_page_holds_the_text_of_others_as_text() {
+fn reports_escape_untrusted_text() {
     let page = report(&hostile());
     assert!(!page.contains(HOSTILE_NAME) && !page.contains("<img") && !page.contains('\u{1b}'));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -84,7 +84,7 @@ fn a_page_holds_the_text_of_others_as_text() {
 }
 
 #[test]
-fn a_page_says_what_is_unfinished_and_writes_no_nan() {
+fn reports_show_unfinished_runs_and_never_nan() {
     for (name, analysis) in odd_ones() {
         let page = report(&analysis);
         let words = page.split("<script").next().unwrap();
@@ -94,7 +94,7 @@ fn a_page_says_what_is_unfinished_and_writes_no_nan() {
 }
 
 #[test]
-fn every_chart_is_a_well_formed_svg_document() {
+fn report_charts_are_well_formed_svg() {
     for (name, analysis) in odd_ones() {
         for (stem, svg) in charts(&analysis) {
             assert!(!svg.contains("NaN"), "{name}, {stem}");
@@ -114,7 +114,7 @@ fn every_chart_is_a_well_formed_svg_document() {
 }
 
 #[test]
-fn the_tables_hold_the_analysis() {
+fn report_tables_match_the_analysis() {
     let analysis = hostile();
     let csv = csv(&analysis);
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -141,7 +141,7 @@ fn the_tables_hold_the_analysis() {
 }
 
 #[test]
-fn a_browser_shows_the_report_and_its_controls_work() {
+fn the_report_and_its_controls_work_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut check) = script(&folder, "check_report.py") else { return };
     write(&folder, "report.html", &report(&hostile()));

@@ -4,7 +4,7 @@ use super::*;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
+fn resume_reproduces_the_same_weights() {
     let folder = folder();
     // Resuming must restore the batch order over several epochs, gradient accumulation and dropout.
     let settings = |out| {
@@ -57,7 +57,7 @@ fn a_run_stopped_halfway_and_resumed_equals_the_undisturbed_one() {
 }
 
 #[test]
-fn a_finished_run_resumes_to_more_steps() {
+fn finished_runs_can_be_extended() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let output = succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20", "--json"]));
@@ -65,7 +65,7 @@ fn a_finished_run_resumes_to_more_steps() {
 }
 
 #[test]
-fn what_was_done_already_cannot_be_changed_by_resuming() {
+fn resume_rejects_changes_to_settings_already_used() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let before = read(&folder, "run/last/model.safetensors");
@@ -80,7 +80,7 @@ fn what_was_done_already_cannot_be_changed_by_resuming() {
 }
 
 #[test]
-fn a_dry_resume_and_a_torn_log_lose_nothing() {
+fn dry_resumes_and_damaged_logs_lose_nothing() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let mut log = read(&folder, "run/metrics.jsonl");
@@ -125,7 +125,7 @@ fn kill_until_done(folder: &TempDir, command: impl Fn() -> Vec<String>) -> (u32,
 
 /// Kills fall during startup, steps, saves and evaluations. `scripts/kill_test.py` kills hundreds of times at random.
 #[test]
-fn a_run_killed_again_and_again_equals_the_undisturbed_one() {
+fn a_run_killed_many_times_matches_an_uninterrupted_one() {
     let folder = folder();
     let settings = |out| {
         let saving = ["--dropout", "0.1", "--save-every", "7", "--eval-every", "20", "--steps", "200"];
@@ -150,7 +150,7 @@ fn a_run_killed_again_and_again_equals_the_undisturbed_one() {
 }
 
 #[test]
-fn a_comparison_killed_again_and_again_has_the_table_of_the_undisturbed_one() {
+fn a_comparison_killed_many_times_matches_an_uninterrupted_one() {
     let folder = folder();
     let command = |out: &str| -> Vec<String> {
         let design =
@@ -177,7 +177,7 @@ fn a_comparison_killed_again_and_again_has_the_table_of_the_undisturbed_one() {
 
 /// Resumes from ten steps, including the middle and the end of warmup (6 steps) and of epochs (about 9 steps).
 #[test]
-fn a_run_goes_on_exactly_from_any_step() {
+fn resume_is_exact_from_any_step() {
     let folder = folder();
     write(&folder, "text.txt", &text(60));
     let flags = ["--grad-accum", "2", "--warmup", "6", "--steps", "24", "--dropout", "0.1"];
@@ -198,7 +198,7 @@ fn a_run_goes_on_exactly_from_any_step() {
 }
 
 #[test]
-fn what_was_resumed_from_is_kept_whatever_else_is_removed() {
+fn the_resumed_checkpoint_is_never_pruned() {
     let folder = folder();
     train(&folder, &["--out", "run", "--keep", "0"]);
     let flags = ["train", "--resume", "run", "--steps", "40", "--keep", "0"];
@@ -209,7 +209,7 @@ fn what_was_resumed_from_is_kept_whatever_else_is_removed() {
 }
 
 #[test]
-fn another_length_says_what_becomes_of_the_learning_rate() {
+fn resuming_with_other_steps_reports_the_learning_rate_change() {
     let folder = folder();
     train(&folder, &["--out", "run", "--steps", "40"]);
     let resume = |steps: &str| {
@@ -237,7 +237,7 @@ fn another_length_says_what_becomes_of_the_learning_rate() {
 }
 
 #[test]
-fn another_text_is_refused_with_the_difference() {
+fn resume_rejects_a_different_text_with_the_difference() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let refused = || fail(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "20"]), 2);

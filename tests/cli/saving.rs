@@ -23,7 +23,7 @@ fn flip_a_bit(folder: &TempDir, name: &str) {
 }
 
 #[test]
-fn a_file_that_changed_since_it_was_saved_is_named_with_the_way_back() {
+fn changed_files_are_reported_with_a_checkpoint_to_go_back_to() {
     let folder = folder();
     train(&folder, &["--out", "run", "--keep", "9"]);
     let whole = read(&folder, "run/step-000012/model.safetensors");
@@ -54,7 +54,7 @@ fn a_file_that_changed_since_it_was_saved_is_named_with_the_way_back() {
 }
 
 #[test]
-fn the_manifest_is_one_that_sha256sum_reads() {
+fn sha256sum_can_check_the_manifest() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let manifest = String::from_utf8(read(&folder, "run/last/SHA256SUMS")).unwrap();
@@ -70,7 +70,7 @@ fn the_manifest_is_one_that_sha256sum_reads() {
 
 /// Other programs don't write manifests.
 #[test]
-fn a_directory_without_a_manifest_is_read_and_one_that_does_not_name_a_file_is_not() {
+fn missing_manifests_are_accepted_and_incomplete_ones_are_not() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     let manifest = String::from_utf8(read(&folder, "run/last/SHA256SUMS")).unwrap();
@@ -161,7 +161,7 @@ const ENDLESS: [&str; 8] = ["--steps", "1000000", "--eval-every", "0", "--save-e
 /// A limit on file sizes fails like a full disk, in the middle of a file.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
+fn a_temporarily_full_disk_does_not_end_the_run() {
     let folder = folder();
     let run = Running::start(&folder, &ENDLESS);
     let limit = |bytes: &str| {
@@ -207,7 +207,7 @@ fn a_disk_that_is_full_for_a_while_costs_checkpoints_and_not_the_run() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_directory_that_may_not_be_written_any_more_does_not_end_the_run() {
+fn a_directory_that_becomes_read_only_does_not_end_the_run() {
     use std::os::unix::fs::PermissionsExt;
     let folder = folder();
     let permit = |name: &str, mode: u32| {
@@ -247,7 +247,7 @@ fn users_id() -> String {
 /// The last checkpoint is the result of the run, so the run fails without it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_whose_end_cannot_be_saved_fails_and_names_what_there_is() {
+fn a_run_fails_if_its_final_checkpoint_cannot_be_saved() {
     let folder = folder();
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tinygpt")]);
@@ -260,7 +260,7 @@ fn a_run_whose_end_cannot_be_saved_fails_and_names_what_there_is() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_asks_for_a_checkpoint_and_the_run_goes_on() {
+fn sigusr1_saves_a_checkpoint_and_the_run_continues() {
     let folder = folder();
     let run = Running::start(&folder, &["--steps", "1000000", "--eval-every", "0", "--out", "run"]);
     run.line("tokens/s");
@@ -278,7 +278,7 @@ fn a_signal_asks_for_a_checkpoint_and_the_run_goes_on() {
 /// Scoring takes many times longer than the steps before it.
 #[cfg(unix)]
 #[test]
-fn signals_are_heard_while_the_validation_text_is_scored() {
+fn signals_are_handled_during_evaluation() {
     let folder = folder();
     write(&folder, "long.txt", &text(80_000));
     let flags = ["--val-data", "long.txt", "--dim", "64", "--layers", "4", "--out", "run"];

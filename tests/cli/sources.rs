@@ -18,7 +18,7 @@ fn model(folder: &TempDir) -> Vec<u8> {
 }
 
 #[test]
-fn a_text_is_the_same_in_every_encoding_and_the_encoding_is_named() {
+fn texts_decode_equally_and_the_encoding_is_reported() {
     let folder = folder();
     let text = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n".repeat(40);
     let write_bytes = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -41,7 +41,7 @@ fn a_text_is_the_same_in_every_encoding_and_the_encoding_is_named() {
 }
 
 #[test]
-fn a_directory_or_a_pattern_is_all_its_texts_in_order() {
+fn directories_and_patterns_read_all_texts_in_order() {
     let folder = folder();
     std::fs::create_dir_all(folder.path().join("books/deep")).unwrap();
     std::fs::create_dir_all(folder.path().join("books/.git")).unwrap();
@@ -63,7 +63,7 @@ fn a_directory_or_a_pattern_is_all_its_texts_in_order() {
 }
 
 #[test]
-fn jsonl_documents_are_read_by_their_text() {
+fn jsonl_documents_use_the_text_key() {
     let folder = folder();
     let lines: String = (0..60)
         .map(|i| format!("{{\"id\": {i}, \"text\": \"{}\"}}\n", text(3).replace('\n', "\\n")))
@@ -83,7 +83,7 @@ fn jsonl_documents_are_read_by_their_text() {
 }
 
 #[test]
-fn standard_input_is_a_text_too() {
+fn texts_can_come_from_standard_input() {
     let folder = folder();
     trains_on(&folder, "text.txt");
     let from_file = model(&folder);
@@ -94,7 +94,7 @@ fn standard_input_is_a_text_too() {
 
 /// The first start encodes the text into the cache, and the second maps the cache. Both give the same model.
 #[test]
-fn a_large_text_is_prepared_once_and_that_is_said() {
+fn large_texts_are_prepared_once_with_a_note() {
     let folder = folder();
     write(&folder, "large.txt", &text(800_000));
     let flags = small_but(&["--data", "large.txt", "--val-data", "text.txt", "--steps", "2", "--out", "run"]);
@@ -140,7 +140,7 @@ fn preparing_a_large_text_takes_little_memory() {
 }
 
 #[test]
-fn a_note_names_the_text_and_how_many_of_its_files_it_is_about() {
+fn notes_name_the_text_and_the_number_of_files() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("many")).unwrap();
     write(&folder, "many/a.txt", &text(100));
@@ -153,7 +153,7 @@ fn a_note_names_the_text_and_how_many_of_its_files_it_is_about() {
 }
 
 #[test]
-fn pages_and_pictures_of_tinygpt_are_not_read_as_text() {
+fn pages_and_charts_of_tinygpt_are_not_read_as_text() {
     let folder = folder();
     succeed(tinygpt(&folder).args(["acts", "--plot", "acts.svg"]));
     let output = tinygpt(&folder).args(small_but(&["--data", ".", "--dry-run"])).output().unwrap();

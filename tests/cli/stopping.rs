@@ -84,7 +84,7 @@ fn an_interrupted_comparison_says_what_is_saved_and_how_to_resume() {
 
 /// Every worker gets two signals, one from the terminal and one from its parent, and still saves.
 #[test]
-fn workers_save_and_only_their_parent_tells() {
+fn workers_save_and_only_the_parent_prints() {
     let folder = folder();
     let own = ["compare", "--acts", "relu,gelu", "--seeds", "1", "--jobs", "2", "--out", "cmp"];
     let flags = [words(&own), small_but(&["--steps", "1000000", "--eval-every", "0"])].concat();
@@ -124,7 +124,7 @@ fn interrupting_generate_is_not_an_error() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn whatever_has_nothing_to_save_yet_says_so() {
+fn interrupted_commands_say_if_nothing_is_saved() {
     let folder = folder();
     train(&folder, &["--out", "run"]);
     for flags in [
@@ -159,7 +159,7 @@ fn catches_interrupts(process: &Child) -> bool {
 
 /// A real Ctrl-C: the terminal prints ^C into the bar and signals every foreground process.
 #[test]
-fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
+fn the_resume_advice_replaces_the_bar_on_a_terminal() {
     let folder = folder();
     let endless = small_but(&["--steps", "1000000", "--eval-every", "0", "--out", "run"]);
     let Some(mut terminal) = super::terminal::terminal(&folder, &endless) else { return };
@@ -188,7 +188,7 @@ fn at_a_terminal_the_advice_stands_alone_below_where_the_bar_was() {
 /// Workers stop even if the parent can't signal them.
 #[cfg(target_os = "linux")]
 #[test]
-fn workers_end_with_their_parent() {
+fn workers_stop_when_their_parent_dies() {
     let folder = folder();
     let comparing =
         [SMALL, &["--steps", "1000000", "--acts", "relu,gelu", "--seeds", "1", "--jobs", "2"]].concat();

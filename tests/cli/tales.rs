@@ -19,7 +19,7 @@ fn the_same_seed_writes_the_same_tales_and_their_entropy_is_printed() {
 }
 
 #[test]
-fn training_and_scoring_print_the_floor_and_stay_above_it() {
+fn losses_stay_above_the_printed_floor() {
     let folder = folder();
     let flags = small_but(&["--data", "tales", "--out", "run", "--eval-every", "0"]);
     let trained = last_line(&succeed(tinygpt(&folder).args(&flags).arg("--json")));

@@ -4,7 +4,7 @@ use super::*;
 
 /// The second process resumes before the last step of the first, as after a kill. Its numbers replace the first's.
 #[test]
-fn tensorboard_shows_the_numbers_of_the_metrics_file_and_does_so_after_resuming() {
+fn tensorboard_matches_metrics_also_after_resuming() {
     let folder = folder();
     let Some(mut check) = script(&folder, "check_tensorboard.py") else { return };
     train(&folder, &["--out", "run", "--keep", "9"]);

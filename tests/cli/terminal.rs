@@ -29,7 +29,7 @@ pub fn terminal(folder: &TempDir, flags: &[String]) -> Option<std::process::Comm
 pub const ERASE_LINE: &str = "\x1b[2K";
 
 #[test]
-fn no_color_leaves_no_colour_on_a_terminal() {
+fn no_color_disables_colors_on_a_terminal() {
     let folder = folder();
     let training = [SMALL, &["--out", "run"]].concat();
     let wrong = ["--act", "swigul"];
@@ -50,7 +50,7 @@ fn no_color_leaves_no_colour_on_a_terminal() {
 }
 
 #[test]
-fn a_bar_is_drawn_on_a_terminal_and_lines_on_one_that_cannot_move_its_cursor() {
+fn terminals_show_a_bar_and_dumb_terminals_show_lines() {
     let folder = folder();
     let training = [SMALL, &["--out", "run", "--force"]].concat();
     let Some(bar) = on_a_terminal(&folder, ("TERM", "xterm"), &training) else { return };

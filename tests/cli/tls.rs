@@ -51,7 +51,7 @@ fn pass_on(stream: StreamOwned<ServerConnection, TcpStream>, behind: &str) -> st
 }
 
 #[test]
-fn an_authority_in_ssl_cert_file_is_trusted_and_no_other() {
+fn only_authorities_in_ssl_cert_file_are_trusted() {
     let folder = folder();
     let hub = serve(Behaviour::Serve, &text(400));
     let endpoint = https_in_front_of(&hub.address);

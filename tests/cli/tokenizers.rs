@@ -26,7 +26,7 @@ fn scored(folder: &TempDir, text: &str) -> Value {
 }
 
 #[test]
-fn byte_pairs_need_fewer_tokens_for_the_same_bytes() {
+fn bpe_needs_fewer_tokens_for_the_same_bytes() {
     let folder = folder();
     train(&folder, &["--tokenizer", "bpe:300", "--out", "run"]);
     let pairs = scored(&folder, &text(50));
@@ -37,7 +37,7 @@ fn byte_pairs_need_fewer_tokens_for_the_same_bytes() {
 }
 
 #[test]
-fn a_tokenizer_json_is_taken_as_it_is() {
+fn a_tokenizer_json_is_used_unchanged() {
     let folder = folder();
     train(&folder, &["--tokenizer", "bpe:280", "--out", "first"]);
     train(&folder, &["--tokenizer", "first/last/tokenizer.json", "--out", "second"]);
@@ -52,7 +52,7 @@ fn a_tokenizer_json_is_taken_as_it_is() {
 
 /// Any prompt is printed unchanged.
 #[test]
-fn prompts_of_any_characters_survive_both_tokenizers() {
+fn prompts_with_any_characters_survive_both_tokenizers() {
     let folder = folder();
     for kind in ["char", "bpe:280"] {
         train(&folder, &["--tokenizer", kind, "--out", "run", "--force"]);
@@ -66,7 +66,7 @@ fn prompts_of_any_characters_survive_both_tokenizers() {
 
 /// The expected ids come from transformers.
 #[test]
-fn tokenizers_of_others_make_transformers_tokens_with_its_special_ones() {
+fn other_tokenizers_match_transformers_with_special_tokens() {
     for name in TOKENIZERS {
         let directory = fixture("tokenizers").join(name);
         let tokenizer = load_tokenizer(&directory).unwrap();
@@ -113,7 +113,7 @@ fn with_beginning(folder: &TempDir) -> std::path::PathBuf {
 
 /// In transformers too, the loss covers all tokens after the first special one.
 #[test]
-fn a_token_that_begins_texts_is_read_and_not_scored() {
+fn bos_tokens_are_read_but_not_scored() {
     let folder = folder();
     let checkpoint = with_beginning(&folder);
     let (model, tokenizer) =
@@ -151,7 +151,7 @@ fn greedy(folder: &TempDir, checkpoint: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_end_token_of_a_generation_config_ends_generation() {
+fn every_end_token_in_generation_config_stops_generation() {
     let folder = folder();
     let checkpoint = copy(&folder, "gpt2-f16-untied");
     let written = greedy(&folder, &checkpoint);
@@ -184,7 +184,7 @@ fn every_end_token_of_a_generation_config_ends_generation() {
 }
 
 #[test]
-fn a_row_of_the_vocabulary_without_a_token_is_never_written() {
+fn vocabulary_rows_without_a_token_are_never_generated() {
     let folder = folder();
     let checkpoint = copy(&folder, "gpt2-f16-untied");
     let (model, tokenizer) =
@@ -217,7 +217,7 @@ fn a_row_of_the_vocabulary_without_a_token_is_never_written() {
 }
 
 #[test]
-fn a_tokenizer_that_drops_text_is_told_of_and_gets_no_bits_per_byte() {
+fn lossy_tokenizers_are_reported_and_have_no_bits_per_byte() {
     let folder = folder();
     let file = fixture("tokenizers").join("lossy/tokenizer.json");
     let with_it = |flags: &[&str]| small_but(&[&["--tokenizer", file.to_str().unwrap()], flags].concat());
@@ -263,7 +263,7 @@ fn a_tokenizer_that_drops_text_is_told_of_and_gets_no_bits_per_byte() {
 
 /// This is bad input (exit code 2), not a failure of the program.
 #[test]
-fn a_tokenizer_that_cannot_encode_a_text_is_refused() {
+fn tokenizers_that_cannot_encode_the_text_are_rejected() {
     let folder = folder();
     let mut json: Value =
         serde_json::from_slice(&fs::read(fixture("tokenizers").join("lossy/tokenizer.json")).unwrap())
@@ -276,7 +276,7 @@ fn a_tokenizer_that_cannot_encode_a_text_is_refused() {
 
 /// Samples during training start from a line end, which this tokenizer drops.
 #[test]
-fn a_tokenizer_without_line_ends_trains_to_the_end() {
+fn training_works_with_a_tokenizer_without_line_ends() {
     let folder = folder();
     let file = fixture("tokenizers").join("lossy/tokenizer.json");
     let trained = train(&folder, &["--tokenizer", file.to_str().unwrap(), "--out", "run"]);

@@ -24,7 +24,7 @@ fn training_lowers_the_loss_and_reports_every_number() {
 
 /// The tiny model has embedding V C, attention 4 C^2, FFN 3 C F and norms 3 C.
 #[test]
-fn parameters_are_counted_right() {
+fn parameter_counts_are_correct() {
     let folder = folder();
     let result = train(&folder, &["--act", "swiglu", "--steps", "1", "--out", "run"]);
     let config: Value = serde_json::from_slice(&read(&folder, "run/last/config.json")).unwrap();
@@ -66,7 +66,7 @@ fn a_checkpoint_is_a_hugging_face_directory() {
 }
 
 #[test]
-fn a_run_claims_to_load_in_transformers_only_where_it_does() {
+fn runs_claim_to_load_in_transformers_only_if_they_do() {
     let folder = folder();
     for (backbone, act, said) in [
         ("llama", "relu", "load in transformers too"),
@@ -81,7 +81,7 @@ fn a_run_claims_to_load_in_transformers_only_where_it_does() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+fn the_same_seed_gives_the_same_bytes_and_other_seeds_differ() {
     let folder = folder();
     for (out, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {
         train(&folder, &["--out", out, "--seed", seed, "--dropout", "0.1"]);
@@ -101,7 +101,7 @@ fn train_is_the_default_command() {
 
 /// Compares four sequences at once with one at a time and accumulated gradients.
 #[test]
-fn accumulated_gradients_are_those_of_the_whole_batch() {
+fn accumulated_gradients_match_the_whole_batch() {
     let folder = folder();
     let whole = train(&folder, &["--out", "whole", "--steps", "8"]);
     let parts = train(&folder, &["--out", "parts", "--steps", "8", "--batch-size", "1", "--grad-accum", "4"]);
@@ -138,7 +138,7 @@ fn epochs_set_the_number_of_steps() {
 }
 
 #[test]
-fn a_preset_file_is_overridden_by_flags() {
+fn flags_override_a_preset_file() {
     let folder = folder();
     write(&folder, "mine.toml", "# mine\nlayers = 3\ndim = 24\nact = \"relu\"\n");
     succeed(tinygpt(&folder).args(["--model", "mine.toml", "--out", "run", "--json"]).args(SMALL));
@@ -167,7 +167,7 @@ fn the_plan_is_printed_before_training() {
 }
 
 #[test]
-fn divergence_stops_with_the_step_the_last_checkpoint_and_advice() {
+fn divergence_reports_the_step_the_last_checkpoint_and_advice() {
     let folder = folder();
     // Weight decay multiplies the weights by 1 - 10 * 10 per step, so they overflow within twenty steps.
     let flags = [

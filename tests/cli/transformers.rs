@@ -12,7 +12,7 @@ use tinygpt::run::checkpoint::{Checkpoint, load_model, load_tokenizer, load_trai
 use tinygpt::settings::{Backbone, ModelConfig, Ops, Recipe, Settings};
 
 #[test]
-fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
+fn transformers_encodes_and_decodes_texts_equally() {
     let folder = folder();
     // Long enough to be encoded in pieces. The other texts also have characters that the tokenizers haven't
     // seen.
@@ -38,7 +38,7 @@ fn transformers_makes_the_same_tokens_and_the_same_text_of_them() {
 
 /// transformers reads a tokenizer from another program that tinygpt saved again.
 #[test]
-fn transformers_makes_the_same_tokens_with_a_saved_tokenizer_of_others() {
+fn transformers_gives_the_same_tokens_with_a_resaved_tokenizer() {
     let folder = folder();
     for name in TOKENIZERS {
         let Some(mut check) = script(&folder, "check_tokenizer.py") else { return };
@@ -93,7 +93,7 @@ fn known_to_transformers() -> Vec<(String, Settings)> {
 
 /// Models with initial weights, saved like training saves them.
 #[test]
-fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
+fn transformers_matches_every_activation_backbone_and_head() {
     let folder = folder();
     let Some(mut check) = script_with(&folder, "check_transformers.py", "torch") else { return };
     train(&folder, &["--steps", "1", "--out", "run"]);
@@ -133,7 +133,7 @@ fn transformers_computes_the_same_for_every_activation_backbone_and_head() {
 }
 
 #[test]
-fn what_transformers_lacks_is_saved_as_our_own_and_said() {
+fn models_unknown_to_transformers_are_saved_as_tinygpt_with_a_note() {
     let folder = folder();
     for flags in [
         &["--act", "elu"][..],

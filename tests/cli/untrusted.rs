@@ -23,7 +23,7 @@ fn assert_inert(shown: &str, command: &str) {
 }
 
 #[test]
-fn names_and_texts_of_others_are_shown_with_their_escapes_spelled_out() {
+fn untrusted_names_and_texts_are_escaped_in_output() {
     let folder = hostile();
     let small = |flags: &[&str]| small_but(&[&["--data", NAME], flags].concat());
     let (run, cmp) = ("\u{1b}[32mrun", "\u{1b}[32mcmp");
@@ -50,7 +50,7 @@ fn names_and_texts_of_others_are_shown_with_their_escapes_spelled_out() {
 
 /// The model writes escape sequences one character per token.
 #[test]
-fn what_a_model_writes_cannot_drive_a_terminal() {
+fn model_output_cannot_control_the_terminal() {
     let folder = hostile();
     let mut training = tinygpt(&folder);
     let length = ["--steps", "150", "--eval-every", "0", "--data", NAME, "--out", "run"];
@@ -73,7 +73,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_token_and_the_home_directory_are_kept_in_no_file_and_no_log() {
+fn tokens_and_the_home_directory_appear_in_no_file_or_log() {
     let folder = folder();
     let home = folder.path().join("home/somebody");
     std::fs::create_dir_all(home.join("texts")).unwrap();

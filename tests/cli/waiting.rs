@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 /// GPT-2's smallest model may take minutes per step, but its shape is known at once.
 #[test]
-fn a_dry_run_tells_parameters_and_memory_before_it_builds_the_model() {
+fn a_dry_run_prints_parameters_and_memory_before_building_the_model() {
     let folder = folder();
     let flags =
         ["--dry-run", "--model", "gpt2", "--data", "text.txt", "--tokenizer", "char", "--threads", "1"];
@@ -34,7 +34,7 @@ fn a_dry_run_tells_parameters_and_memory_before_it_builds_the_model() {
 }
 
 #[test]
-fn a_dry_run_ends_with_the_time() {
+fn a_dry_run_ends_with_a_time_estimate() {
     let folder = folder();
     let output = tinygpt(&folder).args(small_but(&["--dry-run"])).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
@@ -44,7 +44,7 @@ fn a_dry_run_ends_with_the_time() {
 
 /// Training a tokenizer takes time quadratic in the length of a word. Without cutting, this text would take minutes.
 #[test]
-fn a_text_of_one_long_word_trains_a_tokenizer() {
+fn one_very_long_word_trains_a_tokenizer() {
     let folder = folder();
     let mut word = String::new();
     for i in 0..60_000_u32 {

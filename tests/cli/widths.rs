@@ -41,7 +41,7 @@ fn mask(line: &str) -> String {
 const COMPARISON: &[&str] = &["--acts", "relu,identity", "--seeds", "2", "--out", "cmp"];
 
 #[test]
-fn a_comparison_fits_eighty_columns_and_has_more_where_there_is_room() {
+fn comparison_tables_fit_80_columns_and_grow_with_the_terminal() {
     let folder = folder();
     let compare = |columns: &str, flags: &[&str]| {
         let mut command = tinygpt(&folder);
@@ -98,7 +98,7 @@ fn lines_at(folder: &TempDir, columns: usize, flags: &[&str]) -> Option<Vec<Stri
 }
 
 #[test]
-fn whatever_a_command_prints_fits_the_terminal() {
+fn command_output_fits_the_terminal() {
     let folder = folder();
     let training = [SMALL, &["--out", "run"]].concat();
     let runs = [SMALL, &["--out", "runs/glu-leaky_relu", "--act", "glu:leaky_relu"]].concat();
@@ -130,7 +130,7 @@ fn whatever_a_command_prints_fits_the_terminal() {
 }
 
 #[test]
-fn a_table_that_is_cut_names_the_columns_it_leaves_out() {
+fn shortened_tables_name_the_hidden_columns() {
     let folder = folder();
     let acts = |flags: &[&str]| tinygpt(&folder).arg("acts").args(flags).output().unwrap();
     let cut = acts(&[]);

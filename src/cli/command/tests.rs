@@ -93,7 +93,7 @@ fn every_flag_accepts_a_value_that_begins_with_a_dash() {
 }
 
 #[test]
-fn a_flag_is_never_the_value_of_another_one() {
+fn a_flag_is_never_taken_as_another_flags_value() {
     for (name, command) in commands() {
         for arg in options(&command) {
             for other in ["--help", "-h", &flag(arg), "--threads=2"] {
@@ -115,7 +115,7 @@ fn a_flag_is_never_the_value_of_another_one() {
 }
 
 #[test]
-fn every_flag_that_a_preset_sets_shows_its_default() {
+fn help_shows_defaults_of_flags_set_by_presets() {
     let defaults = PRESETS[0].settings().unwrap().to_map();
     for (name, command) in commands() {
         for arg in options(&command).into_iter().filter(|arg| !arg.is_hide_set()) {
@@ -149,7 +149,7 @@ fn help_lists_every_preset_with_its_purpose_and_its_keys() {
 }
 
 #[test]
-fn no_flag_has_a_single_possible_value() {
+fn flags_never_have_only_one_possible_value() {
     for (name, command) in commands() {
         for arg in options(&command) {
             assert_ne!(arg.get_possible_values().len(), 1, "{name:?} {}", flag(arg));

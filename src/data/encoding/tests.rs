@@ -96,7 +96,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn no_piece_of_a_text_in_another_encoding_is_read_as_japanese() {
+fn texts_in_other_encodings_are_never_detected_as_japanese() {
     for (encodings, text) in OTHERS {
         for encoding in *encodings {
             for piece in pieces(text) {
@@ -112,7 +112,7 @@ fn no_piece_of_a_text_in_another_encoding_is_read_as_japanese() {
 }
 
 #[test]
-fn japanese_is_recognized_in_each_of_its_encodings_in_long_texts_and_in_a_sentence() {
+fn japanese_encodings_are_detected_in_long_and_short_texts() {
     for encoding in [SHIFT_JIS, EUC_JP, ISO_2022_JP] {
         for text in [
             JAPANESE.to_string(),
@@ -132,7 +132,7 @@ fn japanese_is_recognized_in_each_of_its_encodings_in_long_texts_and_in_a_senten
 }
 
 #[test]
-fn utf16_is_recognized_with_and_without_a_mark() {
+fn utf16_is_detected_with_and_without_a_bom() {
     let orders = [(UTF_16LE, u16::to_le_bytes as fn(u16) -> [u8; 2]), (UTF_16BE, u16::to_be_bytes)];
     let texts = OTHERS.iter().map(|(_, text)| *text).chain([
         JAPANESE,
@@ -157,7 +157,7 @@ fn utf16_is_recognized_with_and_without_a_mark() {
 }
 
 #[test]
-fn utf32_and_bytes_with_nuls_are_refused_by_name() {
+fn utf32_and_nul_bytes_are_rejected_by_name() {
     let utf32: Vec<u8> = "two\nlines\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
     assert_eq!(refusal(&utf32), "is UTF-32LE");
     let marked = [b"\xff\xfe\0\0".as_slice(), &utf32].concat();
@@ -171,7 +171,7 @@ fn utf32_and_bytes_with_nuls_are_refused_by_name() {
 }
 
 #[test]
-fn the_first_byte_that_is_not_valid_is_named_with_its_line() {
+fn the_first_invalid_byte_is_reported_with_its_line() {
     let stray = b"one\ntwo\nit\x92s three\n";
     let unreadable = detect(stray).err().unwrap();
     assert_eq!(unreadable.to_string(), "isn't UTF-8 at byte 10 (line 3) but may be windows-1252");
@@ -193,7 +193,7 @@ fn the_first_byte_that_is_not_valid_is_named_with_its_line() {
 }
 
 #[test]
-fn a_named_encoding_is_taken_at_its_word_unless_there_is_a_mark() {
+fn the_encoding_flag_decides_unless_there_is_a_bom() {
     let read = |bytes: &[u8], label: &str| decode(bytes, Some(label.parse().unwrap())).unwrap().0.to_string();
     assert_eq!(read(b"it\x92s caf\xe9", "windows-1252"), "it’s café");
     assert_eq!(read("é".as_bytes(), "latin1"), "Ã©");

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_absolute_or_relative_to_where_it_was_met() {
+    fn redirects_may_be_absolute_or_relative() {
         let base = "https://hub.co/a/b?q=/x";
         for (location, meant) in [
             ("http://cdn.co/y?s=%2F", "http://cdn.co/y?s=%2F"),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_spaces_and_letters_of_any_language_become_addresses() {
+    fn names_with_spaces_and_unicode_are_percent_encoded() {
         assert_eq!(percent_encode("a b/猫#1%.txt", "/"), "a%20b/%E7%8C%AB%231%25.txt");
         assert_eq!(percent_encode("refs/pr/1", ""), "refs%2Fpr%2F1");
     }

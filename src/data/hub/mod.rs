@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_owner_repository_file_and_perhaps_a_revision() {
+    fn hub_names_parse_into_owner_repository_file_and_revision() {
         let file: HubFile = "roneneldan/TinyStories/data/train.txt@abc".parse().unwrap();
         assert_eq!(
             (file.repo.as_str(), file.file.as_str(), file.revision.as_str()),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_climb_are_refused() {
+    fn hub_names_with_path_traversal_are_rejected() {
         for name in [
             "a/b/../../../etc/passwd",
             "a/../x/f",

@@ -10,7 +10,7 @@ fn grammar(name: &str) -> Grammar {
 }
 
 #[test]
-fn a_tale_has_one_derivation_and_its_probability_is_the_generators() {
+fn each_tale_has_one_derivation_with_the_generators_probability() {
     for name in BOTH {
         let grammar = grammar(name);
         let mut rng = random::stream(5, "derivations");
@@ -24,7 +24,7 @@ fn a_tale_has_one_derivation_and_its_probability_is_the_generators() {
 }
 
 #[test]
-fn what_is_no_tale_has_no_derivation() {
+fn other_texts_have_no_derivation() {
     let grammar = grammar("tales");
     let tale = grammar.tale(&mut random::stream(5, "x")).text;
     assert!(grammar.derivations(&tale.replacen('a', "q", 1)).is_empty());
@@ -32,7 +32,7 @@ fn what_is_no_tale_has_no_derivation() {
 }
 
 #[test]
-fn the_world_is_as_large_as_promised() {
+fn tales_have_enough_sentences_and_characters() {
     for name in BOTH {
         let grammar = grammar(name);
         assert!(grammar.open.len() + grammar.body.len() + grammar.close.len() >= 40);
@@ -44,7 +44,7 @@ fn the_world_is_as_large_as_promised() {
 
 /// A cat is an animal, in every tale that says what a cat is.
 #[test]
-fn facts_are_the_same_in_every_tale_and_for_every_seed() {
+fn facts_are_the_same_in_every_tale_and_seed() {
     let grammar = grammar("tales");
     for seed in 0..3 {
         let text = grammar.tales(&mut random::stream(seed, "facts"), 200_000).text;
@@ -58,7 +58,7 @@ fn facts_are_the_same_in_every_tale_and_for_every_seed() {
 }
 
 #[test]
-fn every_extra_fact_has_a_word_of_its_own() {
+fn every_extra_fact_has_a_unique_word() {
     let grammar = grammar("tales:facts=100000");
     let mut sentences: Vec<String> = (0..MOST_FACTS).map(|index| grammar.fact(index)).collect();
     let words = |sentence: &String| sentence.replace(|c: char| c.is_ascii_digit(), "");
@@ -73,7 +73,7 @@ fn every_extra_fact_has_a_word_of_its_own() {
 }
 
 #[test]
-fn a_quiz_asks_what_the_tales_say() {
+fn quiz_answers_match_the_tales() {
     for name in BOTH {
         let grammar = grammar(name);
         let text = grammar.tales(&mut random::stream(1, "quiz text"), 3_000_000).text;
@@ -86,7 +86,7 @@ fn a_quiz_asks_what_the_tales_say() {
 }
 
 #[test]
-fn all_questions_are_different() {
+fn quiz_questions_are_unique() {
     let grammar = grammar("tales");
     let asked = |count| questions(&grammar, 1, count);
     let all = asked(usize::MAX);
@@ -103,7 +103,7 @@ fn all_questions_are_different() {
 /// Once a tale has spoken of Mia, that she lives in the barn follows; that it is Mia's tale did not, and what
 /// was told can be repeated.
 #[test]
-fn the_facts_of_a_text_are_what_can_be_known() {
+fn facts_are_marked_only_where_they_can_be_predicted() {
     for name in ["tales", "tales:ja", "tales:facts=20"] {
         let grammar = grammar(name);
         let written = grammar.tales(&mut random::stream(1, "facts"), 100_000);

@@ -34,7 +34,7 @@ fn text_that_spells_a_special_token_stays_text() {
 }
 
 #[test]
-fn a_stream_gives_whole_characters_and_all_of_them() {
+fn streamed_decoding_yields_complete_characters() {
     let tokenizer = of("abc\n");
     let text = "a猫b\n🐈c";
     let mut decoder = tokenizer.decoder(None);
@@ -49,7 +49,7 @@ fn a_stream_gives_whole_characters_and_all_of_them() {
 }
 
 #[test]
-fn a_token_is_its_text_or_its_name() {
+fn tokens_are_shown_as_text_or_by_name() {
     let tokenizer = of("ab\n");
     let id = |text: &str| tokenizer.encode(text).unwrap()[0];
     assert_eq!(tokenizer.token(id("a")).unwrap(), "a");
@@ -60,7 +60,7 @@ fn a_token_is_its_text_or_its_name() {
 }
 
 #[test]
-fn bytes_that_are_no_character_are_shown_and_do_not_stop_the_stream() {
+fn invalid_bytes_are_shown_without_stopping_the_stream() {
     let tokenizer = of("abc");
     let byte = |byte: u8| tokenizer.inner.token_to_id(&format!("<0x{byte:02X}>")).unwrap();
     let ids = [byte(0xE7), byte(0x8C), byte(0xAB), byte(0xA9), byte(0xA9), byte(0xA9), byte(0xA9)];
@@ -76,7 +76,7 @@ fn bytes_that_are_no_character_are_shown_and_do_not_stop_the_stream() {
 }
 
 #[test]
-fn byte_pairs_shorten_the_text_and_keep_it() {
+fn bpe_shortens_the_encoding_and_preserves_the_text() {
     let text = "the cat sees the dog, and the dog sees the cat.\n\n".repeat(50);
     let tokenizer = byte_pair(&text, 300);
     let ids = tokenizer.encode(&text).unwrap();
@@ -93,7 +93,7 @@ fn byte_pair(text: &str, size: usize) -> Tokenizer {
 
 /// Blank lines, indentation, runs of spaces, Japanese, and a line too long for one piece.
 #[test]
-fn encoding_in_pieces_equals_encoding_at_once() {
+fn encoding_in_pieces_gives_the_same_ids() {
     let text = format!(
         "{}{}{}",
         "fn main() {\n    let x = 1;\n\n\n    call(x,  y);\n}\n\n".repeat(400),
@@ -117,7 +117,7 @@ fn with_a_space_before_every_text() -> Tokenizer {
 }
 
 #[test]
-fn a_tokenizer_that_needs_whole_documents_takes_them_in_stretches_of_a_bound() {
+fn tokenizers_that_need_whole_documents_get_bounded_chunks() {
     let text = "abc def\n".repeat(20_000);
     let mut tokenizer = with_a_space_before_every_text();
     let whole = tokenizer.encode_all(&[&text]).unwrap().concat();
@@ -141,7 +141,7 @@ fn a_tokenizer_that_needs_whole_documents_takes_them_in_stretches_of_a_bound() {
 
 /// The beginning of the text alone says nothing: only the last cut would change its tokens.
 #[test]
-fn a_cut_that_changes_the_tokens_is_seen_wherever_it_is() {
+fn cuts_that_change_the_tokens_are_detected() {
     let lines = "the cat sees the dog.\n".repeat(9000);
     let text = lines.clone() + &"abcabd".repeat(30_000);
     let tokenizer = byte_pair(&"the cat sees the dog.\nabcabdabcabd".repeat(100), 300);
@@ -152,7 +152,7 @@ fn a_cut_that_changes_the_tokens_is_seen_wherever_it_is() {
 }
 
 #[test]
-fn truncation_padding_and_dropout_of_a_saved_tokenizer_are_switched_off() {
+fn saved_truncation_padding_and_dropout_are_disabled() {
     let text = "the cat sees the dog, and the dog sees the cat. ".repeat(20);
     let plain = byte_pair(&text, 300);
     let mut json: Value = serde_json::from_str(&plain.to_json().unwrap()).unwrap();
@@ -171,7 +171,7 @@ fn truncation_padding_and_dropout_of_a_saved_tokenizer_are_switched_off() {
 
 /// Capitals are lowered, and of the other characters only some are known.
 #[test]
-fn the_text_that_a_lossy_tokenizer_drops_is_counted() {
+fn text_dropped_by_a_lossy_tokenizer_is_counted() {
     let mut json: Value = serde_json::from_str(&of("the cat é.\n").to_json().unwrap()).unwrap();
     json["normalizer"] = json!({"type": "Lowercase"});
     json["model"]["byte_fallback"] = json!(false);
@@ -188,7 +188,7 @@ fn the_text_that_a_lossy_tokenizer_drops_is_counted() {
 }
 
 #[test]
-fn nothing_is_dropped_for_a_space_that_a_tokenizer_puts_before_a_text() {
+fn an_added_leading_space_does_not_count_as_dropped_text() {
     let text = "abc\n  def abc\n".repeat(200);
     let spaced = with_a_space_before_every_text();
     for tokenizer in [of(&text), byte_pair(&text, 270), spaced] {
@@ -197,7 +197,7 @@ fn nothing_is_dropped_for_a_space_that_a_tokenizer_puts_before_a_text() {
 }
 
 #[test]
-fn ids_without_a_token_are_gaps_and_what_a_vocabulary_is_padded_with() {
+fn ids_without_a_token_are_gaps_and_padding() {
     let mut json: Value = serde_json::from_str(&of("abc").to_json().unwrap()).unwrap();
     json["model"]["vocab"].as_object_mut().unwrap().remove("b").unwrap();
     let tokenizer = Tokenizer::from_json(&json.to_string()).unwrap();
@@ -207,7 +207,7 @@ fn ids_without_a_token_are_gaps_and_what_a_vocabulary_is_padded_with() {
 
 /// Of two tokens with one id, tokenizers writes one.
 #[test]
-fn a_tokenizer_that_a_checkpoint_would_change_is_refused() {
+fn tokenizers_that_change_when_saved_are_rejected() {
     let mut json: Value = serde_json::from_str(&of("abc").to_json().unwrap()).unwrap();
     json["model"]["vocab"]["x"] = json["model"]["vocab"]["b"].clone();
     let error = Tokenizer::from_json(&json.to_string()).unwrap().check_saving().unwrap_err().to_string();
@@ -219,7 +219,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn any_text_survives_the_way_there_and_back(seen in "\\PC{1,40}", text in "(\\PC|[\\r\\n\\t\\x00])*") {
+    fn any_text_survives_encoding_and_decoding(seen in "\\PC{1,40}", text in "(\\PC|[\\r\\n\\t\\x00])*") {
         let tokenizer = of(&seen);
         let ids = tokenizer.encode(&text).unwrap();
         prop_assert!(check_ids(&ids, tokenizer.vocab_size()).is_ok());

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_token_but_the_first_is_scored_once_at_every_stride() {
+    fn every_token_except_the_first_is_scored_once_at_any_stride() {
         for (tokens, context, stride) in
             [(100, 10, 10), (101, 10, 3), (5, 10, 10), (12, 10, 1), (2, 4, 4), (11, 10, 10)]
         {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn perplexity_and_bits_are_those_of_the_loss() {
+    fn perplexity_and_bits_per_byte_follow_from_the_loss() {
         let score = Score { nats: 80.0 * 2.0_f64.ln(), tokens: 10, bytes: Some(20) };
         assert!((score.perplexity() - 256.0).abs() < 1e-9);
         assert!((score.bits_per_byte().unwrap() - 4.0).abs() < 1e-12);

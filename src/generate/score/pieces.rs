@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_documents_where_there_are_enough_and_equal_runs_where_not() {
+    fn bootstrap_pieces_are_documents_or_equal_token_runs() {
         // 30 documents of 9 tokens and a separator, and a rest.
         let documents: Vec<u32> = (0..305).map(|i| if i % 10 == 9 { 0 } else { 1 }).collect();
         let mut pieces = Pieces::of(&documents, Some(0), 4);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_of_documents_become_a_thousand_pieces_at_most() {
+    fn bootstrap_pieces_are_limited_to_a_thousand() {
         let documents: Vec<u32> = (0..6000).map(|i| i % 2).collect();
         let pieces = Pieces::of(&documents, Some(1), 4);
         assert_eq!(pieces.ends.len(), 1000);

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_verdict_follows_the_gains() {
+    fn the_depth_verdict_follows_the_gains() {
         assert_eq!(judge([0.1, 0.02]), Verdict::Held);
         assert_eq!(judge([0.1, -0.02]), Verdict::Held);
         assert_eq!(judge([0.1, 0.07]), Verdict::Failed);

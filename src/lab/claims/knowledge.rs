@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn selectivity_is_what_recall_loses_per_nat_of_other_loss() {
+    fn selectivity_is_lost_recall_per_nat_of_other_loss() {
         let of = |right, other_loss| Knowledge { asked: 10, right, fact_loss: 1.0, other_loss };
         let without = [of(8, 1.1), of(4, 1.5), of(9, 1.2)];
         assert!((selectivity(&of(10, 1.0), without.iter()) - 0.9 / 0.8).abs() < 1e-9);

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn different_changes_have_different_names() {
+    fn different_model_changes_get_different_names() {
         let deeper = Settings { layers: Some(8), seed: Some(2), ..act("gelu") };
         assert_eq!(name(&act("gelu")), "gelu");
         assert_eq!(name(&deeper), "gelu-layers8-seed2");

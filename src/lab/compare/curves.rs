@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_takes_validation_losses_where_there_are_enough() {
+    fn curves_prefer_validation_losses_if_there_are_enough() {
         let mut metrics = Vec::new();
         for step in 1..=4 {
             metrics.push(trained(step, 9.0));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_to_a_loss_lies_between_the_points_around_it() {
+    fn time_to_a_loss_is_interpolated_between_points() {
         let curve = Curve {
             is_validation: true,
             seconds: vec![1.0, 2.0, 3.0],

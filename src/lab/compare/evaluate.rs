@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn identical_arms_are_called_different_in_at_most_five_per_cent_of_comparisons() {
+    fn identical_arms_differ_in_at_most_5_percent_of_comparisons() {
         for seeds in [3, 5, 8] {
             let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "identical arms"));
             let claims = (0..1000)
@@ -297,7 +297,7 @@ mod tests {
     /// Differences of two arms have a standard deviation of sqrt(2) 0.01. Binomial noise of 1,000 comparisons
     /// is 1.3%.
     #[test]
-    fn a_difference_of_the_promised_size_is_found_four_times_in_five() {
+    fn the_detectable_difference_is_found_in_80_percent_of_comparisons() {
         for seeds in [4, 5, 8, 20] {
             let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "a difference"));
             let effect = 0.01 * 2f64.sqrt() * detectable_among(seeds as usize, comparison.design.pairs());
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_claimed_below_three_seeds() {
+    fn verdicts_need_three_seeds() {
         let analysis = simulate(&comparison(2), [0.0, 1.0, 2.0, -1.0], &mut random::stream(1, "two seeds"));
         assert!(analysis.pairs.iter().all(|pair| pair.verdict == Verdict::TooFewSeeds));
         assert!(
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headline_says_what_the_pairs_say() {
+    fn the_headline_matches_the_pairwise_verdicts() {
         let mut rng = random::stream(3, "headlines");
         let clear = english(&simulate(&comparison(8), [0.0, 0.3, 0.2, -0.2], &mut rng).headline);
         assert!(
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_with_a_diverged_run_stays_and_gets_no_verdict() {
+    fn diverged_arms_stay_in_the_table_without_a_verdict() {
         let comparison = comparison(3);
         let line = |run: Run| {
             let diverged = (run.act.name() == "gelu" && run.seed == 1).then(|| "at step 3".to_string());
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_grid_each_arm_is_taken_at_its_best_rate() {
+    fn each_arm_is_compared_at_its_best_learning_rate() {
         let mut comparison = comparison(3);
         comparison.design.rates = vec![1e-4, 1e-3, 1e-2];
         let mut lines = Vec::new();

@@ -48,13 +48,13 @@ mod tests {
 
     /// With other values, every finished run of earlier versions would be refused.
     #[test]
-    fn the_identity_of_a_run_lasts_over_versions() {
+    fn run_identity_is_stable_across_versions() {
         let identities = identities(&comparison()).unwrap();
         assert_eq!(identities["relu-seed1"], "df37fa3fbf4ed827a6067ad51b50b4c1");
     }
 
     #[test]
-    fn what_decides_a_result_decides_the_identity() {
+    fn run_identity_depends_on_everything_that_affects_results() {
         let own = id(&Settings::default());
         let changes = [
             Settings { seed: Some(7), ..Settings::default() },

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn costly_functions_get_fewer_units_where_arithmetic_is_matched() {
+    fn matching_flops_gives_costly_activations_fewer_units() {
         let width = |name: &str| flops_matched(act(name), act("relu"), 128);
         assert_eq!(width("relu"), 512);
         // mish takes about 100 operations of 1,536 per unit.

@@ -188,7 +188,7 @@ mod tests {
     /// Student 1908's sleep data, as R's `t.test(extra ~ group, data = sleep, paired = TRUE)` prints it: mean
     /// of the differences -1.58, p-value 0.002833, 95 percent confidence interval -2.4598858 -0.7001142.
     #[test]
-    fn a_single_pair_is_students_own_example() {
+    fn the_paired_t_test_matches_students_example() {
         let first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
         let second = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
         let tested = holm(&[first.iter().zip(second).map(|(a, b)| a - b).collect()])[0];
@@ -200,7 +200,7 @@ mod tests {
 
     /// R's `p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")` is 0.03 0.06 0.06 0.02.
     #[test]
-    fn adjusted_p_values_are_those_of_r() {
+    fn adjusted_p_values_match_r() {
         let steps = step_down(&[0.01, 0.04, 0.03, 0.005]);
         for (step, p) in steps.iter().zip([0.03, 0.06, 0.06, 0.02]) {
             assert!((step.p - p).abs() < 1e-12, "{steps:?}");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_exclude_zero_exactly_where_the_adjusted_p_is_small() {
+    fn intervals_exclude_zero_exactly_when_the_adjusted_p_is_significant() {
         let mut rng = random::stream(1, "intervals");
         for _ in 0..200 {
             let mut family = |shift: f64| -> Vec<f64> {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_tested_with_one_seed_or_without_spread() {
+    fn one_seed_or_zero_variance_gives_no_test() {
         let one = holm(&[vec![0.5]])[0];
         assert_eq!((one.p, one.interval, one.is_different()), (None, None, false));
         assert!(!holm(&[vec![0.0; 5]])[0].is_different());
@@ -235,7 +235,7 @@ mod tests {
 
     /// Pieces of equal length with differences from N(0.1, 1): the standard error of their mean is 0.05.
     #[test]
-    fn the_bootstrap_of_many_pieces_is_as_wide_as_their_standard_error_says() {
+    fn bootstrap_width_matches_the_standard_error() {
         let draws = random::normal(&mut random::stream(1, "pieces"), 400, 1.0);
         let pieces: Vec<(f64, f64)> = draws.iter().map(|x| (10.0 * (f64::from(*x) + 0.1), 10.0)).collect();
         let (low, high) = bootstrap(&pieces).unwrap();

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn without_residuals_sigmoids_gradient_vanishes_with_depth_and_relus_does_not() {
+    fn without_residuals_sigmoid_gradients_vanish_and_relu_gradients_do_not() {
         for backbone in [Backbone::Llama, Backbone::Gpt2] {
             let ratio =
                 |act: &str, layers| gradients(backbone, act, layers, Architecture::Stack).first_over_last;
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn with_residuals_every_layer_learns_with_every_function() {
+    fn with_residuals_every_layer_gets_gradients_for_every_activation() {
         for act in ["relu", "sigmoid", "swiglu"] {
             let found = gradients(Backbone::Llama, act, 24, Architecture::Model);
             assert_eq!(found.norms.len(), 24);

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untrained_model_knows_nothing() {
+    fn an_untrained_model_recalls_no_facts() {
         let (grammar, text, tokenizer) = world("tales:facts=20");
         let act: Activation = "relu".parse().unwrap();
         let config = ModelConfig {

@@ -168,7 +168,7 @@ mod tests {
 
     /// Otherwise a long text would need the memory of all its passes together.
     #[test]
-    fn sums_keep_nothing_of_the_graph_that_their_rows_come_from() {
+    fn sums_release_the_autograd_graph_of_their_rows() {
         let x = candle_core::Var::from_tensor(&normal("x", 50, INPUTS)).unwrap();
         let y = (x.as_tensor() * 2.0).unwrap();
         assert!(y.track_op());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_not_explained() {
+    fn noise_has_an_r2_of_zero() {
         let found = fit(|x| Ok(normal(&format!("noise {:?}", x.get(0)?.to_vec1::<f32>()?), 500, 3)));
         assert!(found.r2.unwrap().abs() < 0.02, "{found:?}");
     }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_tokens_and_constant_outputs_get_no_score() {
+    fn too_few_tokens_or_constant_outputs_have_no_r2() {
         let mut few = PairSums::new(INPUTS, 3).unwrap();
         few.add(&normal("few", 59, INPUTS), &normal("y", 59, 3)).unwrap();
         assert_eq!(linear_fit(&few, &few).unwrap().r2, None);

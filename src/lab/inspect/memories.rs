@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_coefficients_of_either_sign_are_kept_in_order() {
+    fn the_largest_positive_and_negative_coefficients_are_kept_in_order() {
         let mut firing = Firing::new(1);
         firing.add(&[0.0, 1.0, -3.0]);
         firing.add(&[2.0, 0.5, -3.0]);

@@ -139,7 +139,7 @@ mod tests {
     use crate::settings::{Ops, Settings};
 
     #[test]
-    fn shares_of_planted_signs_are_found() {
+    fn planted_sign_shares_are_measured() {
         let rows = [vec![1.0, 2.0, -3.0, 0.0], vec![-1.0, -1.0, -1.0, -5.0], vec![0.0; 4]];
         assert!((one_sign_of_rows(&rows) - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
         let matrix = |values: &[f32]| vec![Tensor::new(values, &Device::Cpu).unwrap()];

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn both_outputs_learn() {
+    fn softmax_and_sigmoid_outputs_both_learn() {
         let (_, dataset, recipe) = model(Output::Softmax, &[]);
         let guess = (dataset.tokenizer.vocab_size() as f64).ln();
         for output in [Output::Softmax, Output::Sigmoid] {

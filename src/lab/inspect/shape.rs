@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_expanded_activated_and_compressed() {
+    fn the_ffn_path_expands_activates_and_projects_back() {
         let path = |preset: &str| -> Vec<(&'static str, usize)> {
             shapes(preset, 100).ffn.iter().map(|step| (step.step, step.values)).collect()
         };
@@ -201,7 +201,7 @@ mod tests {
 
     /// GPT-2 small by transformers: 124,439,808 parameters, 12 FFNs of 8 x 768^2 + 5 x 768.
     #[test]
-    fn gpt2_small_is_45_percent_ffn_and_its_blocks_two_thirds() {
+    fn ffns_are_45_percent_of_gpt2_small_and_two_thirds_of_its_blocks() {
         let parameters = ParameterCounts::of(&gpt(12, 768, 12, 1024));
         assert_eq!(parameters.total, 124_439_808);
         assert_eq!(parameters.in_blocks, 12 * 7_087_872);

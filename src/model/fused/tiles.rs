@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_cover_every_row_once_and_buffers_with_them() {
+    fn tiles_and_their_buffers_cover_every_row_once() {
         let tiling = Tiling { rows: 10, tile_rows: 4 };
         let tiles: Vec<Tile> = tiling.tiles().collect();
         assert_eq!(
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a buffer of 29 values for 10 rows of 3")]
-    fn a_buffer_of_another_size_is_an_error() {
+    fn a_buffer_of_the_wrong_size_is_an_error() {
         Tiling { rows: 10, tile_rows: 4 }.write(&mut [0.0; 29], 3);
     }
 }

@@ -147,7 +147,7 @@ mod tests {
     /// Odd sizes, one row, strided and transposed operands, and rows of the result that are apart, against
     /// sums in f64.
     #[test]
-    fn products_equal_sums_in_f64() {
+    fn products_match_sums_in_f64() {
         for (m, k, n) in [(1, 1, 1), (1, 5, 7), (3, 4, 5), (65, 33, 70), (130, 3, 17)] {
             let (a, b, apart) = (values(m * (k + 2), 0.0), values(n * k, 1.0), n + 3);
             let (left, right) = (Matrix::strided(&a, m, k, k + 2), Matrix::new(&b, n, k).t());
@@ -171,13 +171,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "in 11 values")]
-    fn a_matrix_longer_than_its_slice_is_refused() {
+    fn matrices_larger_than_their_slice_are_rejected() {
         Matrix::new(&[0.0; 11], 3, 4);
     }
 
     #[test]
     #[should_panic(expected = "shapes do not fit")]
-    fn products_of_shapes_that_do_not_fit_are_refused() {
+    fn products_with_mismatched_shapes_are_rejected() {
         let (a, mut out) = ([0.0; 12], [0.0; 16]);
         matmul(
             Matrix::new(&a, 4, 3),

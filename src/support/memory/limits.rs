@@ -169,14 +169,14 @@ mod tests {
     );
 
     #[test]
-    fn the_machine_has_what_can_be_had_without_swapping() {
+    fn available_memory_excludes_swap() {
         let root =
             system(&[("proc/meminfo", "MemTotal:  99 kB\nMemFree:  1 kB\nMemAvailable:    2048 kB\n")]);
         assert_eq!(machine(root.path()), Some(Available { bytes: 2 * MB, limit: "this machine has" }));
     }
 
     #[test]
-    fn the_tightest_of_nested_groups_counts() {
+    fn the_smallest_limit_of_nested_cgroups_applies() {
         let found = group_of(&[
             MOUNTS_2,
             ("proc/self/cgroup", "0::/user.slice/job.scope\n"),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_soft_limit_counts_and_so_do_caches_that_can_be_taken_back() {
+    fn soft_limits_apply_and_reclaimable_caches_count_as_free() {
         let found = group_of(&[
             MOUNTS_2,
             ("proc/self/cgroup", "1:name=systemd:/\n0::/job\n"),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_of_version_1_is_found_though_its_path_is_the_hosts() {
+    fn cgroup_v1_limits_are_found_inside_containers() {
         for (path, root) in [("/docker/abc", "/docker/abc"), ("/docker/abc", "/"), ("/", "/docker/abc")] {
             let at = if root == "/" { "sys/fs/cgroup/memory/docker/abc" } else { "sys/fs/cgroup/memory" };
             let mounts = format!(
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_none() {
+    fn unlimited_cgroups_have_no_limit() {
         let found = group_of(&[
             MOUNTS_2,
             ("proc/self/cgroup", "0::/\n"),

@@ -171,7 +171,7 @@ fn the_ffns_output_is_compared_with_the_residual_stream() {
 
 /// Passes of 42 windows of 24 tokens, and a last window by itself.
 #[test]
-fn every_token_is_read_once_in_order() {
+fn a_survey_reads_every_token_once_in_order() {
     let tokenizer = tokenizer();
     let config = config(Backbone::Llama, "gelu", &tokenizer);
     for (tokens, expected) in

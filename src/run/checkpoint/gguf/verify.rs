@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_differs_from_what_it_was_made_of_is_noticed() {
+    fn export_verification_detects_a_different_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         let (cat, dog) = (tokenizer("the cat"), tokenizer("the dog"));
