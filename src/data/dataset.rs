@@ -31,7 +31,7 @@ impl Dataset {
         Dataset::encode(corpus, tokenizer, recipe.context())
     }
 
-    /// The same with a tokenizer that exists already.
+    /// Reads the recipe's texts and tokenizes them with an existing tokenizer.
     pub fn load_with(recipe: &Recipe, tokenizer: Tokenizer) -> Result<Dataset> {
         let corpus = Corpus::load(&recipe.data, recipe.val_data.as_deref(), recipe.encoding)?;
         Dataset::encode(corpus, tokenizer, recipe.context())

@@ -33,7 +33,7 @@ impl Unreadable {
         self.is_text
     }
 
-    /// The same fault in the contents of a gzip file, which the commands of `fix` can't open.
+    /// For the contents of a gzip file: the commands of `fix` can't open it, so unpacking comes first.
     pub fn compressed(mut self) -> Unreadable {
         if self.fix.contains("FILE") {
             self.fix = "unpack it first: gunzip -c FILE > STEM".to_string();

@@ -14,7 +14,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Zeroes a share `rate` of x and scales the rest, so that the expectation stays.
+    /// Zeroes each value of x with probability `rate` and scales the others by 1 / (1 - rate).
     pub fn forward(&self, x: &Tensor, layer: usize, site: &str) -> Result<Tensor> {
         if self.rate == 0.0 {
             return Ok(x.clone());
@@ -24,7 +24,7 @@ impl Dropout {
         x * Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?
     }
 
-    /// The same in place, on values whose first is value `first` of x.
+    /// Applies dropout in place to a part of x that starts at its value `first`.
     pub fn apply(&self, values: &mut [f32], first: usize, layer: usize, site: &str) {
         if self.rate == 0.0 {
             return;

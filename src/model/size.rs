@@ -48,7 +48,7 @@ pub fn training_bytes(config: &ModelConfig, batch_size: usize, ops: Ops) -> f64 
     const BASE: f64 = 30e6;
     let rows = batch_size as f64 * config.context as f64;
     let (copies, activations) = match ops {
-        Ops::Plain => (5.0, composition_values(config, rows)),
+        Ops::Plain => (5.0, reference_values(config, rows)),
         Ops::Fused => (6.0, super::fused::values(config, batch_size) as f64),
     };
     // A batch's ids, targets and losses.
@@ -56,9 +56,8 @@ pub fn training_bytes(config: &ModelConfig, batch_size: usize, ops: Ops) -> f64 
     BASE + 4.0 * (copies * ModelSize::new(config).total as f64 + activations + batch)
 }
 
-/// Values that the composition holds for `rows` tokens at most, fitted to the peak memory of four
-/// shapes: see docs/decisions.md.
-fn composition_values(config: &ModelConfig, rows: f64) -> f64 {
+/// The most values that the reference holds for `rows` tokens, fitted to the peak memory of four shapes (docs/decisions.md).
+fn reference_values(config: &ModelConfig, rows: f64) -> f64 {
     let (dim, ffn, heads) = (config.dim as f64, config.ffn_dim as f64, config.heads as f64);
     let kept = 36.0 * dim + 14.0 * ffn + 10.0 * heads * config.context as f64;
     rows * (kept * config.layers as f64 + 6.0 * config.vocab_size as f64)

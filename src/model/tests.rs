@@ -268,7 +268,7 @@ fn sequences(count: usize, tokens: usize) -> (Vec<u32>, Vec<u32>) {
     ((0..count * tokens).map(id).collect(), (1..=count * tokens).map(id).collect())
 }
 
-/// Losses and all gradients of the kernels in f32 against the composition in f64.
+/// Losses and all gradients of the kernels in f32 against the reference in f64.
 fn assert_kernels_agree(config: &ModelConfig, count: usize, tokens: usize, dropout: Option<Dropout>) {
     let case = format!("{:?} {} {count} x {tokens}", config.backbone, config.act);
     let (plain, fast) =
@@ -374,7 +374,7 @@ fn kernels_reject_tokens_outside_the_vocabulary() {
 }
 
 /// A prompt at once and then token by token, from no prompt at all to a full context: the logits after
-/// each token against the composition in f64.
+/// each token against the reference in f64.
 #[test]
 fn decoding_with_kernels_matches_the_candle_model() {
     let ids = [3, 1, 4, 1, 5, 9, 2, 6];

@@ -38,13 +38,11 @@ pub enum Plot {
     /// Stacked bars.
     Stack(Stack),
     FfnPath(FfnPath),
-    /// A drawing of its own kind, with its height.
-    Drawing(Drawing, f64),
 }
 
 impl Default for Plot {
     fn default() -> Plot {
-        Plot::Drawing(Drawing::default(), 0.0)
+        Plot::Panels(Panels(Vec::new()))
     }
 }
 
@@ -57,7 +55,6 @@ impl Plot {
             Plot::Panels(panels) => panels.draw(stem, language),
             Plot::Stack(stack) => stack.draw(language),
             Plot::FfnPath(path) => path.draw(language),
-            Plot::Drawing(drawing, height) => (drawing.clone(), *height),
         }
     }
 
@@ -74,7 +71,7 @@ impl Plot {
         match self {
             Plot::Lines(lines) => lines.legend(),
             Plot::Stack(stack) => stack.legend(),
-            Plot::Rows(_) | Plot::Panels(_) | Plot::FfnPath(_) | Plot::Drawing(..) => Vec::new(),
+            Plot::Rows(_) | Plot::Panels(_) | Plot::FfnPath(_) => Vec::new(),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The report of the claims.
 
-use super::chart::{Chart, Plot, WIDTH};
+use super::chart::{Chart, Plot};
 use super::document::{Answered, Block, Document};
+use super::ffn_path::FfnPath;
 use super::lines::{ACROSS, Axis, Lines, Series};
 use super::panels::{Curve, Panel, Panels, outline};
 use super::scale::{Scale, padded};
-use super::svg::{Drawing, Look};
 use crate::activation::Function;
 use crate::lab::claims::{Claim, Figure, Inputs, Line, Picture, Plotted, SOURCES, Verdict};
 use crate::lab::inspect::flat_below;
 use crate::support::numbers::{fixed, four_digits};
-use crate::support::text::{Language, Text};
+use crate::support::text::Text;
 
 /// The commands that make the report again: all of it, and one claim by its name.
 pub struct Commands<'a> {
@@ -95,11 +95,12 @@ fn chart(figure: &Figure) -> Chart {
             });
             (functions(*plotted, models), note, Text::Sentences(below.collect()))
         }
-        Picture::Path { input, hidden, gated } => (
-            path(*input, *hidden, *gated),
-            Text::default(),
-            text!("claims.figure.path", input = *input, hidden = *hidden),
-        ),
+        Picture::Path { input, hidden, act } => {
+            let path =
+                FfnPath { input: *input, hidden: *hidden, gated: act.gated, act: act.function.facts().name };
+            let chart = Chart::ffn_path(path);
+            (chart.plot, chart.note, chart.description)
+        }
     };
     Chart {
         stem: figure.stem.to_string(),
@@ -160,41 +161,4 @@ fn functions(plotted: Plotted, models: &[Inputs]) -> Plot {
 /// The maximum of |f'|. The flat part of a function is below a hundredth of it.
 fn steepest(function: Function) -> f64 {
     100.0 * flat_below(function)
-}
-
-/// Boxes as tall as their vectors are wide: a token's vector, its hidden units, and the vector again.
-fn path(input: usize, hidden: usize, gated: bool) -> Plot {
-    const TALL: f64 = 170.0;
-    const MIDDLE: f64 = 110.0;
-    let mut drawing = Drawing::default();
-    let columns = [
-        (20.0, input, 0, "x"),
-        (170.0, hidden, 1, "W x"),
-        (290.0, hidden, 2, "f"),
-        (WIDTH - 50.0, input, 0, "y"),
-    ];
-    for (x, width, look, label) in columns {
-        let height = TALL * width as f64 / hidden.max(input) as f64;
-        drawing.push(format_args!(
-            "<rect class=\"{}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"26\" height=\"{height:.1}\" rx=\"3\"/>",
-            Look::of(look).fill(),
-            MIDDLE - height / 2.0
-        ));
-        drawing.text("title", (x + 13.0, MIDDLE + TALL / 2.0 + 18.0), "middle", &width.to_string());
-        drawing.text("quiet", (x + 13.0, MIDDLE + TALL / 2.0 + 34.0), "middle", label);
-    }
-    let expand = if gated { text!("claims.figure.expand_twice") } else { text!("claims.figure.expand") };
-    let steps = [
-        (50.0, 166.0, expand),
-        (200.0, 286.0, text!("claims.figure.activate")),
-        (320.0, WIDTH - 54.0, text!("claims.figure.compress")),
-    ];
-    for (from, to, step) in steps {
-        drawing.segment("axis", (from, MIDDLE), (to - 6.0, MIDDLE));
-        drawing.push(format_args!(
-            "<path class=\"axis\" d=\"M{to:.1} {MIDDLE:.1} l-7 -4 v8 z\" fill=\"#888\"/>"
-        ));
-        drawing.text("", (f64::midpoint(from, to), MIDDLE - 8.0), "middle", &step.to(Language::En));
-    }
-    Plot::Drawing(drawing, MIDDLE + TALL / 2.0 + 44.0)
 }

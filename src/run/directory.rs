@@ -78,7 +78,7 @@ impl RunDir {
         }
     }
 
-    /// The same directory, to be written by this process alone until it ends.
+    /// Locks the directory, so that only this process writes to it until it ends.
     pub fn locked(self) -> Result<RunDir> {
         if !self.is_recognised() {
             bail_input!(

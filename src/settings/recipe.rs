@@ -264,7 +264,7 @@ impl Recipe {
             && self.tokenizer == other.tokenizer
     }
 
-    /// The same recipe with other settings over it.
+    /// The recipe with some settings replaced.
     pub fn with(&self, settings: &Settings) -> Result<Recipe> {
         Recipe::new(settings.over(&self.settings))
     }

@@ -83,7 +83,7 @@ impl AdamW {
         Ok(())
     }
 
-    /// The same in place and in one pass over the values, which sets the gradients back to 0.
+    /// Updates slices in place in one pass over the values, and sets the gradients to 0.
     fn update_slices(&mut self, params: &Params, gradients: &mut [Vec<f32>], rates: Rates) -> Result<()> {
         let update = |spec: &ParamSpec| Update {
             beta1: self.training.beta1 as f32,

@@ -83,7 +83,7 @@ fn gradients_below_the_limit_are_not_scaled() {
 }
 
 /// Our initial weights in PyTorch and here, ten steps on one batch, by the kernels and by the
-/// composition: expected values from PyTorch (`scripts/first_losses.py`).
+/// reference: expected values from PyTorch (`scripts/first_losses.py`).
 #[test]
 fn the_first_ten_losses_match_pytorch() {
     let cases: &[(&str, &str, usize, [f64; 10])] = include!("pytorch_first_losses.in");

@@ -108,7 +108,7 @@ fn bad_inspect_input_is_a_one_line_error() {
         ),
         (&["--checkpoint", "run", "--html", "run"], "--html run must be a file in"),
         (&["--checkpoint", "run", "--plot", "text.txt"], "--plot text.txt isn't a directory"),
-        (&["--lang", "fr"], "--lang is 'fr'; it must be one of en, ja"),
+        (&["--lang", "fr"], "invalid value 'fr' for '--lang"),
         (&["--dim", "32"], "--model"),
     ];
     for (flags, expected) in cases {

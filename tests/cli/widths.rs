@@ -70,16 +70,14 @@ fn comparison_tables_fit_80_columns_and_grow_with_the_terminal() {
     let roomy = compare("200", &[]);
     assert!(roomy.lines().all(|line| columns(line) <= 200), "{roomy}");
     let titles = "| activation | verdict | final loss | vs relu [#% CI] | seeds | p (Holm) | seeds needed | std | \
-                  loss ± relu's | by text [#% CI] | perplexity | bits/byte | best evaluation |";
+                  loss ± relu's | by text [#% CI] | perplexity | bits/byte | best evaluation | tokens/s | \
+                  time to baseline's loss | peak memory | FLOPs/token | FFN RMS at start | parameters | FFN width | \
+                  learning rate |";
     let fitting = masked(&roomy).lines().next().unwrap().to_string();
     assert!(titles.starts_with(&fitting) && fitting.ends_with("| bits/byte |"), "{fitting}");
 
     let wide = compare("80", &["--wide"]);
     assert_eq!(masked(&wide).lines().next(), Some(titles));
-    assert!(
-        wide.contains("| activation |") && wide.contains("tokens/s") && wide.contains("FFN width"),
-        "{wide}"
-    );
     // With --wide, the table is the same in a terminal of any width.
     assert_eq!(wide, compare("200", &["--wide"]));
 }

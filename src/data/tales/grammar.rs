@@ -174,7 +174,7 @@ impl Grammar {
         prompt + &number + &rest
     }
 
-    /// The same up to the number, the number, and what follows it.
+    /// The parts of that sentence: before the number, the number, and after it.
     fn extra_parts(&self, index: usize) -> (String, String, String) {
         let number = LEAST_NUMBER + random::fnv1a(&index.to_le_bytes()) % NUMBERS;
         let sentence = self.extra.replace("{word}", &word(index));

@@ -1,7 +1,7 @@
 //! A sigmoid's outputs aren't centered on zero; GELU's are.
 
-use super::lab::act;
-use super::{Claim, Lab, Verdict, mean_over_layers};
+use super::lab::{act, mean_over_layers};
+use super::{Claim, Lab, Verdict};
 use crate::activation::Activation;
 use crate::lab::inspect::on_standard_normal;
 use crate::support::numbers::{DASH, fixed};

@@ -1,6 +1,6 @@
 //! The figures of claims as data. The report draws them.
 
-use crate::activation::Function;
+use crate::activation::{Activation, Function};
 use crate::lab::inspect::{Histogram, Inspection};
 use crate::support::text::Text;
 
@@ -21,7 +21,7 @@ pub enum Picture {
     /// Functions, each above the histogram of its inputs in a model.
     Functions { plotted: Plotted, models: Vec<Inputs> },
     /// The widths of one token on its way through an FFN.
-    Path { input: usize, hidden: usize, gated: bool },
+    Path { input: usize, hidden: usize, act: Activation },
 }
 
 /// A name and its points.

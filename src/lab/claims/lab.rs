@@ -3,7 +3,7 @@
 
 use crate::bail_input;
 use crate::data::Dataset;
-use crate::lab::inspect::{Inspection, inspect};
+use crate::lab::inspect::{Inspection, LayerInspection, inspect};
 use crate::model::{Model, Params};
 use crate::run::checkpoint::{load_model, load_trainer};
 use crate::run::{LAST, RunDir};
@@ -153,7 +153,7 @@ impl<'a> Lab<'a> {
         Ok(Settings { steps: Some(times * self.steps()?), ..changes })
     }
 
-    /// Steps for a model that is trained by the composition, which is slower: half the recipe's.
+    /// Steps for a model that is trained by the reference, which is slower: half the recipe's.
     pub fn output_steps(&self) -> Result<usize> {
         Ok((self.steps()? / 2).max(1))
     }
@@ -183,6 +183,11 @@ fn name(changes: &Settings) -> String {
         key => format!("{key}{}", value(said)),
     });
     act.into_iter().chain(others).collect::<Vec<_>>().join("-").replace(':', "-")
+}
+
+/// The mean over a model's layers.
+pub fn mean_over_layers(inspection: &Inspection, value: impl Fn(&LayerInspection) -> f64) -> f64 {
+    inspection.layers.iter().map(value).sum::<f64>() / inspection.layers.len() as f64
 }
 
 #[cfg(test)]

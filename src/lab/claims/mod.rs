@@ -26,13 +26,7 @@ pub use claim::{Claim, Verdict};
 pub use figures::{Figure, Inputs, Line, Picture, Plotted};
 pub use lab::Lab;
 
-use crate::lab::inspect::{Inspection, LayerInspection};
 use anyhow::Result;
-
-/// The mean over a model's layers.
-fn mean_over_layers(inspection: &Inspection, value: impl Fn(&LayerInspection) -> f64) -> f64 {
-    inspection.layers.iter().map(value).sum::<f64>() / inspection.layers.len() as f64
-}
 
 /// A claim before it's measured.
 pub struct Entry {

@@ -56,7 +56,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             true => ("path-gated", text!("claims.path.gated")),
             false => ("path", text!("claims.path.ungated")),
         };
-        let picture = Picture::Path { input, hidden, gated: act.gated };
+        let picture = Picture::Path { input, hidden, act };
         figures.push(Figure { stem, title: text!("claims.path.title", act = name), meaning, picture });
         found.push(widths);
     }

@@ -1,8 +1,8 @@
 //! Sigmoid saturates; ReLU and GELU avoid full saturation for negative inputs.
 
 use super::figures::{Figure, Inputs, Picture, Plotted};
-use super::lab::act;
-use super::{Claim, Lab, Verdict, mean_over_layers};
+use super::lab::{act, mean_over_layers};
+use super::{Claim, Lab, Verdict};
 use crate::lab::inspect::Inspection;
 use crate::support::numbers::percent;
 use crate::support::table::{Table, label, number};

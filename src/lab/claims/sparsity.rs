@@ -1,7 +1,7 @@
 //! ReLU makes hidden units exactly sparse, and some of its units die.
 
-use super::lab::act;
-use super::{Claim, Lab, Verdict, mean_over_layers};
+use super::lab::{act, mean_over_layers};
+use super::{Claim, Lab, Verdict};
 use crate::lab::inspect::{Inspection, LayerInspection};
 use crate::support::numbers::percent;
 use crate::support::table::{Table, label, number};

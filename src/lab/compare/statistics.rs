@@ -130,7 +130,7 @@ fn students_t(n: usize) -> Option<StudentsT> {
     StudentsT::new(0.0, 1.0, n.checked_sub(1)? as f64).ok()
 }
 
-/// The least difference that n seeds find with a chance of 80%, in standard deviations of a paired
+/// The smallest difference that n seeds detect with a power of 80%, in standard deviations of a paired
 /// difference, at error rate alpha: (t of 1 - alpha / 2 + t of 0.8) / sqrt(n), both with n - 1 degrees of
 /// freedom. Infinite below two seeds.
 pub fn detectable(n: usize, alpha: f64) -> f64 {
@@ -140,12 +140,12 @@ pub fn detectable(n: usize, alpha: f64) -> f64 {
     }
 }
 
-/// The same for the most stringent of `pairs` tests together.
+/// [`detectable`] for the most stringent of `pairs` tests under Holm's correction.
 pub fn detectable_among(n: usize, pairs: usize) -> f64 {
     detectable(n, ALPHA / pairs.max(1) as f64)
 }
 
-/// Seeds with which a difference like this one would be found with a chance of 80%, at most 1,000.
+/// Seeds that would detect a difference of this size with a power of 80%, at most 1,000.
 pub fn seeds_needed(tested: &Tested) -> Option<u64> {
     let effect = tested.summary.mean.abs() / tested.summary.std?;
     // The more seeds, the less is needed: halve the range until one is left.

@@ -17,8 +17,7 @@ pub fn forward(logits: &[f32], targets: &[u32], losses: &mut [f32]) {
     }
 }
 
-/// The same, and the gradient of `scale` times the sum of the losses in place of the logits: scale
-/// (softmax - 1 at the target).
+/// The losses, and in place of the logits the gradient of `scale` times their sum: scale (softmax - 1 at the target).
 #[multiversion(targets = "simd")]
 pub fn forward_and_backward(logits: &mut [f32], targets: &[u32], scale: f32, losses: &mut [f32]) {
     const FMA: bool = fused!();

@@ -68,7 +68,7 @@ pub fn read_params(
     Ok(Params::fill(config, |spec| Ok(tensors[&spec.name].clone()))?)
 }
 
-/// The same model with a context that is no longer than its own.
+/// A model with its context shortened to `context`.
 pub fn with_context(model: Model, context: usize, ops: Ops) -> Result<Model> {
     if context == model.config.context {
         return Ok(model);

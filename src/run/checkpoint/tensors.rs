@@ -77,9 +77,9 @@ pub fn most_bytes(elements: usize) -> u64 {
     LARGEST_ELEMENT * elements as u64 + LARGEST_HEADER
 }
 
-/// The same from several files that together hold the tensors, in any format of floating-point numbers, as f32.
-/// `canonical` gives the name under which a tensor of a file is expected, or none if it is to be passed over.
-/// A file of more than `most` bytes is not read.
+/// Reads exactly the tensors that `expected` names from several files, in any floating-point format, as f32.
+/// `canonical` maps the name of a tensor in a file to its expected name, or to `None` to skip it.
+/// A file of more than `most` bytes is an error.
 ///
 /// # Errors
 /// As [`read_tensors`].
