@@ -37,34 +37,42 @@ use std::rc::Rc;
 Example: tinygpt claims --lang ja
          tinygpt claims --only saturation,knowledge")]
 pub struct ClaimsArgs {
-    /// Directory for the models, claims.html and claims.md; what is there is used again
+    /// Directory for the models, claims.html and claims.md
+    ///
+    /// Models that are in it aren't trained again.
     #[arg(long, value_name = "DIR", default_value = "runs/claims")]
     out: PathBuf,
-    /// Language of what is printed and written
+    /// Language of the output
     #[arg(long, value_name = "LANG", default_value = "en")]
     lang: Language,
-    /// Claims to measure, by name, separated by commas, written to files of their own [default: all]
+    /// Claims to measure, separated by commas [default: all]
+    ///
+    /// Their report gets files of its own.
     #[arg(long, value_name = "A,B,C")]
     only: Option<List<String>>,
-    /// Take longer: more seeds, deeper models, longer training, and how many facts a parameter holds
+    /// Use more seeds, deeper models and longer training
+    ///
+    /// Also measures how many facts a parameter holds.
     #[arg(long)]
     deep: bool,
-    /// Steps that each model is trained for
+    /// Training steps of each model
     #[arg(long, value_name = "N", value_parser = within(2..=MOST_STEPS / 10))]
     steps: Option<usize>,
-    /// Seed of initial weights and batches; further seeds count up from it
+    /// Seed of the initial weights and batches
+    ///
+    /// Claims that need several seeds count up from it.
     #[arg(long, value_name = "N", value_parser = within(0..=LARGEST_SEED - 10))]
     seed: Option<u64>,
     /// Threads to compute with [default: all cores]
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_THREADS))]
     threads: Option<usize>,
-    /// Write the figures as SVG to a directory
+    /// Also write the figures as SVG to this directory
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
-    /// Replace charts in the way that tinygpt didn't write
+    /// Replace files even if tinygpt didn't write them
     #[arg(long, requires = "plot")]
     force: bool,
-    /// Print one JSON object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }

@@ -19,65 +19,73 @@ Example: tinygpt compare --acts relu,gelu,swiglu --data my.txt --budget 30m
          tinygpt compare --acts relu,sigmoid --lrs 1e-3,3e-3,1e-2 --data my.txt
          tinygpt compare --acts all --data my.txt --plan > runs.txt")]
 pub struct CompareArgs {
-    /// Activations to compare, separated by commas; `all` for every one with a name
+    /// Activations to compare, separated by commas, or `all`
     #[arg(long, value_name = "A,B,C", default_value = "relu,gelu,silu,swiglu", hide_possible_values = true)]
     pub acts: List<Activation>,
-    /// Seeds to repeat every activation with: --seed, --seed + 1, ... [default: 5]
+    /// Seeds per activation [default: 5]
+    ///
+    /// They count up from --seed. Verdicts need at least three.
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_SEEDS))]
     pub seeds: Option<u64>,
-    /// Activation that differences are taken against [default: relu, or the first of --acts]
+    /// Activation that the others are compared with [default: relu, or the first of --acts]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub baseline: Option<Activation>,
-    /// Learning rates to run every activation and seed with, separated by commas, instead of --lr
+    /// Learning rates to try, separated by commas, instead of --lr
+    ///
+    /// Every activation and seed is trained at each, and an activation is judged at its best.
     #[arg(long, value_name = "A,B,C", conflicts_with = "lr")]
     pub lrs: Option<List<f64>>,
-    /// Smallest difference of the loss that counts: a share or a percentage
+    /// Smallest difference of the loss that counts, such as 0.5% or 0.005
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
     pub matters: f64,
-    /// What FFNs of different kinds have in common
+    /// What every FFN has as many of: params or flops
     #[arg(long = "match", value_enum, default_value = "params")]
     pub matching: Matching,
-    /// Scale each FFN's initial output to the baseline's
+    /// Give every FFN the initial output of the baseline's
     #[arg(long)]
     pub match_init: bool,
-    /// Choose seeds, and if need be steps, to take so long: 30m, 2h
+    /// Time to take, such as 30m or 2h
+    ///
+    /// Chooses the number of seeds, and if that isn't enough the number of steps.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with_all = ["seeds", "steps", "epochs"])]
     pub budget: Option<Duration>,
-    /// Preset to start from, or a .toml file
+    /// Preset or .toml file to start from
     #[arg(long, value_name = "NAME|FILE", default_value = "default", value_parser = preset_name(), help_heading = "Model")]
     pub model: String,
     #[command(flatten)]
     pub settings: Settings,
-    /// Directory of the runs and their results. The same command resumes it, and more --acts, --seeds or --lrs
-    /// extend it; any other comparison needs a directory of its own [default: runs/compare, or the first of
-    /// runs/compare-2, ... that is free or holds this comparison]
+    /// Directory of the comparison [default: runs/compare, runs/compare-2, ...]
+    ///
+    /// The same command resumes the comparison in it. More --acts, --seeds or --lrs extend it. Any other comparison needs a
+    /// directory of its own. Without --out, it's the first directory that is free or holds this comparison.
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub out: Option<PathBuf>,
-    /// Replace the comparison in --out or runs/compare, and files in the way that tinygpt didn't write
+    /// Replace the comparison in --out or runs/compare, and other files that are in the way
     #[arg(long, help_heading = "Run")]
     pub force: bool,
-    /// Time a few steps, print what would run and which differences it could detect, then stop; with --json as
-    /// an object
+    /// Print the plan and stop
+    ///
+    /// Times a few steps, and prints the runs, their time, and the smallest difference that they can detect.
     #[arg(long, help_heading = "Run")]
     pub dry_run: bool,
-    /// Train side by side in N processes, the threads divided among them
+    /// Processes to train in, which share the threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(1..=MOST_JOBS), help_heading = "Run")]
     pub jobs: usize,
-    /// Print the command of each run, a line each, then stop
+    /// Print the command of each run and stop
     #[arg(long, conflicts_with = "budget", help_heading = "Run")]
     pub plan: bool,
-    /// Train only the K-th run of --plan, counted from 1 [default: $SLURM_ARRAY_TASK_ID if set]
+    /// Train only run K of --plan, from 1 [default: $SLURM_ARRAY_TASK_ID]
     #[arg(long, value_name = "K", value_parser = within(1..=MOST_STEPS), help_heading = "Run")]
     pub only: Option<usize>,
-    /// Train what nobody else is training, then stop: what --jobs starts
+    /// A process that --jobs starts
     #[arg(long, hide = true)]
     pub worker: bool,
     #[command(flatten, next_help_heading = "Run")]
     pub wide: Wide,
-    /// Write the report's charts as SVG, and the table as CSV and Markdown, to a directory
+    /// Also write the charts as SVG and the table as CSV and Markdown to this directory
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub plot: Option<PathBuf>,
-    /// Print one JSON object on the last line
+    /// Print the result as a JSON object on the last line
     #[arg(long, help_heading = "Run")]
     pub json: bool,
 }
