@@ -61,9 +61,7 @@ fn blocks(claim: &Claim, command: &str) -> Vec<Block> {
     if !claim.figures.is_empty() {
         blocks.push(Block::Charts(claim.figures.iter().map(chart).collect()));
     }
-    for table in &claim.tables {
-        blocks.extend([Block::Meaning(table.caption.clone()), Block::Table(table.clone())]);
-    }
+    blocks.extend(claim.tables.iter().cloned().map(Block::Table));
     blocks.push(Block::Note(text!("claims.measured", method = claim.method.clone())));
     blocks.push(Block::Note(text!("claims.source", source = claim.source.clone())));
     blocks.push(Block::Command(Text::default(), command.to_string()));
