@@ -14,15 +14,18 @@ struct Row<'a> {
     pair: Option<&'a Pair>,
 }
 
+/// A value of an arm, with its name in CSV.
+type Named = (&'static str, fn(&Row) -> Option<f64>);
+
 /// A column of the table of arms.
 struct Column {
     title: Text,
     show: fn(&Row) -> Text,
-    /// The values behind it, each with its name in CSV. Rows are sorted by the first.
-    values: Vec<(&'static str, fn(&Row) -> Option<f64>)>,
+    /// The values behind it. Rows are sorted by the first.
+    values: Vec<Named>,
 }
 
-fn column(title: Text, show: fn(&Row) -> Text, values: &[(&'static str, fn(&Row) -> Option<f64>)]) -> Column {
+fn column(title: Text, show: fn(&Row) -> Text, values: &[Named]) -> Column {
     Column { title, show, values: values.to_vec() }
 }
 
@@ -315,7 +318,7 @@ pub fn csv(analysis: &Analysis) -> String {
             true => format!("\"{}\"", text.replace('"', "\"\"")),
             false => text,
         };
-        let value = |(_, get): &(_, fn(&Row) -> Option<f64>)| {
+        let value = |(_, get): &Named| {
             get(&row).filter(|value| !value.is_nan()).map_or(String::new(), |value| value.to_string())
         };
         let words = [row.arm.act.name(), standing(&row).to(Language::En)].map(quoted);
