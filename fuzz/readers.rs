@@ -15,7 +15,7 @@ use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
 use tinygpt::lab::compare::{self, Results};
 use tinygpt::model::{Model, Params};
-use tinygpt::report::comparison::{charts, csv, markdown, page};
+use tinygpt::report::comparison::{charts, page, table};
 use tinygpt::run::RunDir;
 use tinygpt::run::checkpoint::{self, Build, Checkpoint, TrainerState};
 use tinygpt::settings::{Ops, Recipe, Settings, TokenizerKind};
@@ -235,8 +235,8 @@ fn report(folder: &Path) -> Result<()> {
     let comparison = compare::load(folder)?;
     let analysis = compare::evaluate(folder, &comparison, &Results::open(folder, &comparison)?)?;
     page(&analysis, &[], &comparison.command, Language::En);
-    csv(&analysis);
-    markdown(&analysis);
+    table(&analysis).csv();
+    table(&analysis).markdown(Language::En);
     charts(&analysis);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `tinygpt acts`
 
 use super::outputs::{Inputs, check_file};
-use super::print::{Table, Wide, label, number, words};
+use super::print::{Cell, Table, Wide, label, number, words};
 use super::text::{grouped, print_record};
 use crate::activation::{Activation, Function};
 use crate::report::panels::{Curve, Panel, grid};
@@ -10,7 +10,7 @@ use crate::settings::{Backbone, LARGEST, within};
 use crate::support::files::replace;
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -38,10 +38,6 @@ pub fn run(args: &ActsArgs) -> Result<()> {
         plot(path)?;
         note!("wrote {}", path.display());
     }
-    if args.json {
-        let activations: Vec<Value> = Activation::named().map(|act| record(act, args.dim)).collect();
-        return print_record(&json!({"dim": args.dim, "activations": activations}));
-    }
     let mut table = Table::new([
         label("name"),
         words("formula").at_least(50),
@@ -52,14 +48,31 @@ pub fn run(args: &ActsArgs) -> Result<()> {
     ]);
     for act in Activation::named() {
         let (low, high) = act.derivative_range();
+        let [llama, gpt2] = [Backbone::Llama, Backbone::Gpt2].map(|backbone| loads_in(backbone, act).ok());
+        let params = ffn_params(act, args.dim);
         table.add_row([
-            act.name(),
-            act.formula(),
-            format!("{low:.2} .. {high:.2}").replace("-0.00", "0.00"),
-            grouped(ffn_params(act, args.dim)),
-            loads_in(Backbone::Llama, act).unwrap_or("-").trim_end_matches("ForCausalLM").to_string(),
-            any_graph(act).unwrap_or("-").to_string(),
+            Cell::new(act.name(), [("name", json!(act.name())), ("gated", json!(act.gated))]),
+            Cell::new(
+                act.formula(),
+                [("formula", json!(act.formula())), ("source", json!(act.function.facts().source))],
+            ),
+            Cell::new(
+                format!("{low:.2} .. {high:.2}").replace("-0.00", "0.00"),
+                [("derivative_range", json!((low, high)))],
+            ),
+            Cell::new(
+                grouped(params),
+                [("ffn_params", json!(params)), ("ffn_dim", json!(act.ffn_dim(args.dim)))],
+            ),
+            Cell::new(
+                llama.unwrap_or("-").trim_end_matches("ForCausalLM"),
+                [("transformers", json!({"llama": llama, "gpt2": gpt2}))],
+            ),
+            Cell::new(any_graph(act).unwrap_or("-"), [("llama_cpp", json!(any_graph(act)))]),
         ]);
+    }
+    if args.json {
+        return print_record(&json!({"dim": args.dim, "activations": table.records()}));
     }
     args.wide.print(&table)?;
     say!(
@@ -82,21 +95,6 @@ fn any_graph(act: Activation) -> Option<&'static str> {
 /// Weights of one FFN with the default hidden size.
 fn ffn_params(act: Activation, dim: usize) -> usize {
     act.ffn_matrices() * dim * act.ffn_dim(dim)
-}
-
-fn record(act: Activation, dim: usize) -> Value {
-    let class = |backbone| loads_in(backbone, act).ok();
-    json!({
-        "name": act.name(),
-        "formula": act.formula(),
-        "gated": act.gated,
-        "source": act.function.facts().source,
-        "ffn_dim": act.ffn_dim(dim),
-        "ffn_params": ffn_params(act, dim),
-        "derivative_range": act.derivative_range(),
-        "transformers": {"llama": class(Backbone::Llama), "gpt2": class(Backbone::Gpt2)},
-        "llama_cpp": any_graph(act),
-    })
 }
 
 /// Draws value and derivative of every pointwise function as small multiples.

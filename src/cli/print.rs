@@ -1,6 +1,6 @@
 //! Prints tables and documents: Markdown that can be pasted, as wide as the terminal.
 
-pub use crate::support::table::{Table, label, number, words};
+pub use crate::support::table::{Cell, Table, label, number, words};
 
 use crate::report::document::{Block, Document};
 use crate::support::table::typed;

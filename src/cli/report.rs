@@ -4,7 +4,7 @@ use super::outputs::{Inputs, check_folder, write_files};
 use super::text::shown;
 use crate::lab::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
 use crate::report::Language;
-use crate::report::comparison::{charts, csv, markdown, page};
+use crate::report::comparison::{charts, page, table};
 use crate::support::files::replace;
 use anyhow::Result;
 use clap::Args;
@@ -61,8 +61,9 @@ pub fn write(
 /// Writes the charts and tables of a comparison into the directory that --plot names.
 pub fn plot(folder: &Path, analysis: &Analysis, inputs: &Inputs, force: bool) -> Result<()> {
     let mut files = chart_files(charts(analysis));
-    files.push(("table.csv".to_string(), csv(analysis).into_bytes()));
-    files.push(("table.md".to_string(), markdown(analysis).into_bytes()));
+    let table = table(analysis);
+    files.push(("table.csv".to_string(), table.csv().into_bytes()));
+    files.push(("table.md".to_string(), table.markdown(Language::En).into_bytes()));
     write_files("--plot", folder, &files, inputs, force)?;
     note!("wrote {}", folder.display());
     Ok(())

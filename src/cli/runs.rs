@@ -1,6 +1,6 @@
 //! `tinygpt runs`
 
-use super::print::{Table, Wide, label, number, words};
+use super::print::{Cell, Table, Wide, label, number, words};
 use super::text::{duration, grouped, print_record, shown};
 use crate::activation::Activation;
 use crate::bail_input;
@@ -38,7 +38,6 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         number("loss"),
         number("params"),
     ]);
-    let mut records = Vec::new();
     for (saved, run) in runs(&args.folder) {
         let read = || -> Result<_> {
             let state = load_trainer(&run.checkpoint(LAST).unwrap_or_default())?;
@@ -53,30 +52,23 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         };
         let (act, age) = (state.settings.act, saved.elapsed().map_or(0.0, |age| age.as_secs_f64().round()));
         let loss = |loss: Option<f64>| loss.map_or("-".to_string(), |loss| format!("{loss:.4}"));
+        // The age: seconds since the last checkpoint.
         table.add_row([
-            shown(run.path()),
-            act.map_or("-".to_string(), Activation::name),
-            loss(val_loss),
-            format!("{} of {}", grouped(state.step), grouped(state.steps)),
-            duration(age),
-            loss(state.train_loss),
-            grouped(state.params),
+            Cell::new(shown(run.path()), [("run", json!(run.path()))]),
+            Cell::new(act.map_or("-".to_string(), Activation::name), [("act", json!(act))]),
+            Cell::new(loss(val_loss), [("val_loss", json!(val_loss))]),
+            Cell::new(
+                format!("{} of {}", grouped(state.step), grouped(state.steps)),
+                [("step", json!(state.step)), ("steps", json!(state.steps))],
+            ),
+            Cell::new(duration(age), [("age", json!(age))]),
+            Cell::new(loss(state.train_loss), [("train_loss", json!(state.train_loss))]),
+            Cell::new(grouped(state.params), [("params", json!(state.params))]),
         ]);
-        records.push(json!({
-            "run": run.path(),
-            "act": act,
-            "params": state.params,
-            "step": state.step,
-            "steps": state.steps,
-            "train_loss": state.train_loss,
-            "val_loss": val_loss,
-            // Seconds since the last checkpoint.
-            "age": age,
-        }));
     }
     if args.json {
-        print_record(&json!({"runs": records}))
-    } else if records.is_empty() {
+        print_record(&json!({"runs": table.records()}))
+    } else if table.rows.is_empty() {
         Ok(say!("no runs in {}", shown(&args.folder))?)
     } else {
         args.wide.print(&table)

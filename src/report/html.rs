@@ -4,36 +4,29 @@ use super::chart::{Chart, WIDTH};
 use super::document::{Block, Document};
 use super::svg::{Drawing, Look, STYLE, escape};
 use crate::support::mark::MARK;
-use crate::support::table::{Table, Value};
+use crate::support::table::Table;
 use crate::support::text::{Language, Text};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// A script with the numbers that it works on. The page is complete without it.
-pub struct Script<'a> {
-    pub source: &'a str,
-    /// The id of the element that holds the numbers.
-    pub id: &'a str,
-    pub numbers: serde_json::Value,
-}
-
-/// The page of a document.
-pub fn page(document: &Document, language: Language, script: Option<Script>) -> String {
+/// The page of a document. With `readings` it has a script that sorts, and reads these numbers off the charts. The
+/// page is complete without it.
+pub fn page(document: &Document, language: Language, readings: Option<&Value>) -> String {
     let body = Body { language }.document(document);
     let style = line_feeds(&format!("{STYLE}{}", include_str!("style.css")));
     let mut policy = "default-src 'none'".to_string();
     let mut scripts = String::new();
     // Writing to a String never fails.
-    if let Some(script) = script {
-        let source = line_feeds(script.source);
+    if let Some(readings) = readings {
+        let source = line_feeds(include_str!("script.js"));
         let _ = write!(policy, "; script-src '{}'", source_hash(&source));
         let _ = writeln!(
             scripts,
-            "<script type=\"application/json\" id=\"{}\">{}</script>\n<script>{source}</script>",
-            script.id,
-            json_in_html(&script.numbers)
+            "<script type=\"application/json\" id=\"readings\">{}</script>\n<script>{source}</script>",
+            json_in_html(readings)
         );
     }
     let _ = write!(policy, "; style-src '{}'; base-uri 'none'; form-action 'none'", source_hash(&style));
@@ -66,7 +59,7 @@ fn line_feeds(text: &str) -> String {
 }
 
 /// JSON that no HTML parser takes for the end of its script.
-fn json_in_html(value: &serde_json::Value) -> String {
+fn json_in_html(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
@@ -190,12 +183,10 @@ impl Body {
         for (number, (texts, cells)) in rows.iter().zip(&table.rows).enumerate() {
             html += if table.baseline == Some(number) { "<tr class=\"baseline\">" } else { "<tr>" };
             for (i, (text, cell)) in texts.iter().zip(cells).enumerate() {
-                let value = match &cell.value {
-                    None => String::new(),
-                    // JavaScript's word for what Rust calls inf.
-                    Some(Value::Number(f64::INFINITY)) => " data-value=\"Infinity\"".to_string(),
-                    Some(Value::Number(number)) => format!(" data-value=\"{number}\""),
-                    Some(Value::Word(word)) => format!(" data-value=\"{}\"", escape(word)),
+                let value = match cell.values.first() {
+                    Some((_, Value::String(word))) => format!(" data-value=\"{}\"", escape(word)),
+                    Some((_, Value::Number(number))) => format!(" data-value=\"{number}\""),
+                    _ => String::new(),
                 };
                 let text = escape(text);
                 let _ = match i {

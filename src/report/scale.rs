@@ -1,5 +1,7 @@
 //! From values to places on an axis, and the round numbers that are written along it.
 
+use crate::support::numbers::scientific;
+
 /// An axis: values from `low` to `high` lie from `start` to `end`.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
@@ -83,17 +85,6 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
 fn decimal(tick: f64, step: f64) -> String {
     let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
     format!("{tick:.decimals$}").replace('-', "\u{2212}")
-}
-
-/// 3e-4: three significant digits at most.
-pub fn scientific(value: f64) -> String {
-    let text = format!("{value:.2e}");
-    match text.split_once('e') {
-        Some((digits, power)) if digits.contains('.') => {
-            format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'))
-        }
-        _ => text,
-    }
 }
 
 /// The range of the finite ones of `values` with a little room; around a lone value, some.

@@ -3,6 +3,7 @@
 use super::failure::escape_controls;
 use super::text::{Language, Text};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::{Map, Value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Labels and texts are cut to no fewer columns of a terminal than this, unless their column says otherwise.
@@ -64,23 +65,22 @@ impl Column {
     }
 }
 
-/// A cell: what it shows, and on a page the value that it sorts by.
+/// A cell: what it shows, and the values behind it for programs, by their names. A page sorts by the first.
 #[derive(Clone, Debug)]
 pub struct Cell {
     pub text: Text,
-    pub value: Option<Value>,
+    pub values: Vec<(&'static str, Value)>,
 }
 
-/// What a column is sorted by.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Number(f64),
-    Word(String),
+impl Cell {
+    pub fn new(text: impl Into<Text>, values: impl IntoIterator<Item = (&'static str, Value)>) -> Cell {
+        Cell { text: text.into(), values: values.into_iter().collect() }
+    }
 }
 
 impl<T: Into<Text>> From<T> for Cell {
     fn from(text: T) -> Cell {
-        Cell { text: text.into(), value: None }
+        Cell::new(text, [])
     }
 }
 
@@ -115,6 +115,43 @@ impl Table {
         let titles = self.columns.iter().map(|column| column.title.to(language)).collect();
         let row = |cells: &Vec<Cell>| cells.iter().map(|cell| cell.text.to(language)).collect();
         (titles, self.rows.iter().map(row).collect())
+    }
+
+    /// The values of each row by their names, for `--json`.
+    pub fn records(&self) -> Vec<Map<String, Value>> {
+        let values = |row: &Vec<Cell>| row.iter().flat_map(|cell| cell.values.clone()).collect::<Vec<_>>();
+        let record = |row| values(row).into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        self.rows.iter().map(record).collect()
+    }
+
+    /// The values of each row as comma-separated values (RFC 4180, with line feeds). A range fills two columns,
+    /// `NAME_low` and `NAME_high`. Longer lists have no place in it.
+    pub fn csv(&self) -> String {
+        let records = self.records();
+        let mut columns: Vec<(String, String)> = Vec::new();
+        for name in records.first().into_iter().flat_map(Map::keys) {
+            let found = || records.iter().map(|record| &record[name]);
+            if found().any(|value| value.as_array().is_some_and(|ends| ends.len() == 2)) {
+                columns.push((format!("{name}_low"), format!("/{name}/0")));
+                columns.push((format!("{name}_high"), format!("/{name}/1")));
+            } else if !found().any(|value| value.is_array() || value.is_object()) {
+                columns.push((name.clone(), format!("/{name}")));
+            }
+        }
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let mut csv = names.join(",") + "\n";
+        for record in records.into_iter().map(Value::from) {
+            let cell = |(_, place): &(String, String)| match record.pointer(place) {
+                None | Some(Value::Null) => String::new(),
+                Some(Value::String(text)) if text.contains([',', '"', '\n']) => {
+                    format!("\"{}\"", text.replace('"', "\"\""))
+                }
+                Some(Value::String(text)) => text.clone(),
+                Some(value) => value.to_string(),
+            };
+            csv += &(columns.iter().map(cell).collect::<Vec<_>>().join(",") + "\n");
+        }
+        csv
     }
 
     /// The table as Markdown, without a limit of width.

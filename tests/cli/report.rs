@@ -5,7 +5,7 @@ use roxmltree::Document;
 use synthetic::{HOSTILE_NAME, analysis, hostile};
 use tinygpt::lab::compare::analysis::Analysis;
 use tinygpt::report::Language;
-use tinygpt::report::comparison::{charts, csv, markdown, page};
+use tinygpt::report::comparison::{charts, page, table};
 
 mod synthetic;
 
@@ -116,22 +116,22 @@ fn report_charts_are_well_formed_svg() {
 #[test]
 fn report_tables_match_the_analysis() {
     let analysis = hostile();
-    let csv = csv(&analysis);
+    let csv = table(&analysis).csv();
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next().unwrap();
     let rows: Vec<Vec<&str>> = lines.collect();
     assert_eq!(rows.len(), analysis.arms.len());
     let cell = |row: usize, name: &str| rows[row][header.iter().position(|title| *title == name).unwrap()];
-    assert_eq!(cell(0, "activation"), "swiglu");
-    assert_eq!(cell(0, "loss_mean").parse::<f64>().unwrap(), analysis.arms[0].loss.mean);
+    assert_eq!(cell(0, "act"), "swiglu");
+    assert_eq!(cell(0, "val_loss_mean").parse::<f64>().unwrap(), analysis.arms[0].loss.mean);
     assert_eq!(cell(0, "verdict"), "better");
     assert_eq!(cell(2, "verdict"), "baseline");
-    assert_eq!((cell(4, "verdict"), cell(4, "loss_mean"), cell(4, "diverged")), ("diverged", "", "3"));
-    assert_eq!(cell(0, "loss_range_over_lrs").parse::<f64>().unwrap(), analysis.arms[0].sensitivity());
-    // This arm diverged at its highest rate.
-    assert_eq!(cell(1, "loss_range_over_lrs"), "inf");
+    assert_eq!((cell(4, "verdict"), cell(4, "val_loss_mean"), cell(4, "diverged")), ("diverged", "", "3"));
+    assert_eq!(cell(0, "sensitivity").parse::<f64>().unwrap(), analysis.arms[0].sensitivity());
+    // This arm diverged at its highest rate. As in JSON, a value that isn't finite is left out.
+    assert_eq!(cell(1, "sensitivity"), "");
 
-    let markdown = markdown(&analysis);
+    let markdown = table(&analysis).markdown(Language::En);
     let widths: Vec<usize> =
         markdown.lines().map(|line| line.replace("\\|", "").matches('|').count()).collect();
     assert_eq!(widths.len(), 2 + analysis.arms.len());

@@ -2,14 +2,14 @@
 
 use crate::cli::print::{Table, Wide, label, number};
 use crate::cli::text::{arguments_without, command_of};
-use crate::lab::compare::{Analysis, Arm, Design, LEAST_SEEDS, Pair, Plan, Results};
+use crate::lab::compare::{Analysis, Design, LEAST_SEEDS, Plan, Results};
 use crate::report::comparison::table;
 use crate::support::numbers::{duration, grouped, setting};
 use crate::support::record;
 use crate::support::table::typed;
 use crate::support::text::{Language, Text};
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The command of each run, a line each.
 pub fn commands(design: &Design) -> Result<()> {
@@ -108,47 +108,10 @@ pub fn json(analysis: &Analysis, results: &Results) -> Result<()> {
         "baseline": analysis.baseline,
         "headline": english(&analysis.headline),
         "warnings": analysis.warnings.iter().map(english).collect::<Vec<_>>(),
-        "results": analysis.arms.iter().map(|arm| arm_record(analysis, arm)).collect::<Vec<_>>(),
+        "results": table(analysis).records(),
         "pairs": analysis.pairs,
         "diverged": diverged.collect::<Vec<_>>(),
     });
     say!("{}", record::line(&record)?)?;
     Ok(())
-}
-
-fn arm_record(analysis: &Analysis, arm: &Arm) -> Value {
-    let pair = analysis.against_baseline(arm.act);
-    let verdict = match pair {
-        _ if arm.loss.n == 0 && !arm.diverged.is_empty() => Some("diverged"),
-        _ if arm.act == analysis.baseline => Some("baseline"),
-        pair => pair.map(|pair| pair.verdict.name()),
-    };
-    json!({
-        "act": arm.act,
-        "lr": arm.lr,
-        "params": arm.params,
-        "ffn_dim": arm.ffn_dim,
-        "seeds": arm.loss.n,
-        "val_loss_mean": arm.loss.mean,
-        "val_loss_std": arm.loss.std,
-        "best_loss_mean": arm.best_loss.mean,
-        "perplexity": arm.perplexity.mean,
-        "bits_per_byte": arm.bits_per_byte,
-        "above_floor": analysis.floor.map(|floor| arm.loss.mean - floor),
-        // The mean difference from the baseline, and what is known of it.
-        "delta": pair.map(|pair| pair.difference),
-        "ci95": pair.and_then(|pair| pair.interval),
-        "text_ci95": pair.and_then(|pair| pair.text_interval),
-        "p": pair.and_then(|pair| pair.p),
-        "verdict": verdict,
-        "seeds_needed": pair.and_then(Pair::seeds_needed),
-        "tokens_per_second": arm.tokens_per_second.median,
-        "seconds_to_baseline": arm.seconds_to_baseline,
-        "peak_rss_mb": arm.peak_memory,
-        "flops_per_token": arm.flops_per_token,
-        "ffn_output_rms": arm.ffn_output_rms,
-        "rates": arm.rates,
-        // What the choice of the learning rate is worth, in a grid.
-        "sensitivity": (arm.rates.len() > 1).then(|| arm.sensitivity()),
-    })
 }

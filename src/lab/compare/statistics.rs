@@ -25,6 +25,14 @@ pub struct Summary {
     pub std: Option<f64>,
 }
 
+impl Summary {
+    /// Student's 95% interval of the mean; none below two values.
+    pub fn interval95(&self) -> Option<(f64, f64)> {
+        let half = half_width(self, ALPHA)?;
+        half.is_finite().then_some((self.mean - half, self.mean + half))
+    }
+}
+
 pub fn summarize(values: &[f64]) -> Summary {
     let n = values.len();
     let mean = values.iter().sum::<f64>() / n as f64;

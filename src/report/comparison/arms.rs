@@ -1,200 +1,156 @@
-//! The table of arms: its columns once, for every form of it.
+//! The table of arms: what people read, and the values behind it for CSV and JSON.
 
 use crate::lab::compare::analysis::{Analysis, Arm, Pair, Verdict};
 use crate::support::numbers::{
     DASH, duration, fixed, four_digits, grouped, p_value, relative, scaled, scientific, signed,
 };
-use crate::support::table::{Cell, Table, Value, label, number, words};
-use crate::support::text::{Language, Text};
-
-/// An arm, and its comparison with the baseline if there is one.
-struct Row<'a> {
-    analysis: &'a Analysis,
-    arm: &'a Arm,
-    pair: Option<&'a Pair>,
-}
-
-/// A value of an arm, with its name in CSV.
-type Named = (&'static str, fn(&Row) -> Option<f64>);
-
-/// A column of the table of arms.
-struct Column {
-    title: Text,
-    show: fn(&Row) -> Text,
-    /// The values behind it. Rows are sorted by the first.
-    values: Vec<Named>,
-}
-
-fn column(title: Text, show: fn(&Row) -> Text, values: &[Named]) -> Column {
-    Column { title, show, values: values.to_vec() }
-}
+use crate::support::table::{Cell, Table, label, number, words};
+use crate::support::text::Text;
+use serde_json::json;
 
 fn or_dash(text: Option<String>) -> Text {
     text.map_or(DASH.into(), Text::from)
 }
 
-/// Columns after the name and the verdict, the most important first.
-fn columns(analysis: &Analysis) -> Vec<Column> {
-    let mut columns = vec![
-        column(
+/// The cells of an arm after its name and verdict, each under its title, the most important first.
+fn cells(analysis: &Analysis, arm: &Arm) -> Vec<(Text, Cell)> {
+    let pair = analysis.against_baseline(arm.act);
+    let baseline_loss = analysis.arm(analysis.baseline).map_or(f64::NAN, |arm| arm.loss.mean);
+    let percent = |value: f64| 100.0 * value / baseline_loss;
+    let (difference, interval) = (pair.map(|pair| pair.difference), pair.and_then(|pair| pair.interval));
+    let text_interval = pair.and_then(|pair| pair.text_interval);
+    let p = pair.and_then(|pair| pair.p);
+    let seeds_needed = pair.and_then(Pair::seeds_needed);
+    let known = difference.filter(|difference| difference.is_finite());
+    let mut cells = vec![
+        (
             text!("compare.column.loss"),
-            |row| fixed(row.arm.loss.mean, 4).into(),
-            &[("loss_mean", |row| Some(row.arm.loss.mean))],
+            Cell::new(fixed(arm.loss.mean, 4), [("val_loss_mean", json!(arm.loss.mean))]),
         ),
-        column(
+        (
             text!("compare.column.relative", baseline = analysis.baseline),
-            |row| or_dash(relative_difference(row)),
-            &[
-                ("difference_percent", |row| percent_of_baseline(row, row.pair?.difference)),
-                ("difference_percent_low", |row| percent_of_baseline(row, row.pair?.interval?.0)),
-                ("difference_percent_high", |row| percent_of_baseline(row, row.pair?.interval?.1)),
-            ],
+            Cell::new(
+                or_dash(known.map(|known| relative(known, interval, baseline_loss))),
+                [
+                    ("delta_percent", json!(difference.map(percent))),
+                    ("ci95_percent", json!(interval.map(|(low, high)| (percent(low), percent(high))))),
+                ],
+            ),
         ),
-        column(
+        (
             text!("compare.column.seeds"),
-            |row| or_dash(Some(row.arm.seeds.len()).filter(|n| *n > 0).map(grouped)),
-            &[
-                ("seeds", |row| Some(row.arm.seeds.len() as f64)),
-                ("diverged", |row| Some(row.arm.diverged.len() as f64)),
-            ],
+            Cell::new(
+                or_dash(Some(arm.loss.n).filter(|n| *n > 0).map(grouped)),
+                [("seeds", json!(arm.loss.n)), ("diverged", json!(arm.diverged.len()))],
+            ),
         ),
-        column(
-            text!("compare.column.p"),
-            |row| or_dash(row.pair.and_then(|pair| pair.p).map(p_value)),
-            &[("p_holm", |row| row.pair?.p)],
-        ),
-        column(
+        (text!("compare.column.p"), Cell::new(or_dash(p.map(p_value)), [("p", json!(p))])),
+        (
             text!("compare.column.seeds_needed"),
-            |row| or_dash(row.pair.and_then(Pair::seeds_needed).map(|n| format!("~{n}"))),
-            &[("seeds_needed", |row| Some(row.pair?.seeds_needed()? as f64))],
+            Cell::new(
+                or_dash(seeds_needed.map(|n| format!("~{n}"))),
+                [("seeds_needed", json!(seeds_needed))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.std"),
-            |row| or_dash(row.arm.loss.std.map(|std| fixed(std, 4))),
-            &[("loss_std", |row| row.arm.loss.std)],
+            Cell::new(
+                or_dash(arm.loss.std.map(|std| fixed(std, 4))),
+                [("val_loss_std", json!(arm.loss.std))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.difference", baseline = analysis.baseline),
-            |row| or_dash(row.pair.map(difference_with_interval)),
-            &[
-                ("difference", |row| Some(row.pair?.difference)),
-                ("difference_low", |row| Some(row.pair?.interval?.0)),
-                ("difference_high", |row| Some(row.pair?.interval?.1)),
-            ],
+            Cell::new(
+                or_dash(difference.map(|difference| with_range(difference, interval))),
+                [("delta", json!(difference)), ("ci95", json!(interval))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.by_text"),
-            |row| or_dash(row.pair.and_then(|pair| pair.text_interval).map(range)),
-            &[
-                ("by_text_low", |row| Some(row.pair?.text_interval?.0)),
-                ("by_text_high", |row| Some(row.pair?.text_interval?.1)),
-            ],
+            Cell::new(or_dash(text_interval.map(range)), [("text_ci95", json!(text_interval))]),
         ),
-        column(
+        (
             text!("compare.column.perplexity"),
-            |row| four_digits(row.arm.perplexity.mean).into(),
-            &[
-                ("perplexity_mean", |row| Some(row.arm.perplexity.mean)),
-                ("perplexity_std", |row| row.arm.perplexity.std),
-            ],
+            Cell::new(
+                four_digits(arm.perplexity.mean),
+                [("perplexity", json!(arm.perplexity.mean)), ("perplexity_std", json!(arm.perplexity.std))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.bits_per_byte"),
-            |row| fixed(row.arm.bits_per_byte, 4).into(),
-            &[("bits_per_byte", |row| Some(row.arm.bits_per_byte))],
+            Cell::new(fixed(arm.bits_per_byte, 4), [("bits_per_byte", json!(arm.bits_per_byte))]),
         ),
     ];
-    if analysis.floor.is_some() {
-        columns.push(column(
-            text!("compare.column.above_floor"),
-            |row| or_dash(row.analysis.floor.map(|floor| fixed(row.arm.loss.mean - floor, 4))),
-            &[("above_floor", |row| Some(row.arm.loss.mean - row.analysis.floor?))],
-        ));
+    if let Some(above) = analysis.floor.map(|floor| arm.loss.mean - floor) {
+        let title = text!("compare.column.above_floor");
+        cells.push((title, Cell::new(fixed(above, 4), [("above_floor", json!(above))])));
     }
-    columns.push(column(
+    cells.push((
         text!("compare.column.best"),
-        |row| fixed(row.arm.best_loss.mean, 4).into(),
-        &[
-            ("best_loss_mean", |row| Some(row.arm.best_loss.mean)),
-            ("best_loss_std", |row| row.arm.best_loss.std),
-        ],
+        Cell::new(
+            fixed(arm.best_loss.mean, 4),
+            [("best_loss_mean", json!(arm.best_loss.mean)), ("best_loss_std", json!(arm.best_loss.std))],
+        ),
     ));
-    if analysis.arms.iter().any(|arm| arm.rates.len() > 1) {
-        columns.extend(over_rates(analysis));
-    }
-    columns.extend(cost());
-    columns
-}
-
-fn over_rates(analysis: &Analysis) -> Vec<Column> {
-    let mut columns = Vec::new();
     if let Some(lr) = analysis.fixed_lr {
-        columns.push(column(
+        let loss = at_rate(arm, lr);
+        cells.push((
             text!("compare.column.at_rate", lr = scientific(lr)),
-            |row| at_the_fixed_rate(row).map_or(DASH.into(), or_diverged),
-            &[("loss_at_fixed_lr", at_the_fixed_rate)],
+            Cell::new(loss.map_or(DASH.into(), or_diverged), [("loss_at_fixed_lr", json!(loss))]),
+        ));
+        let range = arm.sensitivity();
+        cells.push((
+            text!("compare.column.range_over_rates"),
+            Cell::new(or_diverged(range), [("sensitivity", json!(range)), ("rates", json!(arm.rates))]),
         ));
     }
-    columns.push(column(
-        text!("compare.column.at_best_rate"),
-        |row| fixed(row.arm.loss.mean, 4).into(),
-        &[("loss_at_best_lr", |row| Some(row.arm.loss.mean))],
-    ));
-    columns.push(column(
-        text!("compare.column.range_over_rates"),
-        |row| or_diverged(row.arm.sensitivity()),
-        &[("loss_range_over_lrs", |row| Some(row.arm.sensitivity()))],
-    ));
-    columns
+    cells.extend(cost(arm));
+    cells
 }
 
-/// What arms cost.
-fn cost() -> Vec<Column> {
-    vec![
-        column(
+/// What an arm costs.
+fn cost(arm: &Arm) -> [(Text, Cell); 8] {
+    let (speed, memory) = (arm.tokens_per_second, arm.peak_memory);
+    [
+        (
             text!("compare.column.speed"),
-            |row| speed(row.arm).into(),
-            &[
-                ("tokens_per_second", |row| Some(row.arm.tokens_per_second.median)),
-                ("tokens_per_second_low", |row| Some(row.arm.tokens_per_second.low)),
-                ("tokens_per_second_high", |row| Some(row.arm.tokens_per_second.high)),
-            ],
+            Cell::new(
+                speed_range(arm),
+                [
+                    ("tokens_per_second", json!(speed.median)),
+                    ("tokens_per_second_range", json!((speed.low, speed.high))),
+                ],
+            ),
         ),
-        column(
+        (
             text!("compare.column.time_to_baseline"),
-            |row| or_dash(row.arm.seconds_to_baseline.map(duration)),
-            &[("seconds_to_baseline", |row| row.arm.seconds_to_baseline)],
+            Cell::new(
+                or_dash(arm.seconds_to_baseline.map(duration)),
+                [("seconds_to_baseline", json!(arm.seconds_to_baseline))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.memory"),
-            |row| or_dash(row.arm.peak_memory.map(|mb| format!("{} MB", fixed(mb, 0)))),
-            &[("peak_memory_mb", |row| row.arm.peak_memory)],
+            Cell::new(
+                or_dash(memory.map(|mb| format!("{} MB", fixed(mb, 0)))),
+                [("peak_rss_mb", json!(memory))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.flops"),
-            |row| positive(row.arm.flops_per_token, scaled),
-            &[("flops_per_token", |row| Some(row.arm.flops_per_token))],
+            Cell::new(
+                positive(arm.flops_per_token, scaled),
+                [("flops_per_token", json!(arm.flops_per_token))],
+            ),
         ),
-        column(
+        (
             text!("compare.column.ffn_rms"),
-            |row| four_digits(row.arm.ffn_output_rms).into(),
-            &[("ffn_output_rms", |row| Some(row.arm.ffn_output_rms))],
+            Cell::new(four_digits(arm.ffn_output_rms), [("ffn_output_rms", json!(arm.ffn_output_rms))]),
         ),
-        column(
-            text!("compare.column.parameters"),
-            |row| grouped(row.arm.params).into(),
-            &[("params", |row| Some(row.arm.params as f64))],
-        ),
-        column(
-            text!("compare.column.ffn_dim"),
-            |row| grouped(row.arm.ffn_dim).into(),
-            &[("ffn_dim", |row| Some(row.arm.ffn_dim as f64))],
-        ),
-        column(
-            text!("compare.column.lr"),
-            |row| positive(row.arm.lr, scientific),
-            &[("lr", |row| Some(row.arm.lr))],
-        ),
+        (text!("compare.column.parameters"), Cell::new(grouped(arm.params), [("params", json!(arm.params))])),
+        (text!("compare.column.ffn_dim"), Cell::new(grouped(arm.ffn_dim), [("ffn_dim", json!(arm.ffn_dim))])),
+        (text!("compare.column.lr"), Cell::new(positive(arm.lr, scientific), [("lr", json!(arm.lr))])),
     ]
 }
 
@@ -202,7 +158,7 @@ fn positive(value: f64, write: fn(f64) -> String) -> Text {
     if value.is_finite() && value > 0.0 { write(value).trim().into() } else { DASH.into() }
 }
 
-fn speed(arm: &Arm) -> String {
+fn speed_range(arm: &Arm) -> String {
     let spread = arm.tokens_per_second;
     if !spread.median.is_finite() || arm.seeds.is_empty() && spread.median == 0.0 {
         return DASH.to_string();
@@ -214,10 +170,9 @@ fn speed(arm: &Arm) -> String {
     }
 }
 
-/// The mean at the rate that all arms are also compared at; infinite if every run at it diverged.
-fn at_the_fixed_rate(row: &Row) -> Option<f64> {
-    let fixed = row.analysis.fixed_lr?;
-    let rate = row.arm.rates.iter().find(|rate| rate.lr == fixed)?;
+/// The mean loss at a rate of the grid; infinite if every run at it diverged.
+fn at_rate(arm: &Arm, lr: f64) -> Option<f64> {
+    let rate = arm.rates.iter().find(|rate| rate.lr == lr)?;
     rate.loss.map(|loss| loss.mean).or((rate.diverged > 0).then_some(f64::INFINITY))
 }
 
@@ -225,25 +180,9 @@ fn or_diverged(value: f64) -> Text {
     if value == f64::INFINITY { text!("compare.verdict.diverged") } else { fixed(value, 4).into() }
 }
 
-/// The mean loss that differences are shares of.
-fn baseline_loss(analysis: &Analysis) -> Option<f64> {
-    analysis.arm(analysis.baseline).map(|arm| arm.loss.mean)
-}
-
-fn percent_of_baseline(row: &Row, difference: f64) -> Option<f64> {
-    Some(100.0 * difference / baseline_loss(row.analysis)?)
-}
-
-fn relative_difference(row: &Row) -> Option<String> {
-    let pair = row.pair.filter(|pair| pair.difference.is_finite())?;
-    Some(relative(pair.difference, pair.interval, baseline_loss(row.analysis)?))
-}
-
-fn difference_with_interval(pair: &Pair) -> String {
-    match pair.interval {
-        Some(interval) => format!("{} {}", signed(pair.difference, 4), range(interval)),
-        None => signed(pair.difference, 4),
-    }
+fn with_range(difference: f64, interval: Option<(f64, f64)>) -> String {
+    let range = interval.map_or(String::new(), |interval| format!(" {}", range(interval)));
+    signed(difference, 4) + &range
 }
 
 fn range((low, high): (f64, f64)) -> String {
@@ -263,66 +202,40 @@ pub fn verdict(verdict: Verdict) -> Text {
     }
 }
 
-/// An arm's place in the comparison.
-fn standing(row: &Row) -> Text {
-    let (done, diverged) = (row.arm.losses.len(), row.arm.diverged.len());
-    if done == 0 && diverged > 0 {
-        return text!("compare.verdict.diverged");
-    }
-    let standing = match row.pair.map(|pair| pair.verdict) {
-        _ if row.arm.act == row.analysis.baseline => text!("compare.verdict.baseline"),
+/// An arm's place in the comparison, and in one word for programs.
+fn standing(analysis: &Analysis, arm: &Arm) -> (Text, Option<&'static str>) {
+    let (done, diverged) = (arm.losses.len(), arm.diverged.len());
+    let pair = analysis.against_baseline(arm.act).map(|pair| pair.verdict);
+    let (text, word) = match pair {
+        _ if done == 0 && diverged > 0 => return (text!("compare.verdict.diverged"), Some("diverged")),
+        _ if arm.act == analysis.baseline => (text!("compare.verdict.baseline"), Some("baseline")),
         Some(Verdict::Diverged) if diverged > 0 => {
-            return text!("compare.verdict.some_diverged", diverged = diverged, all = diverged + done);
+            let text = text!("compare.verdict.some_diverged", diverged = diverged, all = diverged + done);
+            return (text, Some("diverged"));
         }
-        Some(Verdict::Diverged) => return text!("compare.verdict.baseline_diverged"),
-        Some(own) => verdict(own),
-        None => DASH.into(),
+        Some(Verdict::Diverged) => (text!("compare.verdict.baseline_diverged"), Some("diverged")),
+        Some(own) => (verdict(own), Some(own.name())),
+        None => (DASH.into(), None),
     };
     match diverged {
-        0 => standing,
-        _ => text!("compare.verdict.and_diverged", verdict = standing, diverged = diverged),
+        0 => (text, word),
+        _ => (text!("compare.verdict.and_diverged", verdict = text, diverged = diverged), word),
     }
-}
-
-fn rows(analysis: &Analysis) -> impl Iterator<Item = Row<'_>> {
-    analysis.arms.iter().map(move |arm| Row { analysis, arm, pair: analysis.against_baseline(arm.act) })
 }
 
 /// The table of arms.
 pub fn table(analysis: &Analysis) -> Table {
-    let columns = columns(analysis);
-    let titles = columns.iter().map(|column| number(column.title.clone()));
+    let rows: Vec<Vec<(Text, Cell)>> = analysis.arms.iter().map(|arm| cells(analysis, arm)).collect();
+    let titles = rows.iter().take(1).flatten().map(|(title, _)| number(title.clone()));
     let first = [label(text!("compare.column.activation")), words(text!("compare.column.verdict"))];
     let mut table = Table::new(first.into_iter().chain(titles)).with_caption(text!("compare.arms"));
     table.sorted_by = Some(2);
     table.baseline = analysis.arms.iter().position(|arm| arm.act == analysis.baseline);
-    for row in rows(analysis) {
-        let word = |text: Text| Cell { value: Some(Value::Word(text.to(Language::En))), text };
-        let cells = columns.iter().map(|column| Cell {
-            text: (column.show)(&row),
-            value: column.values[0].1(&row).filter(|value| !value.is_nan()).map(Value::Number),
-        });
-        table.add_row([word(row.arm.act.into()), word(standing(&row))].into_iter().chain(cells));
-    }
-    table
-}
-
-/// The table of arms as comma-separated values (RFC 4180, with line feeds), with all digits.
-pub fn csv(analysis: &Analysis) -> String {
-    let columns = columns(analysis);
-    let values = || columns.iter().flat_map(|column| &column.values);
-    let names = ["activation", "verdict"].into_iter().chain(values().map(|(name, _)| *name));
-    let mut table = names.collect::<Vec<_>>().join(",") + "\n";
-    for row in rows(analysis) {
-        let quoted = |text: String| match text.contains([',', '"', '\n']) {
-            true => format!("\"{}\"", text.replace('"', "\"\"")),
-            false => text,
-        };
-        let value = |(_, get): &Named| {
-            get(&row).filter(|value| !value.is_nan()).map_or(String::new(), |value| value.to_string())
-        };
-        let words = [row.arm.act.name(), standing(&row).to(Language::En)].map(quoted);
-        table += &(words.into_iter().chain(values().map(value)).collect::<Vec<_>>().join(",") + "\n");
+    for (arm, cells) in analysis.arms.iter().zip(rows) {
+        let (standing, word) = standing(analysis, arm);
+        let first =
+            [Cell::new(arm.act, [("act", json!(arm.act))]), Cell::new(standing, [("verdict", json!(word))])];
+        table.add_row(first.into_iter().chain(cells.into_iter().map(|(_, cell)| cell)));
     }
     table
 }

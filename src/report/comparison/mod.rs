@@ -4,10 +4,10 @@ mod arms;
 mod curves;
 mod rows;
 
-pub use arms::{csv, table};
+pub use arms::table;
 
 use super::document::{Block, Document};
-use super::html::{Script, page as html_page};
+use super::html::page as html_page;
 use crate::lab::compare::analysis::Analysis;
 use crate::support::numbers::setting;
 use crate::support::text::{Language, Text};
@@ -53,17 +53,10 @@ fn how_to_read(analysis: &Analysis) -> Text {
 
 /// The report as a page.
 pub fn page(analysis: &Analysis, settings: &[(String, String)], command: &str, language: Language) -> String {
-    let script =
-        Script { source: include_str!("../script.js"), id: "readings", numbers: curves::readings(analysis) };
-    html_page(&document(analysis, settings, command), language, Some(script))
+    html_page(&document(analysis, settings, command), language, Some(&curves::readings(analysis)))
 }
 
 /// Every chart as an SVG document, with the stem of its file's name.
 pub fn charts(analysis: &Analysis) -> Vec<(String, String)> {
     document(analysis, &[], "").svgs()
-}
-
-/// The table of arms as Markdown.
-pub fn markdown(analysis: &Analysis) -> String {
-    table(analysis).markdown(Language::En)
 }

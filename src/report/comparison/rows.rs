@@ -7,7 +7,6 @@ use crate::report::rows::{Mark, Row, Rows};
 use crate::report::scale::{padded, without_outliers};
 use crate::support::numbers::{fixed, signed};
 use crate::support::text::{Language, Text};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Final losses and differences, if there are any.
 pub fn all(analysis: &Analysis) -> Vec<Chart> {
@@ -22,7 +21,7 @@ fn final_losses(analysis: &Analysis) -> Option<Chart> {
     // An interval can be far wider than the losses, for example with two seeds. Then it's cut.
     let span = most - least;
     for arm in arms.iter().filter(|arm| (least..=most).contains(&arm.loss.mean)) {
-        if let Some((low, high)) = interval(&arm.losses) {
+        if let Some((low, high)) = arm.loss.interval95() {
             values.extend([low.max(least - span / 2.0), high.min(most + span / 2.0)]);
         }
     }
@@ -61,7 +60,7 @@ fn final_losses(analysis: &Analysis) -> Option<Chart> {
 fn marks(arm: &Arm) -> Vec<Mark> {
     let below = if arm.losses.len() > 1 { 5.0 } else { 0.0 };
     let mut marks = Vec::new();
-    if let Some(ends) = interval(&arm.losses) {
+    if let Some(ends) = arm.loss.interval95() {
         marks.push(Mark::Interval { class: "curve", ends, below });
     }
     if arm.losses.len() > 1 {
@@ -69,16 +68,6 @@ fn marks(arm: &Arm) -> Vec<Mark> {
     }
     marks.extend(arm.losses.iter().map(|&at| Mark::Dot { class: "seed", at, radius: 3.5, below: -below }));
     marks
-}
-
-/// Student's 95% interval of the mean.
-fn interval(losses: &[f64]) -> Option<(f64, f64)> {
-    let n = losses.len() as f64;
-    let quantile = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
-    let mean = losses.iter().sum::<f64>() / n;
-    let squares: f64 = losses.iter().map(|loss| (loss - mean).powi(2)).sum();
-    let half = quantile * (squares / (n - 1.0) / n).sqrt();
-    half.is_finite().then_some((mean - half, mean + half))
 }
 
 fn differences(analysis: &Analysis) -> Option<Chart> {
