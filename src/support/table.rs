@@ -128,10 +128,13 @@ impl Table {
     /// `NAME_low` and `NAME_high`. Longer lists have no place in it.
     pub fn csv(&self) -> String {
         let records = self.records();
+        let is_range = |value: &Value| {
+            value.as_array().is_some_and(|ends| ends.len() == 2 && ends.iter().all(Value::is_number))
+        };
         let mut columns: Vec<(String, String)> = Vec::new();
         for name in records.first().into_iter().flat_map(Map::keys) {
             let found = || records.iter().map(|record| &record[name]);
-            if found().any(|value| value.as_array().is_some_and(|ends| ends.len() == 2)) {
+            if found().any(is_range) {
                 columns.push((format!("{name}_low"), format!("/{name}/0")));
                 columns.push((format!("{name}_high"), format!("/{name}/1")));
             } else if !found().any(|value| value.is_array() || value.is_object()) {
@@ -337,6 +340,16 @@ mod tests {
             let widest = fitted(&table, width).lines().map(UnicodeWidthStr::width).max();
             assert!(widest <= Some(width), "{width}: {widest:?}");
         }
+    }
+
+    #[test]
+    fn csv_gives_ranges_two_columns_and_leaves_longer_values_out() {
+        let mut table = Table::new([label("name")]);
+        let two_rates = || serde_json::json!([{ "lr": 0.1 }, { "lr": 0.2 }]);
+        for (name, ends) in [("a, b", Value::Null), ("c", serde_json::json!([1.5, 2.0]))] {
+            table.add_row([Cell::new(name, [("name", name.into()), ("ci", ends), ("rates", two_rates())])]);
+        }
+        assert_eq!(table.csv(), "name,ci_low,ci_high\n\"a, b\",,\nc,1.5,2.0\n");
     }
 
     #[test]
