@@ -91,7 +91,7 @@ impl Drawing {
         ));
     }
 
-    /// A line through points; those that are no numbers are left out.
+    /// A line through the finite points.
     pub fn line(&mut self, look: Look, points: &[(f64, f64)]) {
         let (stroke, dash) = (look.stroke(), look.dash());
         self.push(format_args!("<polyline class=\"curve {stroke}\"{dash} points=\"{}\"/>", joined(points)));

@@ -147,7 +147,7 @@ fn the_report_and_its_controls_work_in_a_browser() {
     write(&folder, "report.html", &report(&hostile()));
     let output = check.arg("report.html").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    // The script exits with 77 if there is no browser.
+    // Exit code 77 means that the script found no browser.
     if output.status.code() == Some(77) {
         eprintln!("skipped: {said}");
         return;

@@ -37,7 +37,7 @@ fn mask(line: &str) -> String {
     masked.replace("<#", "#")
 }
 
-/// Two seeds, so there is no verdict whatever the losses are.
+/// Two seeds are too few for a verdict, so the output has the same width for any losses.
 const COMPARISON: &[&str] = &["--acts", "relu,identity", "--seeds", "2", "--out", "cmp"];
 
 #[test]
