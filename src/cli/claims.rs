@@ -51,8 +51,6 @@ pub struct ClaimsArgs {
     #[arg(long, value_name = "A,B,C")]
     only: Option<List<String>>,
     /// Use more seeds, deeper models and longer training
-    ///
-    /// Also measures how many facts a parameter holds.
     #[arg(long)]
     deep: bool,
     /// Training steps of each model

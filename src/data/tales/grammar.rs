@@ -182,17 +182,6 @@ impl Grammar {
         (prompt.to_string(), number.to_string(), rest.to_string())
     }
 
-    /// How many numbers an extra fact could have, each as likely.
-    pub fn extra_numbers(&self) -> u64 {
-        NUMBERS
-    }
-
-    /// Extra fact `index` as a question.
-    pub fn extra_question(&self, index: usize) -> Question {
-        let (prompt, number, _) = self.extra_parts(index);
-        Question { opening: String::new(), prompt, answer: number }
-    }
-
     /// A template with its names and facts filled in; it must have no free slots.
     pub fn fill(&self, template: &Template, hero: &Character) -> String {
         let piece = |piece: &Piece| match piece {

@@ -3,8 +3,8 @@
 use super::lab::{Trained, act};
 use super::{Claim, Lab, Verdict};
 use crate::data::{Tales, questions};
-use crate::lab::inspect::{Half, Knowledge, MeanOutputs, ablated, capacity, completion, knowledge};
-use crate::model::{Model, ModelSize, Params};
+use crate::lab::inspect::{Half, Knowledge, MeanOutputs, ablated, completion, knowledge};
+use crate::model::{Model, Params};
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
 use crate::support::numbers::{fixed, percent};
 use crate::support::random;
@@ -19,10 +19,6 @@ const QUESTIONS: usize = 120;
 const BYTES: usize = 30_000;
 const TOKENS: usize = 8192;
 const VOCABULARY: usize = 1024;
-/// Facts of `tales:facts=N` that capacities are measured on.
-const FACTS: usize = 1000;
-/// A model with at least this recall isn't full, so its capacity is unknown.
-const FILLED: f64 = 0.95;
 
 /// A model with some parts removed.
 struct Ablation {
@@ -80,10 +76,6 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         ffn > attention,
         ffn_0 > attention_0,
     ]);
-    let mut tables = vec![ablations(&rows), demo(lab, &trained, &means)?];
-    if lab.deep {
-        tables.push(capacities(lab)?);
-    }
     // Points of recall per 0.1 nats.
     let points = |selectivity: f64| fixed(10.0 * selectivity, 1);
     Ok(Claim {
@@ -104,7 +96,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             ffn_0 = points(ffn_0),
             attention_0 = points(attention_0),
         ),
-        tables,
+        tables: vec![ablations(&rows), demo(lab, &trained, &means)?],
         figures: Vec::new(),
     })
 }
@@ -154,34 +146,6 @@ fn demo(lab: &mut Lab, english: &Trained, means: &MeanOutputs) -> Result<Table> 
         let without = ablated(model, means, &all)?;
         let with = completion(model, &dataset.tokenizer, prompt)?;
         table.add_row([prompt.to_string(), with, completion(&without, &dataset.tokenizer, prompt)?]);
-    }
-    Ok(table)
-}
-
-/// Bits per parameter by activation, if there were too many facts to learn.
-fn capacities(lab: &mut Lab) -> Result<Table> {
-    let tales = format!("tales:facts={FACTS}");
-    let grammar = tales.parse::<Tales>()?.grammar()?;
-    let mut table = Table::new([
-        label(text!("claims.activation")),
-        number(text!("claims.parameters.parameters")),
-        number(text!("claims.knowledge.recall")),
-        number(text!("claims.knowledge.bits")),
-        number(text!("claims.knowledge.per_parameter")),
-    ])
-    .with_caption(text!("claims.knowledge.capacity", facts = FACTS));
-    for name in ["relu", "gelu", "swiglu"] {
-        let changes = Settings { data: Some(tales.clone()), dim: Some(32), layers: Some(2), ..act(name) };
-        let changes = lab.knowing(changes)?;
-        let Trained { model, dataset, .. } = lab.train(&changes)?;
-        let (bits, recall) = capacity(&model, &dataset.tokenizer, &grammar, FACTS)?;
-        let params = ModelSize::new(&model.config).total;
-        let per_parameter = match recall < FILLED {
-            true => fixed(bits / params as f64, 4).into(),
-            false => text!("claims.knowledge.all_learned"),
-        };
-        let cells = [name.to_string(), params.to_string(), percent(recall), fixed(bits, 0)];
-        table.add_row(cells.map(Text::from).into_iter().chain([per_parameter]));
     }
     Ok(table)
 }

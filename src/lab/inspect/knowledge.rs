@@ -1,7 +1,7 @@
 //! What a model knows about the tales: its answers to cloze questions, and its loss on tokens that tell a fact.
 
 use super::Running;
-use crate::data::{Grammar, Question, Tokenizer, Written, check_ids};
+use crate::data::{Question, Tokenizer, Written, check_ids};
 use crate::generate::score::each_loss;
 use crate::generate::{Limits, Sampler, Sampling, generate};
 use crate::model::Model;
@@ -95,30 +95,11 @@ fn facts_by_token(tokenizer: &Tokenizer, tokens: &[u32], text: &Written) -> Resu
     Ok(told)
 }
 
-/// How many bits the model knows about the extra facts `0..facts` of `tales:facts=N`, and the share of their numbers
-/// that it recalls. As in Allen-Zhu & Li (2024, "Physics of language models: part 3.3, knowledge capacity scaling
-/// laws"), a number counts log2 of the possible numbers, minus the bits that the model needs to predict it. The sum
-/// is at least 0.
-pub fn capacity(model: &Model, tokenizer: &Tokenizer, grammar: &Grammar, facts: usize) -> Result<(f64, f64)> {
-    let possible = (grammar.extra_numbers() as f64).log2();
-    let (mut bits, mut right) = (0.0, 0);
-    for index in 0..facts {
-        let question = grammar.extra_question(index);
-        right += usize::from(answer(model, tokenizer, &question)?.1);
-        let before = tokenizer.encode_prompt(&prompt(&question))?;
-        let tokens: Vec<u32> = before.iter().copied().chain(tokenizer.encode(&question.answer)?).collect();
-        let losses = model.losses(&tokens[..tokens.len() - 1], &tokens[1..], tokens.len() - 1)?;
-        let needed: f64 = losses[before.len() - 1..].iter().map(|nats| f64::from(*nats)).sum();
-        bits += possible - needed / std::f64::consts::LN_2;
-    }
-    Ok((bits.max(0.0), right as f64 / facts as f64))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::activation::Activation;
-    use crate::data::{Part, Tales, questions};
+    use crate::data::{Grammar, Part, Tales, questions};
     use crate::model::Params;
     use crate::settings::{Backbone, ModelConfig, Ops, TokenizerKind};
     use crate::support::random;
@@ -169,7 +150,5 @@ mod tests {
         assert_eq!((found.asked, found.right), (40, 0));
         let guess = (tokenizer.vocab_size() as f64).ln();
         assert!((found.fact_loss - guess).abs() < 0.2 && (found.other_loss - guess).abs() < 0.2, "{found:?}");
-        let (bits, recall) = capacity(&model, &tokenizer, &grammar, 20).unwrap();
-        assert_eq!((bits, recall), (0.0, 0.0));
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 /// C / n more of the variance unexplained than the best map.
 const TOKENS_PER_INPUT: usize = 10;
 
-/// Added to the diagonal of the inputs' covariance, as a share of its mean. LayerNorm's outputs lie in a plane, so the
-/// covariance alone may have no inverse.
+/// Added to the diagonal of the sum of x^T x, as a share of its mean. LayerNorm's outputs lie in a plane, so the
+/// sum alone may have no inverse.
 const RIDGE: f64 = 1e-9;
 
 /// How well the best affine map from an FFN's inputs predicts its outputs.
@@ -23,87 +23,61 @@ pub struct LinearFit {
     pub scored: usize,
 }
 
-/// Sums over pairs of rows, inputs x of width C and outputs y of width D, in f64 on the CPU.
+/// Sums over pairs of rows, inputs x of width C and outputs y of width D, in f64 on the CPU. Each x is followed by a 1,
+/// so that a linear map of the C + 1 values is an affine map of x.
 pub struct PairSums {
     rows: usize,
-    /// (1, C) and (1, D).
-    x: Tensor,
-    y: Tensor,
-    /// x^T x (C, C), x^T y (C, D), and the sum of the squares of y (1, D).
+    /// x^T x (C + 1, C + 1), x^T y (C + 1, D), and the sum of the squares of y.
     xx: Tensor,
     xy: Tensor,
-    yy: Tensor,
+    yy: f64,
 }
 
 impl PairSums {
     pub fn new(inputs: usize, outputs: usize) -> Result<PairSums> {
-        let zeros = |rows, columns| Tensor::zeros((rows, columns), DType::F64, &Device::Cpu);
-        Ok(PairSums {
-            rows: 0,
-            x: zeros(1, inputs)?,
-            y: zeros(1, outputs)?,
-            xx: zeros(inputs, inputs)?,
-            xy: zeros(inputs, outputs)?,
-            yy: zeros(1, outputs)?,
-        })
+        let zeros = |columns| Tensor::zeros((inputs + 1, columns), DType::F64, &Device::Cpu);
+        Ok(PairSums { rows: 0, xx: zeros(inputs + 1)?, xy: zeros(outputs)?, yy: 0.0 })
     }
 
     /// Adds rows x (N, C) with their y (N, D), in any number format on any device.
     pub fn add(&mut self, x: &Tensor, y: &Tensor) -> Result<()> {
         // Detached: the sums outlive the pass and would keep its graph.
         let exact = |t: &Tensor| t.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous();
-        let (x, y) = (exact(x)?, exact(y)?);
-        self.rows += x.dims()[0];
+        let rows = x.dims()[0];
+        if rows == 0 {
+            return Ok(());
+        }
+        let ones = Tensor::ones((rows, 1), DType::F64, &Device::Cpu)?;
+        let (x, y) = (Tensor::cat(&[exact(x)?, ones], 1)?, exact(y)?);
         let transposed = x.t()?;
-        self.x = (&self.x + x.sum_keepdim(0)?)?;
-        self.y = (&self.y + y.sum_keepdim(0)?)?;
+        self.rows += rows;
         self.xx = (&self.xx + transposed.matmul(&x)?)?;
         self.xy = (&self.xy + transposed.matmul(&y)?)?;
-        self.yy = (&self.yy + y.sqr()?.sum_keepdim(0)?)?;
+        self.yy += total(&y.sqr()?)?;
         Ok(())
     }
 
-    /// The sums of x - a and y - b, for rows a (1, C) and b (1, D).
-    fn about(&self, a: &Tensor, b: &Tensor) -> Result<PairSums> {
-        let rows = self.rows as f64;
-        // sum (x - a)^T (y - b) = sum x^T y - X^T b - a^T Y + n a^T b, with X and Y the sums.
-        let shifted = |products: &Tensor, x: &Tensor, y: &Tensor, a: &Tensor, b: &Tensor| {
-            let mixed = (x.t()?.matmul(b)? + a.t()?.matmul(y)?)?;
-            (products - mixed)? + (a.t()?.matmul(b)? * rows)?
-        };
-        Ok(PairSums {
-            rows: self.rows,
-            x: (&self.x - (a * rows)?)?,
-            y: (&self.y - (b * rows)?)?,
-            xx: shifted(&self.xx, &self.x, &self.x, a, a)?,
-            xy: shifted(&self.xy, &self.x, &self.y, a, b)?,
-            yy: ((&self.yy - ((&self.y * b)? * 2.0)?)? + (b.sqr()? * rows)?)?,
-        })
+    fn inputs(&self) -> usize {
+        self.xx.dims()[0] - 1
     }
+}
 
-    fn means(&self) -> Result<(Tensor, Tensor)> {
-        Ok(((&self.x / self.rows as f64)?, (&self.y / self.rows as f64)?))
-    }
+fn total(t: &Tensor) -> Result<f64> {
+    t.sum_all()?.to_scalar()
 }
 
 /// Fits an affine map to the rows in `fitted` and scores it on those in `scored`.
 pub fn linear_fit(fitted: &PairSums, scored: &PairSums) -> Result<LinearFit> {
     let fit = LinearFit { r2: None, fitted: fitted.rows, scored: scored.rows };
-    if scored.rows < 2 || fitted.rows < TOKENS_PER_INPUT * fitted.x.elem_count() {
+    if scored.rows < 2 || fitted.rows < TOKENS_PER_INPUT * fitted.inputs() {
         return Ok(fit);
     }
-    let (x_mean, y_mean) = fitted.means()?;
-    let centred = fitted.about(&x_mean, &y_mean)?;
-    let slope = solve(&centred.xx, &centred.xy)?; // (C, D)
-
-    // The squared error of y - b - (x - a) slope, from sums about the fitted means a and b.
-    let moved = scored.about(&x_mean, &y_mean)?;
-    let total = |t: Tensor| t.sum_all()?.to_scalar::<f64>();
-    let explained = total((&slope * &moved.xy)?)?;
-    let quadratic = total((&slope * moved.xx.matmul(&slope)?)?)?;
-    let error = total(moved.yy)? - 2.0 * explained + quadratic;
-    let (x_own, y_own) = scored.means()?;
-    let variance = total(scored.about(&x_own, &y_own)?.yy)?;
+    let map = solve(&fitted.xx, &fitted.xy)?; // (C + 1, D)
+    let quadratic = total(&(&map * scored.xx.matmul(&map)?)?)?;
+    let error = scored.yy - 2.0 * total(&(&map * &scored.xy)?)? + quadratic;
+    // The last row of x^T y is the sum of y.
+    let sums = scored.xy.get(scored.inputs())?;
+    let variance = scored.yy - total(&sums.sqr()?)? / scored.rows as f64;
     let r2 = 1.0 - error / variance;
     Ok(LinearFit { r2: r2.is_finite().then_some(r2), ..fit })
 }
@@ -174,7 +148,7 @@ mod tests {
         assert!(y.track_op());
         let mut sums = PairSums::new(INPUTS, INPUTS).unwrap();
         sums.add(&x, &y).unwrap();
-        assert!([&sums.x, &sums.y, &sums.xx, &sums.xy, &sums.yy].iter().all(|sum| !sum.track_op()));
+        assert!([&sums.xx, &sums.xy].iter().all(|sum| !sum.track_op()));
     }
 
     #[test]

@@ -19,7 +19,6 @@ mod units;
 
 pub use ablation::{Half, MeanOutputs, ablated};
 pub use gradients::{Architecture, FreshModels, InitialGradients, OnStandardNormal, fresh_models};
-pub(crate) use knowledge::capacity;
 pub use knowledge::{Knowledge, answer, completion, knowledge};
 pub use lens::{LensLayer, LogitLens, PromptPosition, TokenChance, lens};
 pub use linear::LinearFit;

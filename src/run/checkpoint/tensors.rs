@@ -3,56 +3,28 @@
 use crate::{bail_input, input_error};
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, View};
-use std::borrow::Cow;
+use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// A tensor on the CPU that is turned into bytes when it is written, and not before: a file of all of
-/// them in memory would double what training needs.
-struct Saved(Tensor);
-
-impl View for Saved {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.0.dims()
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.data_len());
-        let values = self.0.flatten_all().and_then(|values| values.to_vec1::<f32>());
-        // write_tensors has made the tensor f32 on the CPU: there is nothing left that can fail.
-        for value in values.unwrap_or_default() {
-            bytes.extend(value.to_le_bytes());
-        }
-        bytes.into()
-    }
-
-    fn data_len(&self) -> usize {
-        self.0.elem_count() * size_of::<f32>()
-    }
-}
 
 /// Bytes of the largest element, an F64, and of the largest header that safetensors reads.
 const LARGEST_ELEMENT: u64 = 8;
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// Writes tensors as f32, in the order of their names.
+/// Writes tensors as f32, in the order of their names. Each becomes bytes only when it's written: a file of all of
+/// them in memory would double what training needs.
 pub fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    let saved = |(name, tensor): (&String, &Tensor)| {
-        Ok((name.clone(), Saved(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?)))
-    };
-    let tensors = tensors.iter().map(saved).collect::<Result<BTreeMap<_, _>>>()?;
+    let mut saved = BTreeMap::new();
+    for (name, tensor) in tensors {
+        saved.insert(name, tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?);
+    }
     // transformers refuses a file that does not name the framework it was written for.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     let write = || -> Result<()> {
         // safetensors replaces the file by a private one: it is to be as readable as any other.
         let permissions = File::create(path)?.metadata()?.permissions();
-        safetensors::serialize_to_file(tensors, Some(metadata), path)?;
+        safetensors::serialize_to_file(saved, Some(metadata), path)?;
         std::fs::set_permissions(path, permissions)?;
         Ok(())
     };
