@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tinygpt::activation::{Library, Program};
 use tinygpt::data::{Corpus, Part, Tokenizer};
 use tinygpt::generate::{Limits, Sampler, Sampling, generate};
 use tinygpt::lab::compare::{self, Results};
@@ -44,6 +45,7 @@ pub const KINDS: &[Kind] = &[
     Kind { file: "results.jsonl", read: report },
     Kind { file: "compare.json", read: report },
     Kind { file: "preset.toml", read: look_at_preset },
+    Kind { file: "formula.txt", read: compile },
     Kind { file: "tinygpt.json", read: |folder| RunDir::at(folder).claim("step-000001".to_string()) },
     Kind { file: "text.jsonl", read: |folder| read_text(&folder.join("text.jsonl")) },
     Kind { file: "marked.jsonl", read: |folder| read_text(&folder.join("marked.jsonl")) },
@@ -67,6 +69,7 @@ impl Place {
         let path = folder.path();
         let flags = "layers = 1\nheads = 2\nkv-heads = 1\ndim = 8\nffn-dim = 8\ncontext = 8\nsteps = 10\n";
         fs::write(path.join("preset.toml"), flags)?;
+        fs::write(path.join("formula.txt"), "where(x > 0, silu(x)^2, -b * min(x, 1e-3)); b = 0.5")?;
         let settings = Settings::preset(&path.join("preset.toml").display().to_string())?;
         let tokenizer = Tokenizer::train(&TokenizerKind::Char, &Part::written(TEXT.to_string()))?;
         let config = Recipe::new(settings.clone())?.model(tokenizer.vocab_size())?;
@@ -246,6 +249,24 @@ fn look_at_preset(folder: &Path) -> Result<()> {
     let settings = Settings::preset(&folder.join("preset.toml").display().to_string())?;
     Recipe::new(settings)?.model(300)?;
     Ok(())
+}
+
+/// Compiles a formula like `--act FORMULA`, and evaluates it.
+fn compile(folder: &Path) -> Result<()> {
+    let formula = String::from_utf8_lossy(&fs::read(folder.join("formula.txt"))?).into_owned();
+    match Program::compile(&formula, Library::built_in()) {
+        Ok(program) => {
+            program.at(&[0.5, -0.5], &program.initial());
+            Ok(())
+        }
+        Err(problem) => {
+            tinygpt::bail_input!(
+                "column {} of '{formula}': {}",
+                formula[..problem.at].chars().count(),
+                problem.message
+            )
+        }
+    }
 }
 
 /// Reads a text like `train --data FILE`.

@@ -35,7 +35,7 @@ def gpt2(act, tied):
     )
 
 
-# transformers' names for the functions in src/activation/table.rs.
+# transformers' names for the functions in data/activations.toml.
 ACTS = {
     "relu": "relu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "silu": "silu", "sigmoid": "sigmoid",
     "tanh": "tanh", "relu2": "relu2", "leaky_relu": "leaky_relu", "mish": "mish", "quick_gelu": "quick_gelu",

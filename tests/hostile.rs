@@ -216,6 +216,7 @@ hostile! {
     results: "results.jsonl",
     comparison: "compare.json",
     preset: "preset.toml",
+    formula: "formula.txt",
     marker: "tinygpt.json",
     text: "text.jsonl",
     marked_text: "marked.jsonl",

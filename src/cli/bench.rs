@@ -2,6 +2,7 @@
 
 use super::text::{grouped, print_record};
 use super::threads::set_threads;
+use crate::activation::Activation;
 use crate::lab::bench;
 use crate::model::{Model, ModelSize, Params, training_bytes};
 use crate::settings::{LARGEST_VOCABULARY, Recipe, Settings, preset_name, within};
@@ -72,7 +73,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         }
     }
     if is_wanted(Part::Acts) {
-        measured.activations()?;
+        measured.activations(args.settings.act)?;
     }
     if args.json {
         measured.fields.insert("threads".to_string(), json!(rayon::current_num_threads()));
@@ -109,11 +110,13 @@ impl Measured {
         self.add(&line, json!({"gemm_gflops": peak, "mfu": mfu}))
     }
 
-    fn activations(&mut self) -> Result<()> {
+    fn activations(&mut self, act: Option<Activation>) -> Result<()> {
         let mut lines = "\nactivation     ns per value, forward and backward".to_string();
         let mut costs = Vec::new();
-        for cost in bench::activation_costs(Duration::from_millis(20))? {
-            let (act, forward, backward) = (cost.act.name(), cost.forward, cost.backward);
+        let mut acts: Vec<Activation> = Activation::named().collect();
+        acts.extend(act.filter(|act| !acts.contains(act)));
+        for cost in bench::activation_costs(&acts, Duration::from_millis(20))? {
+            let (act, forward, backward) = (cost.act.label(), cost.forward, cost.backward);
             lines.push_str(&format!("\n{act:<14} {forward:5.2} {backward:8.2}"));
             costs.push(json!({"act": act, "forward_ns": forward, "backward_ns": backward}));
         }

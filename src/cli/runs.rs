@@ -55,7 +55,10 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         // The age: seconds since the last checkpoint.
         table.add_row([
             Cell::new(shown(run.path()), [("run", json!(run.path()))]),
-            Cell::new(act.map_or("-".to_string(), Activation::name), [("act", json!(act))]),
+            Cell::new(
+                act.map_or("-".to_string(), |act: Activation| act.label().to_string()),
+                [("act", json!(act))],
+            ),
             Cell::new(loss(val_loss), [("val_loss", json!(val_loss))]),
             Cell::new(
                 format!("{} of {}", grouped(state.step), grouped(state.steps)),

@@ -9,6 +9,7 @@ use super::progress::{Progress, bits_per_byte};
 use super::signals;
 use super::text::{grouped, print_record, shell_word, shown};
 use super::threads::set_threads;
+use crate::activation::Activation;
 use crate::data::{Dataset, Source, Tales, Tokenizer, questions};
 use crate::lab::inspect::answer;
 use crate::model::Model;
@@ -98,7 +99,7 @@ fn start(args: &TrainArgs) -> Result<()> {
     }
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => RunDir::numbered(&recipe.act().name().replace(':', "-"))?,
+        None => RunDir::numbered(&recipe.act().file_name())?,
     };
     if args.force {
         let inputs =
@@ -173,7 +174,15 @@ pub fn show_notes(dataset: &Dataset) {
 /// Prints the plan. Refuses one that needs too much memory.
 fn announce(plan: &Plan) -> Result<()> {
     show_plan(plan);
+    warn_of_trouble(plan.config.act);
     memory::check(plan.memory)
+}
+
+/// Warns of a formula that training may run into the ground.
+pub fn warn_of_trouble(act: Activation) {
+    if let Some(trouble) = act.trouble() {
+        note!("warning: {act} has {trouble}; training may diverge");
+    }
 }
 
 fn end_dry_run(args: &TrainArgs, plan: &Plan, estimate: &Estimate) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::command::{Cli, command};
 use crate::bail_input;
-use crate::settings::PRESETS;
+use crate::settings::{PRESETS, define_activations};
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error, FromArgMatches};
@@ -29,6 +29,9 @@ pub fn parse() -> Result<Option<Cli>> {
     let mut command = command()?;
     command.build();
     let words = attach_values(&command, std::env::args_os().collect());
+    // Before any flag is read: --act may name what the preset defines.
+    let mut preset = words.iter().filter_map(|word| word.to_str()?.strip_prefix("--model="));
+    preset.next_back().map_or(Ok(()), define_activations)?;
     match command.try_get_matches_from_mut(words) {
         Ok(matches) => Ok(Some(Cli::from_arg_matches(&matches)?)),
         Err(answer) if !answer.use_stderr() => {

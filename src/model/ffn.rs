@@ -1,15 +1,15 @@
 //! The feed-forward network: expand each token's row, activate, compress.
 
-use super::ops;
 use super::param_map::BlockParams;
 use super::parts::Parts;
 use crate::activation::Activation;
 use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module};
 
-/// `down(f(up x))`, or with a gated activation `down(f(gate x) * up x)`.
+/// `down(f(up x))`, or with a gated activation `down(f(gate x, up x))`.
 pub struct Ffn {
     act: Activation,
+    scalars: Vec<Tensor>,
     gate: Option<Linear>,
     up: Linear,
     pub(super) down: Linear,
@@ -17,33 +17,44 @@ pub struct Ffn {
 
 /// The hidden units of some rows, (.., F) each.
 pub struct Hidden {
-    /// What f reads.
+    /// What f reads: the gate where there is one.
     pub pre_activation: Tensor,
     /// What the down projection reads.
     pub units: Tensor,
 }
 
 impl Ffn {
+    /// With the activation's learned scalars at their initial values.
+    ///
+    /// # Errors
+    /// Those of candle.
+    ///
     /// # Panics
     /// If `gate` is there without a gated activation, or the other way round.
-    pub fn from_linears(act: Activation, gate: Option<Linear>, up: Linear, down: Linear) -> Ffn {
-        assert_eq!(act.gated, gate.is_some(), "a gated activation has a gate");
-        Ffn { act, gate, up, down }
+    pub fn from_linears(act: Activation, gate: Option<Linear>, up: Linear, down: Linear) -> Result<Ffn> {
+        assert_eq!(act.is_gated(), gate.is_some(), "a gated activation has a gate");
+        let weight = up.weight();
+        let scalar = |initial: &f64| Tensor::new(&[*initial], weight.device())?.to_dtype(weight.dtype());
+        let scalars = act.program().initial().iter().map(scalar).collect::<Result<_>>()?;
+        Ok(Ffn { act, scalars, gate, up, down })
     }
 
     pub(super) fn new(parts: &Parts, of: &BlockParams) -> Result<Ffn> {
         let gate = of.gate.map(|gate| parts.linear(gate)).transpose()?;
-        Ok(Ffn::from_linears(parts.config.act, gate, parts.linear(of.up)?, parts.linear(of.down)?))
+        let (up, down) = (parts.linear(of.up)?, parts.linear(of.down)?);
+        let scalars = of.scalars.iter().map(|scalar| parts.tensor(*scalar)).collect::<Result<_>>()?;
+        Ok(Ffn { act: parts.config.act, scalars, gate, up, down })
     }
 
     /// (.., C) -> (.., F)
     pub fn hidden(&self, x: &Tensor) -> Result<Hidden> {
         let up = self.up.forward(x)?;
-        let pre_activation = match &self.gate {
-            Some(gate) => gate.forward(x)?,
-            None => up.clone(),
+        let inputs = match &self.gate {
+            Some(gate) => vec![gate.forward(x)?, up],
+            None => vec![up],
         };
-        let units = ops::activate(self.act, &pre_activation, &up)?;
+        let units = self.act.program().over_tensors(&inputs, &self.scalars)?;
+        let pre_activation = inputs[0].clone();
         Ok(Hidden { pre_activation, units })
     }
 }

@@ -5,7 +5,7 @@ use super::fused::FusedGpt;
 use super::gpt::{Gpt, Pass};
 use super::params::Params;
 use crate::model::kernels::adamw::sum_of_squares;
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -78,6 +78,21 @@ impl Gradients {
                 squares.iter().map(|square| f64::from(*square)).sum()
             }
         };
+        Ok(square.sqrt())
+    }
+
+    /// The Euclidean norm of the sums of some small parameters.
+    pub fn norm_of(&self, parameters: &[usize]) -> Result<f64> {
+        let mut square = 0.0;
+        for parameter in parameters {
+            let values = match self {
+                Gradients::Candle { sums, .. } => {
+                    sums[*parameter].flatten_all()?.to_dtype(DType::F32)?.to_vec1()?
+                }
+                Gradients::Fused { sums, .. } => sums[*parameter].clone(),
+            };
+            square += values.iter().map(|value: &f32| f64::from(*value).powi(2)).sum::<f64>();
+        }
         Ok(square.sqrt())
     }
 

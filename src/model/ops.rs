@@ -1,7 +1,6 @@
 //! The model's operations that candle lacks, or has without a backward pass.
 
-use crate::activation::Activation;
-use candle_core::{D, Module, Result, Tensor};
+use candle_core::{D, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
 /// RMSNorm (Zhang & Sennrich 2019) of each row without a bias, LayerNorm (Ba et al. 2016) with
@@ -15,12 +14,6 @@ pub fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64) -> Res
         None => scaled(x),
         Some(bias) => scaled(&x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?)?.broadcast_add(bias),
     }
-}
-
-/// f(before), times `up` where the activation is gated: all (N, F).
-pub fn activate(act: Activation, before: &Tensor, up: &Tensor) -> Result<Tensor> {
-    let activated = act.function.forward(before)?;
-    if act.gated { activated * up } else { Ok(activated) }
 }
 
 /// Rotary position embedding (Su et al. 2021) in the half-split layout of Llama on Hugging Face,

@@ -6,6 +6,7 @@
 //! matrices as (in, out) and queries, keys and values in one matrix.
 
 use super::param_spec::{Init, ParamSpec, Role};
+use crate::activation::Scalar;
 use crate::settings::{Backbone, ModelConfig};
 
 /// A linear map y = x W + b.
@@ -39,6 +40,8 @@ pub struct BlockParams {
     pub gate: Option<LinearParams>,
     pub up: LinearParams,
     pub down: LinearParams,
+    /// The activation's learned scalars: (1) each.
+    pub scalars: Vec<usize>,
 }
 
 /// All parameters: a flat list for what treats them alike, and the model's structure over it.
@@ -187,9 +190,13 @@ impl List {
                 to_residual,
             ),
             ffn_norm: early.unwrap_or_else(|| self.norm(Role::FfnNorm, names.ffn_norm, dim)),
-            gate: config.act.gated.then(|| self.linear(Role::FfnGate, names.gate, [dim, ffn_dim], matrix)),
+            gate: config
+                .act
+                .is_gated()
+                .then(|| self.linear(Role::FfnGate, names.gate, [dim, ffn_dim], matrix)),
             up: self.linear(Role::FfnUp, names.up, [dim, ffn_dim], matrix),
             down: self.linear(Role::FfnDown, names.down, [ffn_dim, dim], to_residual),
+            scalars: config.act.program().scalars.iter().map(|scalar| self.scalar(scalar)).collect(),
         }
     }
 
@@ -202,25 +209,30 @@ impl List {
     }
 
     fn norm(&mut self, role: Role, name: &str, dim: usize) -> NormParams {
-        let weight = self.weight(role, name, &[dim], Init::Ones);
+        let weight = self.weight(role, name, &[dim], Init::Constant(1.0));
         NormParams { weight, bias: self.names.has_biases.then(|| self.bias(role, name, dim)) }
     }
 
+    fn scalar(&mut self, scalar: &Scalar) -> usize {
+        let init = Init::Constant(scalar.initial);
+        self.add(Role::ActivationScalar, &format!("mlp.act.{}", scalar.name), None, &[1], init)
+    }
+
     fn weight(&mut self, role: Role, name: &str, shape: &[usize], init: Init) -> usize {
-        self.add(role, name, false, shape, init)
+        self.add(role, name, Some("weight"), shape, init)
     }
 
     fn bias(&mut self, role: Role, name: &str, len: usize) -> usize {
-        self.add(role, name, true, &[len], Init::Zeros)
+        self.add(role, name, Some("bias"), &[len], Init::Constant(0.0))
     }
 
-    fn add(&mut self, role: Role, name: &str, is_bias: bool, shape: &[usize], init: Init) -> usize {
-        let kind = if is_bias { "bias" } else { "weight" };
+    fn add(&mut self, role: Role, name: &str, kind: Option<&str>, shape: &[usize], init: Init) -> usize {
+        let name = [name].into_iter().chain(kind).collect::<Vec<_>>().join(".");
         let name = match self.layer {
-            Some(layer) => format!("{}.{layer}.{name}.{kind}", self.names.blocks),
-            None => format!("{name}.{kind}"),
+            Some(layer) => format!("{}.{layer}.{name}", self.names.blocks),
+            None => name,
         };
-        let layer = self.layer;
+        let (layer, is_bias) = (self.layer, kind == Some("bias"));
         self.specs.push(ParamSpec { name, shape: shape.to_vec(), role, layer, is_bias, init });
         self.specs.len() - 1
     }

@@ -6,8 +6,7 @@ use crate::support::random;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     Normal { std: f64 },
-    Ones,
-    Zeros,
+    Constant(f64),
 }
 
 /// What a parameter does in the model, whatever its backbone calls it.
@@ -26,6 +25,8 @@ pub enum Role {
     FfnGate,
     FfnUp,
     FfnDown,
+    /// A learned scalar of the activation.
+    ActivationScalar,
     FinalNorm,
     Head,
 }
@@ -47,7 +48,7 @@ impl Role {
             Role::Query | Role::Key | Role::Value | Role::QueryKeyValue | Role::AttentionOutput => {
                 Part::Attention
             }
-            Role::FfnGate | Role::FfnUp | Role::FfnDown => Part::Ffn,
+            Role::FfnGate | Role::FfnUp | Role::FfnDown | Role::ActivationScalar => Part::Ffn,
             Role::AttentionNorm | Role::FfnNorm | Role::FinalNorm => Part::Norm,
             Role::Head => Part::Head,
         }
@@ -73,12 +74,13 @@ impl ParamSpec {
         self.shape.iter().product()
     }
 
-    /// A matrix of a linear map or an embedding, neither a bias nor a norm's weight.
+    /// A matrix of a linear map or an embedding: no bias, no norm's weight and no learned scalar.
     pub fn is_matrix(&self) -> bool {
-        !self.is_bias && self.role.part() != Part::Norm
+        !self.is_bias && self.role.part() != Part::Norm && self.role != Role::ActivationScalar
     }
 
-    /// Whether weight decay applies: to matrices and embeddings, not to norms and biases, as in GPT-2 and GPT-3.
+    /// Whether weight decay applies: to matrices and embeddings, not to norms, biases and learned
+    /// scalars, as in GPT-2 and GPT-3.
     pub fn decays(&self) -> bool {
         self.is_matrix()
     }
@@ -96,8 +98,7 @@ impl ParamSpec {
                 self.elements(),
                 std,
             ),
-            Init::Ones => vec![1.0; self.elements()],
-            Init::Zeros => vec![0.0; self.elements()],
+            Init::Constant(value) => vec![value as f32; self.elements()],
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A model's parameters with their values.
 
 use super::param_map::ParamMap;
-use super::param_spec::ParamSpec;
+use super::param_spec::{ParamSpec, Role};
 use crate::settings::ModelConfig;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A model's parameters with their values, in the order of [`ParamMap::specs`]. Clones share the values.
@@ -47,6 +47,17 @@ impl Params {
     /// Each parameter with what it is.
     pub fn iter(&self) -> impl Iterator<Item = (&ParamSpec, &Var)> {
         self.map.specs.iter().zip(&self.vars)
+    }
+
+    /// The activations' learned scalars by layer and name, such as `0.beta`.
+    pub fn learned_scalars(&self) -> Result<BTreeMap<String, f32>> {
+        let scalars = self.iter().filter(|(spec, _)| spec.role == Role::ActivationScalar);
+        let value = |(spec, var): (&ParamSpec, &Var)| {
+            let name = spec.name.rsplit('.').next().unwrap_or_default();
+            let value = var.to_dtype(DType::F32)?.to_vec1::<f32>()?[0];
+            Ok((format!("{}.{name}", spec.layer.unwrap_or_default()), value))
+        };
+        scalars.map(value).collect()
     }
 
     pub fn dtype(&self) -> DType {

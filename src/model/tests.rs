@@ -131,7 +131,7 @@ fn gradients_match_finite_differences_for_every_activation_and_backbone() {
     let step = 1e-6;
     for backbone in BACKBONES {
         for act in Activation::named() {
-            let model = reference(&config(backbone, &act.name()), DType::F64);
+            let model = reference(&config(backbone, act.name()), DType::F64);
             let gradients = loss(&model, &mut learning()).backward().unwrap();
             for (spec, var) in model.params.iter() {
                 let gradient: Vec<f64> =
@@ -309,7 +309,7 @@ fn assert_kernels_agree(config: &ModelConfig, count: usize, tokens: usize, dropo
 fn kernels_match_the_candle_model_with_every_activation() {
     for backbone in BACKBONES {
         for act in Activation::named() {
-            let config = ModelConfig { ffn_dim: 23, ..config(backbone, &act.name()) };
+            let config = ModelConfig { ffn_dim: 23, ..config(backbone, act.name()) };
             assert_kernels_agree(&config, 2, 6, None);
         }
     }

@@ -95,7 +95,7 @@ fn chart(figure: &Figure) -> Chart {
         }
         Picture::Path { input, hidden, act } => {
             let path =
-                FfnPath { input: *input, hidden: *hidden, gated: act.gated, act: act.function.facts().name };
+                FfnPath { input: *input, hidden: *hidden, gated: act.is_gated(), act: act.gate_label() };
             let chart = Chart::ffn_path(path);
             (chart.plot, chart.note, chart.description)
         }
@@ -141,12 +141,12 @@ fn functions(plotted: Plotted, models: &[Inputs]) -> Plot {
     let panel = |model: &Inputs| {
         let value = |x: f64| match plotted {
             Plotted::Value => model.function.value(x),
-            Plotted::Slope => model.function.derivative(x).abs() / steepest(model.function),
+            Plotted::Slope => model.function.derivative(x).abs() / steepest(&model.function),
         };
         let xs = (0..=240).map(|i| range.0 + (range.1 - range.0) * f64::from(i) / 240.0);
         Panel {
             title: model.name.as_str().into(),
-            subtitle: model.function.facts().formula.into(),
+            subtitle: model.function.act.formula().into(),
             x_range: range,
             y_range: if plotted == Plotted::Value { (-1.0, 4.0) } else { (0.0, 1.08) },
             curves: vec![Curve::new(&model.name, xs.map(|x| (x, value(x))).collect())],
@@ -157,6 +157,6 @@ fn functions(plotted: Plotted, models: &[Inputs]) -> Plot {
 }
 
 /// The maximum of |f'|. The flat part of a function is below a hundredth of it.
-fn steepest(function: Function) -> f64 {
+fn steepest(function: &Function) -> f64 {
     100.0 * flat_below(function)
 }

@@ -2,7 +2,7 @@
 
 use super::chart::WIDTH;
 use super::scale::Scale;
-use super::svg::{Drawing, Look, document, text_width};
+use super::svg::{Drawing, Look, document, shortened, text_width};
 use crate::lab::inspect::Histogram;
 use crate::support::text::{Language, Text};
 
@@ -109,7 +109,12 @@ impl Panel {
         let x = Scale::linear(self.x_range, (LEFT, width - RIGHT));
         let y = Scale::linear(self.y_range, (height - BOTTOM, TOP));
         drawing.text("title", (x.start, 16.0), "start", &self.title.to(language));
-        drawing.text("caption", (x.start, 31.0), "start", &self.subtitle.to(language));
+        drawing.text(
+            "caption",
+            (x.start, 31.0),
+            "start",
+            &shortened(&self.subtitle.to(language), x.end - x.start),
+        );
         drawing.begin_plot(clip, (&x, &x.ticks()), (&y, &y.ticks()));
         if let (Some(first), Some(last)) = (self.area.first(), self.area.last()) {
             let up = |share: f64| y.start + share * (y.end - y.start);

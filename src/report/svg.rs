@@ -7,7 +7,7 @@ use super::scale::Scale;
 use crate::support::failure::escape_controls;
 use crate::support::mark::MARK;
 use std::fmt::{Display, Write};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How charts look.
 pub const STYLE: &str = include_str!("svg.css");
@@ -196,6 +196,20 @@ fn joined(points: &[(f64, f64)]) -> String {
 /// A width that `text` surely fits in at the usual size.
 pub fn text_width(text: &str) -> f64 {
     7.0 * text.width() as f64
+}
+
+/// As much of `text`, in a caption's size, as `width` has room for.
+pub fn shortened(text: &str, width: f64) -> String {
+    let room = (width / 6.0) as usize;
+    if text.width() <= room {
+        return text.to_string();
+    }
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used < room
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// `text` in lines of at most `width`.

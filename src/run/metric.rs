@@ -1,6 +1,7 @@
 //! The lines of `metrics.jsonl`.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a run logs. Numbers that aren't finite are none: JSON has no other way to write them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,12 @@ pub enum Metric {
         lr: f64,
         /// Before clipping.
         grad_norm: Option<f64>,
+        /// The share of the squared norm that is the activations' learned scalars'; none without any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scalars_share: Option<f64>,
+        /// The learned scalars after the step, by layer and name, such as `0.beta`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        scalars: BTreeMap<String, f32>,
         /// Training tokens read so far.
         tokens: u64,
         /// Wall time of the step.

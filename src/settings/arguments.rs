@@ -1,7 +1,7 @@
 //! How flags read their values: names that completions propose, and lists.
 
 use super::{DeviceKind, PRESETS, Preset, SHAPES, TokenizerKind, within};
-use crate::activation::{Activation, Function};
+use crate::activation::{self, Activation};
 use anyhow::{Result, anyhow, bail};
 use clap::builder::{PossibleValue, TypedValueParser, ValueParserFactory};
 use std::ffi::OsStr;
@@ -63,8 +63,7 @@ propose! {
 }
 
 fn activations() -> impl Iterator<Item = &'static str> {
-    let facts = || Function::ALL.iter().map(|function| function.facts());
-    facts().map(|facts| facts.name).chain(facts().filter_map(|facts| facts.gated_name))
+    Activation::named().map(Activation::name)
 }
 
 /// The value of `--model`: the name of a preset or of a file.
@@ -89,11 +88,20 @@ pub struct List<T>(Vec<T>);
 pub trait Item: Sized + PartialEq {
     /// The values that one word of a list stands for.
     fn read(word: &str) -> Result<Vec<Self>>;
+
+    /// The words of a list.
+    fn words(text: &str) -> Vec<&str> {
+        text.split(',').map(str::trim).collect()
+    }
 }
 
 impl Item for Activation {
     fn read(word: &str) -> Result<Vec<Activation>> {
         if word == "all" { Ok(Activation::named().collect()) } else { Ok(vec![word.parse()?]) }
+    }
+
+    fn words(text: &str) -> Vec<&str> {
+        activation::in_list(text)
     }
 }
 
@@ -120,7 +128,7 @@ impl<T: Item> FromStr for List<T> {
 
     fn from_str(text: &str) -> Result<List<T>> {
         let mut values = Vec::new();
-        for (i, word) in text.split(',').map(str::trim).enumerate() {
+        for (i, word) in T::words(text).into_iter().enumerate() {
             if word.is_empty() {
                 bail!("item {} is empty; write the items with one comma between them", i + 1);
             }
@@ -147,7 +155,7 @@ mod tests {
     use super::*;
 
     fn acts(text: &str) -> Result<Vec<String>> {
-        Ok(text.parse::<List<Activation>>()?.iter().map(|act| act.name()).collect())
+        Ok(text.parse::<List<Activation>>()?.iter().map(|act| act.name().to_string()).collect())
     }
 
     #[test]

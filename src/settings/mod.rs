@@ -18,13 +18,14 @@ pub(crate) use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS};
 pub use encoding::TextEncoding;
 pub use model_config::{Backbone, ModelConfig};
 pub(crate) use model_config::{LARGEST, LARGEST_VOCABULARY, MOST_LAYERS};
-pub(crate) use preset::FINE_TUNE;
+pub(crate) use preset::{FINE_TUNE, define_activations};
 pub use preset::{PRESETS, Preset, SHAPES};
 pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
 use crate::activation::Activation;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The implementation of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -55,8 +56,9 @@ pub struct Settings {
     pub backbone: Option<Backbone>,
     /// FFN activation
     ///
-    /// `tinygpt acts` lists them. `glu:NAME` gates any function.
-    #[arg(long, value_name = "NAME", hide_possible_values = true, help_heading = "Model")]
+    /// A name that `tinygpt acts` lists, `glu:NAME` for a function in a gate, or a formula: of x, or of the gate g and
+    /// the up projection u. After a semicolon come learned scalars: 'x * sigmoid(b * x); b = 1'.
+    #[arg(long, value_name = "NAME|FORMULA", hide_possible_values = true, help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Activation>,
     /// Transformer blocks
@@ -225,6 +227,10 @@ pub struct Settings {
     #[arg(long, value_name = "DEVICE", hide_possible_values = true, help_heading = "Machine")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceKind>,
+    /// Names of a preset's own formulas. Reading the preset defines them, and they are saved as formulas.
+    #[arg(skip)]
+    #[serde(skip_serializing)]
+    pub activations: BTreeMap<String, String>,
     /// Runs and presets of tinygpt 0.1 may contain it. It's read and never written.
     #[arg(skip)]
     #[serde(skip_serializing)]

@@ -52,7 +52,7 @@ impl ModelConfig {
 
     /// Outputs of the FFN's gate; 0 where the activation isn't gated.
     pub fn gate_dim(&self) -> usize {
-        if self.act.gated { self.ffn_dim } else { 0 }
+        if self.act.is_gated() { self.ffn_dim } else { 0 }
     }
 
     /// Refuses shapes that no model can have, naming the flag to change.

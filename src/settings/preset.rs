@@ -1,6 +1,7 @@
 //! Presets: the files of `models/`, compiled in, and files of the user's own.
 
 use super::Settings;
+use crate::activation::Activation;
 use crate::support::failure::did_you_mean;
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -66,6 +67,7 @@ impl Settings {
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
+            define_activations(name)?;
             let text = std::fs::read_to_string(path)
                 .map_err(|error| input_error!("cannot read preset {name}: {error}"))?;
             return Ok(parse(&text, name)?.over(&default));
@@ -79,6 +81,21 @@ impl Settings {
         let hint = did_you_mean(name, names.iter().copied());
         bail_input!("unknown preset '{name}'{hint}; known: {}, or a .toml file", names.join(", "))
     }
+}
+
+/// Defines the activations of a preset's table `[activations]`, which the flags may then name. A preset that can't be
+/// read defines nothing: reading its settings tells why.
+pub fn define_activations(name: &str) -> Result<()> {
+    let Ok(text) = std::fs::read_to_string(name) else { return Ok(()) };
+    let Ok(table) = toml::from_str::<toml::Table>(&text) else { return Ok(()) };
+    let Some(activations) = table.get("activations").and_then(toml::Value::as_table) else { return Ok(()) };
+    for (own, formula) in activations {
+        let Some(formula) = formula.as_str() else {
+            bail_input!("preset {name}: activation {own} isn't a formula in quotation marks");
+        };
+        Activation::define(own, formula).map_err(|error| input_error!("preset {name}: {error}"))?;
+    }
+    Ok(())
 }
 
 fn parse(text: &str, name: &str) -> Result<Settings> {

@@ -5,6 +5,7 @@ use crate::model::ModelSize;
 use crate::settings::{ModelConfig, Recipe};
 use crate::support::record::number_or_nan;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -69,6 +70,9 @@ pub struct StepReport {
     pub lr: f64,
     /// Before clipping.
     pub grad_norm: f64,
+    /// See [`Metric::Step`](crate::run::Metric).
+    pub scalars_share: Option<f64>,
+    pub scalars: BTreeMap<String, f32>,
     /// Why the step changed nothing, if it was skipped.
     pub skipped: Option<BadNumbers>,
     /// Training tokens read so far.

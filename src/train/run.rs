@@ -102,6 +102,8 @@ impl<'a> TrainingRun<'a> {
             loss: finite(report.loss),
             lr: report.lr,
             grad_norm: finite(report.grad_norm),
+            scalars_share: report.scalars_share.and_then(finite),
+            scalars: report.scalars.clone(),
             tokens: report.tokens,
             seconds: report.seconds,
             skipped: report.skipped.is_some(),
@@ -118,7 +120,13 @@ impl<'a> TrainingRun<'a> {
             ("train/gradient_norm", report.grad_norm),
             ("train/tokens_per_second", self.trainer.tokens_per_step() as f64 / report.seconds),
         ];
-        self.journal.log(&metric, &scalars);
+        let learned: Vec<(String, f64)> = report
+            .scalars
+            .iter()
+            .map(|(name, value)| (format!("activation/{name}"), f64::from(*value)))
+            .collect();
+        let learned = learned.iter().map(|(name, value)| (name.as_str(), *value));
+        self.journal.log(&metric, &scalars.into_iter().chain(learned).collect::<Vec<_>>());
         Ok(report)
     }
 
@@ -230,7 +238,7 @@ impl<'a> TrainingRun<'a> {
         let Trainer { dataset, state, step_seconds, model, .. } = &self.trainer;
         let size = ModelSize::new(&model.config);
         Ok(Outcome {
-            act: model.config.act.name(),
+            act: model.config.act.label().to_string(),
             params: size.total,
             ffn_params: size.ffn,
             ffn_dim: model.config.ffn_dim,

@@ -117,6 +117,7 @@ impl<'a> Trainer<'a> {
             loss += self.gradients.add(&batch.inputs, &batch.targets, context, dropout)? / parts as f64;
         }
         let grad_norm = self.gradients.norm()? / parts as f64;
+        let scalars_share = self.scalars_share(parts, grad_norm)?;
         let lr = self.schedule.lr(step);
         let skipped = if loss.is_finite() && grad_norm.is_finite() {
             let scale = clip_scale(grad_norm, training.grad_clip) / parts as f64;
@@ -140,12 +141,25 @@ impl<'a> Trainer<'a> {
             loss,
             lr,
             grad_norm,
+            scalars_share,
+            scalars: self.model.params.learned_scalars()?,
             skipped,
             tokens: self.state.tokens,
             seconds,
             tokens_per_second: tokens as f64 / recent,
             seconds_left: recent * self.state.steps.saturating_sub(step + 1) as f64,
         })
+    }
+
+    /// The share of the squared gradient norm that is the learned scalars'; none without any.
+    fn scalars_share(&self, parts: usize, grad_norm: f64) -> Result<Option<f64>> {
+        let scalars: Vec<usize> =
+            self.model.params.map.blocks.iter().flat_map(|block| block.scalars.iter().copied()).collect();
+        if scalars.is_empty() {
+            return Ok(None);
+        }
+        let norm = self.gradients.norm_of(&scalars)? / parts as f64;
+        Ok(Some((norm / grad_norm).powi(2)))
     }
 
     fn dropout(&self, micro_step: usize) -> Dropout {

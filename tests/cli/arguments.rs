@@ -97,9 +97,9 @@ fn bash_completes_values() {
         succeed(bash.current_dir(folder.path()).args(["--norc", "-c", &script])).trim().to_string()
     };
     for (words, expected) in [
-        (&["--act", "swi"] as &[&str], "swiglu"),
+        (&["--act", "swigl"] as &[&str], "swiglu swiglu_oai swiglu_clamped"),
         (&["train", "--act", "gelu_"], "gelu_tanh"),
-        (&["compare", "--baseline", "swi"], "swiglu"),
+        (&["compare", "--baseline", "gegl"], "geglu"),
         (&["compare", "--acts", "al"], "all"),
         (&["train", "--model", "sh"], "shakespeare-char"),
         (&["inspect", "--model", "gpt3"], "gpt3-175b"),

@@ -27,7 +27,8 @@ fn unusable_texts_are_refused_with_the_reason() {
 fn wrong_values_are_refused_with_the_valid_ones() {
     let folder = folder();
     let cases: &[(&[&str], &str)] = &[
-        (&["--act", "gleu"], "swiglu"),
+        (&["--act", "gleu"], "did you mean 'gelu'?"),
+        (&["--act", "x * sigmiod(x)"], "column 5"),
         (&["--model", "enormous"], "shakespeare-char"),
         (&["--heads", "3"], "--heads 3 does not divide --dim 16"),
         (&["--dim", "18", "--heads", "2"], "head size 9"),

@@ -114,7 +114,7 @@ fn unsupported_config_values_are_rejected_and_never_ignored() {
         ("arcee-gqa", "attention_bias", true.into(), "attention_bias"),
         ("arcee-gqa", "mlp_bias", true.into(), "mlp_bias"),
         ("arcee-gqa", "head_dim", 4.into(), "head_dim"),
-        ("arcee-gqa", "hidden_act", "relu6".into(), "unknown activation"),
+        ("arcee-gqa", "hidden_act", "gelu_10".into(), "unknown activation"),
         ("arcee-gqa", "quantization_config", serde_json::json!({"bits": 4}), "quantization_config"),
         ("arcee-gqa", "model_type", "qwen2".into(), "known: llama, arcee, gpt2"),
         ("gpt2-f16-untied", "scale_attn_weights", false.into(), "scale_attn_weights"),

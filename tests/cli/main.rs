@@ -18,6 +18,7 @@ mod encodings;
 mod environment;
 mod eval;
 mod following;
+mod formulas;
 mod generate;
 mod gguf;
 mod hub;

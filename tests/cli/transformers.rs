@@ -58,9 +58,8 @@ fn transformers_gives_the_same_tokens_with_a_resaved_tokenizer() {
 /// Every configuration of the tiny model that transformers supports, with a name.
 fn known_to_transformers() -> Vec<(String, Settings)> {
     let mut known = Vec::new();
-    let gated = |act: Activation| Activation { gated: true, ..act };
-    for plain in Activation::named().filter(|act| !act.gated) {
-        for act in [plain, gated(plain)] {
+    for plain in Activation::named().filter(|act| !act.is_gated()) {
+        for act in [Some(plain), plain.gated()].into_iter().flatten() {
             for (backbone, kv_heads) in
                 [(Backbone::Llama, 4), (Backbone::Llama, 2), (Backbone::Llama, 1), (Backbone::Gpt2, 4)]
             {

@@ -84,6 +84,7 @@ fn announce(
     let timing = timing.clone().map_or_else(|| time(design, recipe, dataset, device), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
+    design.arms.iter().for_each(|arm| super::train::warn_of_trouble(arm.act));
     let mut instruction_sets = results.instruction_sets();
     instruction_sets.insert(instruction_set());
     if let Some(warning) = mixed(&instruction_sets) {

@@ -93,7 +93,7 @@ fn rates(analysis: &Analysis) -> Table {
             None if rate.diverged > 0 => "diverged".to_string(),
             None => "-".to_string(),
         });
-        table.add_row([arm.act.name(), setting(arm.lr)].into_iter().chain(losses));
+        table.add_row([arm.act.label().to_string(), setting(arm.lr)].into_iter().chain(losses));
     }
     table
 }

@@ -110,20 +110,24 @@ pub struct ActivationCost {
 }
 
 /// Times each activation's kernels on values that stay in the cache.
-pub fn activation_costs(duration: Duration) -> Result<Vec<ActivationCost>> {
+pub fn activation_costs(acts: &[Activation], duration: Duration) -> Result<Vec<ActivationCost>> {
     const N: usize = 16 * 1024;
     let mut rng = random::stream(1, "bench activations");
     let mut normal = || random::normal(&mut rng, N, 1.0);
     let (before, up) = (normal(), normal());
     let (mut hidden, mut d_before, mut d_up) = (vec![0.0; N], vec![0.0; N], vec![0.0; N]);
     let mut costs = Vec::new();
-    for act in Activation::named() {
+    for &act in acts {
+        let scalars: Vec<f32> = act.program().initial().iter().map(|scalar| *scalar as f32).collect();
+        let mut of_scalars = vec![0.0; scalars.len()];
+        let inputs: [&[f32]; 2] = if act.is_gated() { [&before, &up] } else { [&before, &[]] };
         let forward = Times::of(duration, || {
-            activate::forward(act, &before, &up, &mut hidden);
+            activate::forward(act, &scalars, inputs, &mut hidden);
             Ok(())
         })?;
         let backward = Times::of(duration, || {
-            activate::backward(act, &before, &up, &mut hidden, &mut d_before, &mut d_up);
+            let gradients = [&mut d_before[..], &mut d_up[..]];
+            activate::backward(act, &scalars, inputs, &mut hidden, gradients, &mut of_scalars);
             hidden.fill(1.0);
             Ok(())
         })?;

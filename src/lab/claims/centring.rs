@@ -25,7 +25,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     .with_caption(text!("claims.centring.caption"));
     let (mut normal, mut in_model) = (Vec::new(), Vec::new());
     for name in ACTS {
-        let moments = on_standard_normal(name.parse::<Activation>()?.function);
+        let moments = on_standard_normal(&name.parse::<Activation>()?.function());
         let [mean, std] = match COMPUTED_ONLY.contains(&name) {
             true => [DASH, DASH].map(String::from),
             false => {

@@ -49,6 +49,6 @@ impl Inputs {
         let mut layers = inspection.layers.iter().map(|layer| &layer.hidden.histogram);
         let mut histogram = layers.next().cloned().unwrap_or_default();
         layers.for_each(|layer| histogram.include(layer));
-        Inputs { name: name.to_string(), function: inspection.act.function, histogram }
+        Inputs { name: name.to_string(), function: inspection.act.function(), histogram }
     }
 }

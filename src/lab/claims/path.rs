@@ -21,7 +21,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     for name in ["gelu", "swiglu"] {
         let config = lab.train(&act(name))?.model.config.clone();
         let (act, input, hidden) = (config.act, config.dim, config.ffn_dim);
-        let up = if act.gated { "2 \u{d7} " } else { "" };
+        let up = if act.is_gated() { "2 \u{d7} " } else { "" };
         table.add_row([
             name.to_string(),
             input.to_string(),
@@ -30,7 +30,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             format!("{up}({input}, {hidden}), ({hidden}, {input})"),
             grouped(act.ffn_matrices() * input * hidden),
         ]);
-        let (stem, meaning) = match act.gated {
+        let (stem, meaning) = match act.is_gated() {
             true => ("path-gated", text!("claims.path.gated")),
             false => ("path", text!("claims.path.ungated")),
         };

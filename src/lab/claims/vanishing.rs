@@ -24,11 +24,11 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let without = gradients(lab, Architecture::Stack)?;
     let deepest = |found: &FreshModels, name: &str| {
         let mut deepest = at_the_deepest(found);
-        deepest.find(|one| one.act.name() == name).map_or(f64::NAN, |one| one.first_over_last)
+        deepest.find(|one| one.act.label() == name).map_or(f64::NAN, |one| one.first_over_last)
     };
     let [(sigmoid, relu), (sigmoid_with, relu_with)] =
         [&without, &with].map(|found| (deepest(found, "sigmoid"), deepest(found, "relu")));
-    let function = "sigmoid".parse::<Activation>()?.function;
+    let function = "sigmoid".parse::<Activation>()?.function();
     Ok(Claim {
         name: "vanishing",
         claim: text!("claims.vanishing.claim"),
@@ -44,8 +44,8 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             relu = ratio(relu),
             sigmoid_with = ratio(sigmoid_with),
             relu_with = ratio(relu_with),
-            own = fixed(gradient_factor(function, 0.0), 2),
-            centred = fixed(gradient_factor(function, -0.5), 2),
+            own = fixed(gradient_factor(&function, 0.0), 2),
+            centred = fixed(gradient_factor(&function, -0.5), 2),
         ),
         tables: vec![
             table(&without, text!("claims.vanishing.alone")),
@@ -86,10 +86,10 @@ fn figure(found: &FreshModels, stem: &'static str, title: Text) -> Figure {
     let line = |one: &InitialGradients| {
         let last = one.norms[one.layers - 1];
         let points = one.norms.iter().enumerate().map(|(i, norm)| ((i + 1) as f64, norm / last));
-        (one.act.name(), points.collect())
+        (one.act.label().to_string(), points.collect())
     };
     let least = deepest.clone().min_by(|a, b| a.first_over_last.total_cmp(&b.first_over_last));
-    let (name, share) = least.map_or((String::new(), f64::NAN), |one| (one.act.name(), one.first_over_last));
+    let (name, share) = least.map_or(("", f64::NAN), |one| (one.act.label(), one.first_over_last));
     Figure {
         stem,
         title,

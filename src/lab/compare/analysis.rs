@@ -1,9 +1,10 @@
 //! What the runs of a comparison say together: everything that its table, its JSON and its report show.
 
 use super::statistics::Summary;
-use crate::activation::Activation;
+use crate::activation::{Activation, Function, Scalar};
 use crate::support::text::Text;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A comparison, evaluated.
 #[derive(Clone, Debug, Serialize)]
@@ -73,10 +74,23 @@ pub struct Arm {
     pub rates: Vec<Rate>,
     /// What the arm at its best rate wrote, from the prompt that all arms got.
     pub sample: String,
+    /// The activation's learned scalars after training, by `LAYER.NAME`: means over seeds.
+    pub scalars: BTreeMap<String, f64>,
     pub curve: Curve,
 }
 
 impl Arm {
+    /// Each layer's activation after training. Without learned scalars there is none.
+    pub fn learned(&self) -> Vec<Function> {
+        let scalars = &self.act.program().scalars;
+        let of_layer = |layer: usize| {
+            let value = |scalar: &Scalar| self.scalars.get(&format!("{layer}.{}", scalar.name)).copied();
+            let scalars = scalars.iter().map(value).collect::<Option<_>>()?;
+            Some(Function { act: self.act, scalars })
+        };
+        if scalars.is_empty() { Vec::new() } else { (0..).map_while(of_layer).collect() }
+    }
+
     /// How much the choice of the learning rate is worth: its highest mean loss over the grid minus its
     /// lowest, infinite where all runs of a rate diverged.
     pub fn sensitivity(&self) -> f64 {

@@ -74,10 +74,21 @@ pub fn seconds_to(curve: &Curve, loss: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn trained(step: usize, loss: f64) -> Metric {
         let (lr, tokens) = (1e-3, 10 * step as u64);
-        Metric::Step { step, loss: Some(loss), lr, grad_norm: None, tokens, seconds: 0.5, skipped: false }
+        Metric::Step {
+            step,
+            loss: Some(loss),
+            lr,
+            grad_norm: None,
+            scalars_share: None,
+            scalars: BTreeMap::new(),
+            tokens,
+            seconds: 0.5,
+            skipped: false,
+        }
     }
 
     fn evaluated(step: usize, val_loss: f64) -> Metric {

@@ -117,7 +117,7 @@ impl Run {
     /// directories of earlier versions have it.
     pub fn name(&self) -> String {
         let lr = self.lr.map_or(String::new(), |lr| format!("-lr{lr}"));
-        format!("{}{lr}-seed{}", self.act.name().replace(':', "-"), self.seed)
+        format!("{}{lr}-seed{}", self.act.file_name(), self.seed)
     }
 
     /// Whether [`Run::name`] gives such names.
@@ -127,6 +127,9 @@ impl Run {
             Some((act, lr)) if lr.parse::<f64>().is_ok() => act,
             _ => arm,
         };
-        act.replacen('-', ":", 1).parse::<Activation>().is_ok() && seed.parse::<u64>().is_ok()
+        let is_act = |act: &str| act.parse::<Activation>().is_ok_and(|found| found.file_name() == act);
+        let is_formula =
+            act.strip_prefix("formula_").is_some_and(|hash| hash.chars().all(|c| c.is_ascii_hexdigit()));
+        (is_act(act) || is_act(&act.replacen('-', ":", 1)) || is_formula) && seed.parse::<u64>().is_ok()
     }
 }

@@ -11,6 +11,7 @@ use crate::support::text::Text;
 use crate::support::waiting::waiting;
 use crate::train::Outcome;
 use anyhow::Result;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Evaluates the runs of a comparison that are done.
@@ -131,9 +132,19 @@ fn evaluate_arm<'a>(
         diverged: lines.iter().filter(|line| line.diverged.is_some()).map(|line| line.run.seed).collect(),
         rates,
         sample: finished.first().map(|line| line.sample.clone()).unwrap_or_default(),
+        scalars: mean_scalars(&finished),
         curve: curve(&paths)?,
     };
     Ok((arm, lines))
+}
+
+/// The mean of each learned scalar.
+fn mean_scalars(lines: &[&Line]) -> BTreeMap<String, f64> {
+    let mut means = BTreeMap::new();
+    for (name, value) in lines.iter().flat_map(|line| &line.scalars) {
+        *means.entry(name.clone()).or_insert(0.0) += f64::from(*value) / lines.len() as f64;
+    }
+    means
 }
 
 fn of(lines: &[&Line], value: fn(&Outcome) -> f64) -> Vec<f64> {

@@ -109,6 +109,7 @@ impl Grid {
                     piece_tokens: pieces.map(|pieces| pieces.tokens.clone()).unwrap_or_default(),
                     peak_memory: memory::peak(),
                     sample: training.trainer().sample(SAMPLE_TOKENS)?,
+                    scalars: training.trainer().model().params.learned_scalars()?,
                     ..Line::of(run)
                 }
             }

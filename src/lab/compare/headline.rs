@@ -106,8 +106,8 @@ fn speed(analysis: &Analysis, winner: Activation, other: Activation) -> Text {
 /// Reasons to doubt the numbers.
 pub fn warnings(analysis: &Analysis) -> Vec<Text> {
     let named = |is: &dyn Fn(&Arm) -> bool| {
-        let names: Vec<String> =
-            analysis.arms.iter().filter(|arm| is(arm)).map(|arm| arm.act.name()).collect();
+        let names: Vec<&str> =
+            analysis.arms.iter().filter(|arm| is(arm)).map(|arm| arm.act.label()).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
     let rose = |arm: &Arm| arm.loss.mean > arm.best_loss.mean * (1.0 + ROSE);

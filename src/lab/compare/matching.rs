@@ -1,15 +1,14 @@
 //! What makes arms comparable that cannot be equal in everything.
 
 use super::design::{ArmDesign, Matching};
-use crate::activation::{Activation, Number};
+use crate::activation::Activation;
+use crate::bail_input;
 use crate::data::Dataset;
 use crate::model::{Model, Params};
 use crate::settings::{Recipe, Settings};
 use crate::train::ffn_output_rms;
 use anyhow::Result;
 use candle_core::Device;
-use std::cell::Cell;
-use std::ops::{Add, Mul, Neg, Sub};
 
 /// FFNs are as wide as a multiple of this.
 const MULTIPLE: usize = 8;
@@ -42,7 +41,15 @@ pub fn match_arms(
             let config = recipe.model(dataset.tokenizer.vocab_size())?;
             let training = &recipe.training;
             let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
-            ffn_output_rms(&Model::new(config, params, recipe.ops)?, dataset, &recipe)
+            let rms = ffn_output_rms(&Model::new(config, params, recipe.ops)?, dataset, &recipe)?;
+            if !(rms.is_finite() && rms > 0.0) {
+                let what = if rms == 0.0 { "0" } else { "not finite" };
+                bail_input!(
+                    "--match-init can't scale {}: its initial output is {what}; leave it out of --acts, or leave --match-init out",
+                    arm.act
+                );
+            }
+            Ok(rms)
         };
         let base = rms(&ArmDesign { act: baseline, ffn_dim: width(baseline), ffn_init_scale: None })?;
         for arm in arms.iter_mut().filter(|arm| arm.act != baseline) {
@@ -66,73 +73,7 @@ fn flops_matched(act: Activation, baseline: Activation, dim: usize) -> usize {
 
 /// Floating-point operations of training on one token, per hidden unit of an FFN.
 fn flops_per_unit(act: Activation, dim: usize) -> f64 {
-    let gating = if act.gated { 4.0 } else { 1.0 };
-    6.0 * (act.ffn_matrices() * dim) as f64 + operations(act) + gating
-}
-
-/// Operations of the activation's function and its derivative.
-fn operations(act: Activation) -> f64 {
-    let count = Cell::new(0.0);
-    act.function.value(Counted(&count));
-    act.function.derivative(Counted(&count));
-    count.get()
-}
-
-/// A number that counts what is done with it. What our kernels need for a function of the library counts
-/// as many operations: a polynomial and its range.
-#[derive(Clone)]
-struct Counted<'a>(&'a Cell<f64>);
-
-const EXP: f64 = 20.0;
-const LN: f64 = 16.0;
-const TANH: f64 = EXP + 5.0;
-const ERF: f64 = EXP + 16.0;
-
-impl Counted<'_> {
-    fn after(self, operations: f64) -> Self {
-        self.0.set(self.0.get() + operations);
-        self
-    }
-}
-
-macro_rules! counted {
-    ($($trait:ident :: $method:ident ($other:ty)),*) => {
-        $(impl<'a> $trait<$other> for Counted<'a> {
-            type Output = Self;
-            fn $method(self, _: $other) -> Self {
-                self.after(1.0)
-            }
-        })*
-    };
-}
-counted!(Add::add(Counted<'a>), Sub::sub(Counted<'a>), Mul::mul(Counted<'a>), Add::add(f64), Mul::mul(f64));
-
-impl Neg for Counted<'_> {
-    type Output = Self;
-    fn neg(self) -> Self {
-        self.after(1.0)
-    }
-}
-
-impl Number for Counted<'_> {
-    fn constant(&self, _: f64) -> Self {
-        self.clone()
-    }
-    fn exp(self) -> Self {
-        self.after(EXP)
-    }
-    fn ln(self) -> Self {
-        self.after(LN)
-    }
-    fn tanh(self) -> Self {
-        self.after(TANH)
-    }
-    fn erf(self) -> Self {
-        self.after(ERF)
-    }
-    fn if_positive(&self, _: Self, _: Self) -> Self {
-        self.clone().after(1.0)
-    }
+    6.0 * (act.ffn_matrices() * dim) as f64 + act.program().flops()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::support::record;
 use crate::train::Outcome;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 pub(super) const RESULTS: &str = "results.jsonl";
@@ -35,6 +35,9 @@ pub struct Line {
     pub peak_memory: Option<u64>,
     /// What the model wrote from the start of a line.
     pub sample: String,
+    /// The activation's learned scalars after training, by `LAYER.NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scalars: BTreeMap<String, f32>,
 }
 
 impl Line {
@@ -50,6 +53,7 @@ impl Line {
             piece_tokens: Vec::new(),
             peak_memory: None,
             sample: String::new(),
+            scalars: BTreeMap::new(),
         }
     }
 }

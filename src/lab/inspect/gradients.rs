@@ -92,7 +92,7 @@ pub fn fresh_models(
         }
     }
     let on_normal =
-        |act: &Activation| OnStandardNormal { act: *act, moments: on_standard_normal(act.function) };
+        |act: &Activation| OnStandardNormal { act: *act, moments: on_standard_normal(&act.function()) };
     Ok(FreshModels {
         setting,
         width: recipe.model(vocabulary)?.dim,
@@ -197,7 +197,7 @@ fn keeping_scale(spec: &ParamSpec, config: &ModelConfig) -> ParamSpec {
     let Init::Normal { .. } = spec.init else { return spec.clone() };
     let variance = match spec.role.part() {
         Part::Embedding => 1.0,
-        _ if spec.is_ffn_output() => 1.0 / (config.ffn_dim as f64 * second_moment(config.act.function)),
+        _ if spec.is_ffn_output() => 1.0 / (config.ffn_dim as f64 * second_moment(config.act)),
         _ => 1.0 / config.dim as f64,
     };
     ParamSpec { init: Init::Normal { std: variance.sqrt() }, ..spec.clone() }
@@ -206,7 +206,6 @@ fn keeping_scale(spec: &ParamSpec, config: &ModelConfig) -> ParamSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::Function;
     use crate::settings::Backbone;
     use crate::support::random;
 
@@ -234,12 +233,13 @@ mod tests {
     }
 
     /// One layer multiplies the mean square of a gradient by E f'(Z)^2 / E f(Z)^2: 1 for relu, 0.152 for sigmoid.
-    fn by_theory(function: Function, layers: i32) -> f64 {
+    fn by_theory(act: Activation, layers: i32) -> f64 {
+        let function = act.function();
         let slopes: f64 = {
             let draws = random::normal(&mut random::stream(1, "theory"), 100_000, 1.0);
             draws.iter().map(|x| function.derivative(f64::from(*x)).powi(2)).sum::<f64>() / 1e5
         };
-        (slopes / second_moment(function)).powi(layers - 1).sqrt()
+        (slopes / second_moment(act)).powi(layers - 1).sqrt()
     }
 
     #[test]
@@ -251,8 +251,7 @@ mod tests {
             assert!(ratio("sigmoid", 24) < 1e-6 * ratio("relu", 24), "{}", ratio("sigmoid", 24));
             assert!(ratio("sigmoid", 24) < 1e-3 * ratio("sigmoid", 6));
             for (act, layers) in [("relu", 6), ("sigmoid", 6), ("sigmoid", 24), ("tanh", 24), ("gelu", 6)] {
-                let function = act.parse::<Activation>().unwrap().function;
-                let (found, theory) = (ratio(act, layers as usize), by_theory(function, layers));
+                let (found, theory) = (ratio(act, layers as usize), by_theory(act.parse().unwrap(), layers));
                 assert!((0.03..30.0).contains(&(found / theory)), "{act} {layers}: {found}, theory {theory}");
             }
         }

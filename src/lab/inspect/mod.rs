@@ -33,9 +33,10 @@ pub use survey::{FfnOutput, Inspection, LayerInspection, LayerSummary, inspect};
 pub(crate) use units::flat_below;
 pub use units::{HiddenUnits, Histogram};
 
+use crate::activation::Function;
 use crate::model::{Model, Params, Part, Pass, Site};
 use crate::settings::ModelConfig;
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -125,6 +126,21 @@ fn observe(
 fn windows(inputs: &[u32], targets: &[u32], length: usize) -> Result<(Tensor, Tensor)> {
     let inputs = Tensor::from_slice(inputs, (inputs.len() / length, length), &Device::Cpu)?;
     Ok((inputs, Tensor::new(targets, &Device::Cpu)?))
+}
+
+/// Each layer's activation, with its learned scalars.
+fn functions(model: &Model) -> Result<Vec<Function>> {
+    let value = |parameter: &usize| {
+        let var = model.params.vars[*parameter].as_tensor();
+        Ok(var.to_dtype(DType::F64)?.to_vec1::<f64>()?[0])
+    };
+    let blocks = model.params.map.blocks.iter();
+    blocks
+        .map(|block| {
+            let scalars = block.scalars.iter().map(value).collect::<Result<_>>()?;
+            Ok(Function { act: model.config.act, scalars })
+        })
+        .collect()
 }
 
 /// Every layer's FFN matrices as they are stored, in the order of the forward pass: those into the hidden units,

@@ -1,7 +1,7 @@
 //! Activation functions of standard normal arguments, the usual model of pre-activations before training.
 
 use super::MeanStd;
-use crate::activation::Function;
+use crate::activation::{Activation, Function};
 
 /// The normal density is below 1e-31 beyond this.
 const END: f64 = 12.0;
@@ -9,36 +9,45 @@ const END: f64 = 12.0;
 const PANELS: u32 = 24_000;
 
 /// E g(Z) for Z from N(0, 1), by Simpson's rule in f64, to within 1e-9 for the functions of the table.
-fn expectation(g: impl Fn(f64) -> f64) -> f64 {
-    let width = 2.0 * END / f64::from(PANELS);
+fn expectation(panels: u32, g: impl Fn(f64) -> f64) -> f64 {
+    let width = 2.0 * END / f64::from(panels);
     let at = |i: u32| {
-        let x = (f64::from(i) - f64::from(PANELS / 2)) * width;
+        let x = (f64::from(i) - f64::from(panels / 2)) * width;
         let weight = match i {
-            0 | PANELS => 1.0,
+            0 => 1.0,
+            i if i == panels => 1.0,
             odd if odd % 2 == 1 => 4.0,
             _ => 2.0,
         };
         weight * g(x) * (-0.5 * x * x).exp()
     };
-    (0..=PANELS).map(at).sum::<f64>() * width / 3.0 / std::f64::consts::TAU.sqrt()
+    (0..=panels).map(at).sum::<f64>() * width / 3.0 / std::f64::consts::TAU.sqrt()
 }
 
 /// The factor by which a layer multiplies the root mean square of a gradient if the mean square of every value stays
 /// at 1 (He et al. 2015, equation 14): sqrt(E f'(Z)^2 / E f(Z)^2) for Z from N(0, 1). `shift` is added to f.
-pub fn gradient_factor(function: Function, shift: f64) -> f64 {
-    let slopes = expectation(|x| function.derivative(x).powi(2));
-    (slopes / expectation(|x| (function.value(x) + shift).powi(2))).sqrt()
+pub fn gradient_factor(function: &Function, shift: f64) -> f64 {
+    let slopes = expectation(PANELS, |x| function.derivative(x).powi(2));
+    (slopes / expectation(PANELS, |x| (function.value(x) + shift).powi(2))).sqrt()
 }
 
-/// E f(Z)^2 for Z from N(0, 1).
-pub fn second_moment(function: Function) -> f64 {
-    expectation(|x| function.value(x).powi(2))
+/// Panels of Simpson's rule for the second of two inputs.
+const COARSE: u32 = 200;
+
+/// E f^2 for inputs from N(0, 1).
+pub fn second_moment(act: Activation) -> f64 {
+    let (program, scalars) = (act.program(), act.program().initial());
+    if !act.is_gated() {
+        return expectation(PANELS, |x| program.value(&[x], &scalars).powi(2));
+    }
+    let of_gate = |u: f64| expectation(PANELS / 10, |g| program.value(&[g, u], &scalars).powi(2));
+    expectation(COARSE, of_gate)
 }
 
 /// Mean and standard deviation of f(Z) for Z from N(0, 1).
-pub fn on_standard_normal(function: Function) -> MeanStd {
-    let mean = expectation(|x| function.value(x));
-    MeanStd { mean, std: expectation(|x| (function.value(x) - mean).powi(2)).sqrt() }
+pub fn on_standard_normal(function: &Function) -> MeanStd {
+    let mean = expectation(PANELS, |x| function.value(x));
+    MeanStd { mean, std: expectation(PANELS, |x| (function.value(x) - mean).powi(2)).sqrt() }
 }
 
 #[cfg(test)]
@@ -46,7 +55,7 @@ mod tests {
     use super::*;
 
     fn moments(name: &str) -> MeanStd {
-        on_standard_normal(name.parse::<crate::activation::Activation>().unwrap().function)
+        on_standard_normal(&name.parse::<Activation>().unwrap().function())
     }
 
     #[test]
@@ -68,9 +77,8 @@ mod tests {
     /// relu: E f'^2 = E f^2 = 1/2. Identity: both are 1. Sigmoid - 1/2 is tanh(x/2)/2.
     #[test]
     fn gradient_factors_are_as_in_theory_and_do_not_depend_on_scale() {
-        let factor = |name: &str, shift| {
-            gradient_factor(name.parse::<crate::activation::Activation>().unwrap().function, shift)
-        };
+        let factor =
+            |name: &str, shift| gradient_factor(&name.parse::<Activation>().unwrap().function(), shift);
         // The jump of relu's derivative costs Simpson's rule some digits.
         assert!((factor("relu", 0.0) - 1.0).abs() < 1e-3, "{}", factor("relu", 0.0));
         assert!((factor("identity", 0.0) - 1.0).abs() < 1e-9);

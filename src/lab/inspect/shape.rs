@@ -90,12 +90,22 @@ impl ModelShape {
 
 fn ffn_steps(config: &ModelConfig) -> Vec<FfnStep> {
     let (dim, hidden) = (config.dim, config.ffn_dim);
-    let f = config.act.function.facts().name;
+    let (act, f) = (config.act, config.act.gate_label());
     let step = |step, formula: String, matrix, values| FfnStep { step, formula, matrix, values };
     let expand = |name, formula: &str| step(name, formula.to_string(), Some((dim, hidden)), hidden);
     let activate = |argument: &str| step("activate", format!("{f}({argument})"), None, hidden);
     let compress = |formula: String| step("compress", formula, Some((hidden, dim)), dim);
-    if config.act.gated {
+    // A function of both, of which the last step isn't a product.
+    if act.is_gated() && !act.multiplies_by_up() {
+        let formula = format!("h = {f}(g, u)");
+        return vec![
+            expand("gate", "g = V x"),
+            expand("expand", "u = W x"),
+            step("activate", formula, None, hidden),
+            compress("W' h".to_string()),
+        ];
+    }
+    if act.is_gated() {
         return vec![
             expand("gate", "g = V x"),
             expand("expand", "u = W x"),

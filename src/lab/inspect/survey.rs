@@ -4,8 +4,8 @@ use super::gradients::gradient_norms;
 use super::linear::{LinearFit, PairSums, linear_fit};
 use super::memories::{Firing, TokenText, UnitMemories, memories};
 use super::units::{HiddenUnits, UnitTally};
-use super::{ffn_matrices, observe};
-use crate::activation::Activation;
+use super::{ffn_matrices, functions, observe};
+use crate::activation::{Activation, Function};
 use crate::bail_input;
 use crate::data::Tokenizer;
 use crate::model::{Model, Pass, Site};
@@ -15,6 +15,7 @@ use crate::support::follow::Follow;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Approximate number of tokens in one forward pass, and the most logits that a pass may have.
 const TOKENS_PER_PASS: usize = 1024;
@@ -40,6 +41,12 @@ pub struct Inspection {
 pub struct LayerInspection {
     /// Counted from 0, as in tensor names.
     pub layer: usize,
+    /// The activation with the layer's learned scalars.
+    #[serde(skip)]
+    pub function: Function,
+    /// Name and value of each learned scalar.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned_scalars: BTreeMap<String, f64>,
     #[serde(flatten)]
     pub summary: LayerSummary,
     pub hidden: HiddenUnits,
@@ -93,8 +100,11 @@ pub fn inspect(
     if read == 0 {
         bail_input!("the text is too short to inspect; use one of at least 2 tokens");
     }
-    let mut watches: Vec<Watch> =
-        (0..config.layers).map(|_| Watch::new(config, read - read / 4)).collect::<Result<_>>()?;
+    let functions = functions(model)?;
+    let mut watches: Vec<Watch> = functions
+        .iter()
+        .map(|function| Watch::new(function, config, read - read / 4))
+        .collect::<Result<_>>()?;
     let differentiated = read.min(GRADIENT_TOKENS);
     let (mut done, all) = (0, read + differentiated);
     let mut step = |tokens: usize| {
@@ -128,6 +138,8 @@ pub fn inspect(
         let linear = linear_fit(&watch.fitted, &watch.scored)?;
         Ok(LayerInspection {
             layer,
+            learned_scalars: functions[layer].named_scalars(),
+            function: functions[layer].clone(),
             summary: LayerSummary {
                 linear_r2: linear.r2,
                 zero_share: hidden.zeros,
@@ -177,11 +189,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(config: &ModelConfig, to_fit: usize) -> Result<Watch> {
+    fn new(function: &Function, config: &ModelConfig, to_fit: usize) -> Result<Watch> {
         Ok(Watch {
             residual_squares: 0.0,
             output_squares: 0.0,
-            tally: UnitTally::new(config.act.function, config.ffn_dim),
+            tally: UnitTally::new(function.clone(), config.ffn_dim),
             firing: Firing::new(config.ffn_dim),
             input: None,
             to_fit,

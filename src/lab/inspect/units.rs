@@ -2,7 +2,8 @@
 //! function is flat, and which units never fire.
 
 use super::{MeanStd, Running};
-use crate::activation::{Activation, Function};
+use crate::activation::Function;
+use crate::model::kernels::activate;
 use serde::Serialize;
 
 /// A function counts as flat, or saturated, where |f'| is below this share of its maximum.
@@ -93,11 +94,20 @@ impl Histogram {
 
 /// The |f'| below which a function counts as saturated: 1% of the maximum of |f'| over the real line, or 0 for a
 /// derivative without a maximum (relu2's).
-pub fn flat_below(function: Function) -> f64 {
-    let (low, high) = Activation { function, gated: false }.derivative_range();
+pub fn flat_below(function: &Function) -> f64 {
+    let (low, high) = function.derivative_range();
     let largest = low.abs().max(high.abs());
     let is_unbounded = [-1e3, 1e3].iter().any(|x| function.derivative(*x).abs() > 2.0 * largest);
     if is_unbounded { 0.0 } else { FLAT * largest }
+}
+
+/// f(x) and f'(x), as the model computes them.
+fn values_and_slopes(function: &Function, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let scalars: Vec<f32> = function.scalars.iter().map(|scalar| *scalar as f32).collect();
+    let ones = if function.act.is_gated() { vec![1.0; x.len()] } else { Vec::new() };
+    let (mut values, mut slopes, mut of_up) = (vec![1.0; x.len()], vec![0.0; x.len()], vec![0.0; ones.len()]);
+    activate::backward(function.act, &scalars, [x, &ones], &mut values, [&mut slopes, &mut of_up], &mut []);
+    (values, slopes)
 }
 
 /// Collects what [`HiddenUnits`] says, some tokens at a time.
@@ -117,8 +127,8 @@ pub struct UnitTally {
 impl UnitTally {
     pub fn new(function: Function, units: usize) -> UnitTally {
         UnitTally {
+            flat_below: flat_below(&function),
             function,
-            flat_below: flat_below(function),
             histogram: Histogram::default(),
             argument: Running::default(),
             output: Running::default(),
@@ -130,13 +140,18 @@ impl UnitTally {
 
     /// Adds the pre-activations (N, F) of N tokens, row by row.
     pub fn add(&mut self, arguments: &[f32]) {
-        for row in arguments.chunks_exact(self.has_fired.len()) {
-            for (unit, x) in row.iter().map(|x| f64::from(*x)).enumerate() {
-                let y = self.function.value(x);
+        let (values, slopes) = values_and_slopes(&self.function, arguments);
+        let units = self.has_fired.len();
+        let rows =
+            arguments.chunks_exact(units).zip(values.chunks_exact(units)).zip(slopes.chunks_exact(units));
+        for ((row, values), slopes) in rows {
+            for unit in 0..units {
+                let (x, y, slope) =
+                    (f64::from(row[unit]), f64::from(values[unit]), f64::from(slopes[unit]).abs());
                 self.histogram.add(x);
                 self.argument.add(x);
                 self.output.add(y);
-                let is_flat = self.function.derivative(x).abs() <= self.flat_below;
+                let is_flat = slope <= self.flat_below;
                 let is_counted = [is_flat && x <= 0.0, is_flat && x > 0.0, y == 0.0];
                 self.counts.iter_mut().zip(is_counted).for_each(|(count, is)| *count += u64::from(is));
                 self.has_fired[unit] |= y != 0.0;
@@ -169,7 +184,7 @@ mod tests {
     use super::*;
 
     fn function(name: &str) -> Function {
-        name.parse::<Activation>().unwrap().function
+        name.parse::<crate::activation::Activation>().unwrap().function()
     }
 
     fn tally(name: &str, units: usize, arguments: &[f32]) -> HiddenUnits {
@@ -219,7 +234,7 @@ mod tests {
         assert_eq!(identity.saturated_negative + identity.saturated_positive, 0.0);
         let relu2 = tally("relu2", 1, &arguments);
         assert_eq!((relu2.saturated_negative, relu2.saturated_positive), (0.5, 0.0));
-        assert!((flat_below(function("gelu")) - 0.011_289).abs() < 1e-5);
+        assert!((flat_below(&function("gelu")) - 0.011_289).abs() < 1e-5);
     }
 
     #[test]

@@ -31,6 +31,7 @@ struct FfnTask<'a> {
     mixed_rows: &'a mut [f32],
     d_mixed: &'a mut [f32],
     d_norm: &'a mut [f32],
+    d_scalars: &'a mut [f64],
 }
 
 /// One task of the third phase.
@@ -79,6 +80,10 @@ impl FusedPass<'_> {
         let mut mixed_rows = tiling.write(&mut to.mixed_rows, dim);
         let mut d_mixed = tiling.write(&mut to.d_mixed, dim);
         let mut d_norm = tiling.write_tiles(&mut to.d_norm, 2 * dim);
+        // Of each tile and each learned scalar, added up in the order of the tiles.
+        let scalars = &self.map.blocks[layer].scalars;
+        let mut d_scalars = vec![0.0f64; tiling.count() * scalars.len()];
+        let mut parts_of_scalars = d_scalars.chunks_mut(scalars.len().max(1));
         let task = |tile: Tile| FfnTask {
             tile,
             after_attention: after_attention.of(tile),
@@ -95,6 +100,7 @@ impl FusedPass<'_> {
             mixed_rows: mixed_rows.next(tile),
             d_mixed: d_mixed.next(tile),
             d_norm: d_norm.next(),
+            d_scalars: parts_of_scalars.next().unwrap_or_default(),
         };
         let tasks: Vec<FfnTask> = tiling.tiles().map(task).collect();
         let mixed = &kept.mixed[layer];
@@ -106,6 +112,7 @@ impl FusedPass<'_> {
             || tasks.into_par_iter().for_each(|task| self.ffn_task(layer, mixed, task)),
             || sums.add_products(&products),
         );
+        sums.add_scalars(scalars, &d_scalars);
     }
 
     fn ffn_task(&self, layer: usize, mixed: &[f32], task: FfnTask) {
@@ -125,14 +132,17 @@ impl FusedPass<'_> {
         block.down.backward(weights, d_output, task.hidden, Accumulate::Overwrite);
         let mut d_normed = Scratch::new(after_attention.len());
         let d_rows = |values| Matrix::new(values, rows, config.ffn_dim);
+        let scalars = block.scalars(weights);
         match &block.gate {
             Some(linear) => {
-                activate::backward(config.act, gate, up, task.hidden, task.d_gate, task.d_up);
+                let gradients = [&mut *task.d_gate, &mut *task.d_up];
+                activate::backward(config.act, &scalars, [gate, up], task.hidden, gradients, task.d_scalars);
                 block.up.backward(weights, d_rows(task.d_up), &mut d_normed, Accumulate::Overwrite);
                 linear.backward(weights, d_rows(task.d_gate), &mut d_normed, Accumulate::Add);
             }
             None => {
-                activate::backward(config.act, up, &[], task.hidden, task.d_up, &mut []);
+                let gradients = [&mut *task.d_up, &mut []];
+                activate::backward(config.act, &scalars, [up, &[]], task.hidden, gradients, task.d_scalars);
                 block.up.backward(weights, d_rows(task.d_up), &mut d_normed, Accumulate::Overwrite);
             }
         }

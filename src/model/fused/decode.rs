@@ -81,15 +81,16 @@ impl FusedPass<'_> {
 
             let normed = self.normed(block.ffn_norm, &x);
             let (mut up, mut hidden) = (Scratch::new(config.ffn_dim), Scratch::new(config.ffn_dim));
+            let scalars = block.scalars(self.weights);
             match &block.gate {
                 Some(linear) => {
                     let mut gate = Scratch::new(config.ffn_dim);
                     self.apply(vec![(linear, &mut gate), (&block.up, &mut up)], &normed);
-                    activate::forward(config.act, &gate, &up, &mut hidden);
+                    activate::forward(config.act, &scalars, [&gate, &up], &mut hidden);
                 }
                 None => {
                     self.apply(vec![(&block.up, &mut up)], &normed);
-                    activate::forward(config.act, &up, &[], &mut hidden);
+                    activate::forward(config.act, &scalars, [&up, &[]], &mut hidden);
                 }
             }
             self.add_map(&block.down, &hidden, &mut x);

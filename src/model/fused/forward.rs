@@ -178,13 +178,13 @@ impl FusedPass<'_> {
         let mut normed = Scratch::new(x.len());
         norm::forward(block.ffn_norm.of(self.weights, self.config.norm_eps), x, &mut normed);
         block.up.forward(self.weights, &normed, up, ffn_dim);
-        let mut hidden = Scratch::new(up.len());
+        let (mut hidden, scalars) = (Scratch::new(up.len()), block.scalars(self.weights));
         match &block.gate {
             Some(linear) => {
                 linear.forward(self.weights, &normed, gate, ffn_dim);
-                activate::forward(self.config.act, gate, up, &mut hidden);
+                activate::forward(self.config.act, &scalars, [gate, up], &mut hidden);
             }
-            None => activate::forward(self.config.act, up, &[], &mut hidden),
+            None => activate::forward(self.config.act, &scalars, [up, &[]], &mut hidden),
         }
         block.down.forward(self.weights, &hidden, next, self.config.dim);
         self.drop(next, first, layer, "ffn");

@@ -2,7 +2,7 @@
 
 use crate::model::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 use crate::model::kernels::{add_to_rows, norm, transpose};
-use crate::model::param_map::{LinearParams, NormParams, ParamMap};
+use crate::model::param_map::{BlockParams, LinearParams, NormParams, ParamMap};
 use rayon::prelude::*;
 
 /// The values of all parameters, in the order of [`ParamMap::specs`].
@@ -16,6 +16,13 @@ pub struct Weights<'a> {
 impl<'a> Weights<'a> {
     pub fn get(self, parameter: usize) -> &'a [f32] {
         self.values[parameter]
+    }
+}
+
+impl BlockParams {
+    /// The values of the activation's learned scalars.
+    pub fn scalars(&self, weights: Weights) -> Vec<f32> {
+        self.scalars.iter().map(|scalar| weights.get(*scalar)[0]).collect()
     }
 }
 

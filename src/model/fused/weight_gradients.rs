@@ -53,6 +53,14 @@ impl<'a> Sums<'a> {
         Sums { values }
     }
 
+    /// Adds the gradients of learned scalars, one of each from every tile.
+    pub fn add_scalars(&mut self, scalars: &[usize], of_tiles: &[f64]) {
+        for (i, scalar) in scalars.iter().enumerate() {
+            let sum: f64 = of_tiles.iter().skip(i).step_by(scalars.len()).sum();
+            self.values[*scalar][0] += sum as f32;
+        }
+    }
+
     /// The sums for one parameter.
     pub fn values(&mut self, parameter: usize) -> &mut [f32] {
         &mut self.values[parameter]

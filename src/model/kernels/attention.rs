@@ -3,7 +3,7 @@
 //! No matrix of all scores is kept: the forward pass keeps each query's log-sum-exp, from which the
 //! backward pass makes the weights again (Dao et al. 2022). Tiles see keys up to their last query only.
 
-use super::lane::{exp, fused};
+use super::lane::{exp_or_nothing, fused};
 use super::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 use super::rope::{Angles, Rotation};
 use super::scratch::Scratch;
@@ -149,7 +149,7 @@ pub fn softmax_row(scores: &mut [f32], scale: f32) {
 #[inline(always)]
 fn exponentials<const FMA: bool>(scores: &mut [f32], scale: f32) -> (f32, f32) {
     let largest = max(scores);
-    (largest, replace_and_sum(scores, |score| exp::<FMA>((score - largest) * scale)))
+    (largest, replace_and_sum(scores, |score| exp_or_nothing::<FMA>((score - largest) * scale)))
 }
 
 /// Multiplies each row by its factor.
@@ -233,7 +233,7 @@ pub fn backward(
     }
 }
 
-/// For the queries start..end: scores to weights p = exp::<FMA>(score - log-sum-exp), and gradients of the
+/// For the queries start..end: scores to weights p = exp_or_nothing::<FMA>(score - log-sum-exp), and gradients of the
 /// weights dp to gradients of the scores p (dp - out . d_out), in place.
 #[multiversion(targets = "simd")]
 fn softmax_backward(
@@ -254,7 +254,7 @@ fn softmax_backward(
         let seen = start + i + 1;
         let padded = seen.next_multiple_of(LANES).min(end);
         for (p, dp) in row[..padded].iter_mut().zip(&mut d_row[..padded]) {
-            *p = exp::<FMA>(*p - log_sum);
+            *p = exp_or_nothing::<FMA>(*p - log_sum);
             *dp = *p * (*dp - mean);
         }
         row[seen..].fill(0.0);

@@ -1,6 +1,6 @@
 //! Cross-entropy of logits against the next tokens.
 
-use super::lane::{exp, fused};
+use super::lane::{exp_or_nothing, fused};
 use super::{max, replace_and_sum, sum};
 use multiversion::multiversion;
 
@@ -12,7 +12,7 @@ pub fn forward(logits: &[f32], targets: &[u32], losses: &mut [f32]) {
     let rows = logits.chunks_exact(logits.len() / targets.len());
     for ((logits, target), loss) in rows.zip(targets).zip(losses) {
         let largest = max(logits);
-        let total = sum([logits], |[logit]| exp::<FMA>(logit - largest));
+        let total = sum([logits], |[logit]| exp_or_nothing::<FMA>(logit - largest));
         *loss = total.ln() + largest - logits[*target as usize];
     }
 }
@@ -24,7 +24,7 @@ pub fn forward_and_backward(logits: &mut [f32], targets: &[u32], scale: f32, los
     let rows = logits.chunks_exact_mut(logits.len() / targets.len());
     for ((logits, target), loss) in rows.zip(targets).zip(losses) {
         let (largest, at_target) = (max(logits), logits[*target as usize]);
-        let total = replace_and_sum(logits, |logit| exp::<FMA>(logit - largest));
+        let total = replace_and_sum(logits, |logit| exp_or_nothing::<FMA>(logit - largest));
         *loss = total.ln() + largest - at_target;
         let factor = scale / total;
         for p in logits.iter_mut() {

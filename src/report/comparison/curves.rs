@@ -105,7 +105,7 @@ fn curves(analysis: &Analysis, along: Along) -> Option<Chart> {
 }
 
 fn names<'a>(arms: impl Iterator<Item = &'a Arm>) -> String {
-    arms.map(|arm| arm.act.name()).collect::<Vec<_>>().join(", ")
+    arms.map(|arm| arm.act.label()).collect::<Vec<_>>().join(", ")
 }
 
 /// The losses to show, the same for tokens and time. The first tenth falls from the loss of chance; if it were shown
@@ -178,7 +178,7 @@ pub fn readings(analysis: &Analysis) -> serde_json::Value {
             kept(curve.mean.len()).into_iter().map(value).collect()
         };
         serde_json::json!({
-            "name": arm.act.name(),
+            "name": arm.act.label(),
             "tokens": picked(&curve.tokens),
             "seconds": picked(&curve.seconds),
             "mean": picked(&curve.mean),

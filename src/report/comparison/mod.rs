@@ -2,6 +2,7 @@
 
 mod arms;
 mod curves;
+mod learned;
 mod rows;
 
 pub use arms::table;
@@ -28,6 +29,7 @@ pub fn document(analysis: &Analysis, settings: &[(String, String)], command: &st
         .section(text!("compare.arms"), [Block::Table(table(analysis)), Block::Note(how_to_read(analysis))]);
     document.charts_section(text!("compare.training"), curves::training(analysis));
     document.charts_section(text!("compare.final"), rows::all(analysis));
+    document.charts_section(text!("compare.learned.heading"), learned::before_and_after(analysis));
     document.charts_section(text!("compare.rates"), curves::by_rate(analysis));
     let samples = analysis.arms.iter().filter(|arm| !arm.sample.is_empty());
     let samples: Vec<_> = samples.map(|arm| (Text::from(arm.act), arm.sample.clone())).collect();

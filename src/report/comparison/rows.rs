@@ -84,7 +84,7 @@ fn differences(analysis: &Analysis) -> Option<Chart> {
     }
     let range = padded(values).filter(|_| !pairs.is_empty())?;
     let name = |pair: &Pair| match pair.against == analysis.baseline {
-        true => pair.act.name(),
+        true => pair.act.label().to_string(),
         false => format!("{} \u{2212} {}", pair.act, pair.against),
     };
     let row = |pair: &Pair| Row {

@@ -112,7 +112,7 @@ fn table(fresh: &FreshModels, depths: &[usize]) -> Table {
     for (normal, models) in fresh.standard_normal.iter().zip(fresh.gradients.chunks(depths.len())) {
         let moments = [normal.moments.mean, normal.moments.std].map(|moment| fixed(moment, 2));
         let ratios = models.iter().map(|found| ratio(found.first_over_last));
-        table.add_row([normal.act.name()].into_iter().chain(moments).chain(ratios));
+        table.add_row([normal.act.label().to_string()].into_iter().chain(moments).chain(ratios));
     }
     table
 }

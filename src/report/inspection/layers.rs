@@ -1,6 +1,7 @@
 //! The layers of a trained model: charts and tables with a value for each layer.
 
 use super::parts::{ByLayer, by_layer, extremes, over_layers};
+use crate::activation::Function;
 use crate::lab::inspect::{HiddenUnits, Inspection, LayerInspection, MeanStd, ParameterCounts};
 use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
@@ -35,7 +36,7 @@ fn dead(survey: &Inspection) -> usize {
 
 /// What the activation does with its arguments.
 pub fn hidden(survey: &Inspection) -> Vec<Block> {
-    let columns: &[ByLayer] = &[
+    let mut columns: Vec<ByLayer> = vec![
         (text!("inspect.hidden.units"), |layer| grouped(layer.hidden.units)),
         (text!("inspect.hidden.dead"), |layer| grouped(layer.hidden.dead)),
         ("f(x) = 0".into(), |layer| percent(layer.hidden.zeros)),
@@ -47,9 +48,12 @@ pub fn hidden(survey: &Inspection) -> Vec<Block> {
         (text!("inspect.hidden.mean", of = "f(x)"), |layer| fixed(layer.hidden.output.mean, 3)),
         (text!("inspect.hidden.std", of = "f(x)"), |layer| fixed(layer.hidden.output.std, 3)),
     ];
+    if !survey.act.program().scalars.is_empty() {
+        columns.insert(0, (text!("inspect.hidden.scalars"), |layer| shown_scalars(layer)));
+    }
     vec![
         Block::Charts(vec![pre_activations(survey), shares(survey)]),
-        by_layer(survey, text!("inspect.hidden.table"), columns),
+        by_layer(survey, text!("inspect.hidden.table"), &columns),
         Block::Note(text!("inspect.hidden.note")),
     ]
 }
@@ -76,6 +80,11 @@ pub fn outputs(survey: &Inspection) -> Vec<Block> {
     ]
 }
 
+fn shown_scalars(layer: &LayerInspection) -> String {
+    let scalars = layer.learned_scalars.iter().map(|(name, value)| format!("{name} = {}", fixed(*value, 3)));
+    scalars.collect::<Vec<_>>().join(", ")
+}
+
 fn values(survey: &Inspection, of: impl Fn(&LayerInspection) -> f64) -> Vec<Option<f64>> {
     survey.layers.iter().map(|layer| Some(of(layer))).collect()
 }
@@ -86,7 +95,6 @@ fn pre_activations(survey: &Inspection) -> Chart {
     // All layers, or some that are as far apart as possible.
     let layers: Vec<&LayerInspection> =
         (0..shown).map(|i| &survey.layers[i * (all - 1) / (shown - 1).max(1)]).collect();
-    let function = survey.act.function;
     // 99% of normally distributed values, as far as the histogram goes.
     let x_range = layers.iter().fold((-2.0, 2.0), |(low, high): (f64, f64), layer| {
         let MeanStd { mean, std } = layer.hidden.argument;
@@ -96,10 +104,22 @@ fn pre_activations(survey: &Inspection) -> Chart {
         let x = (0..=240).map(|i| x_range.0 + (x_range.1 - x_range.0) * f64::from(i) / 240.0);
         Curve { name: name.into(), points: x.map(|x| (x, f(x))).collect(), is_dashed }
     };
-    let curves =
-        vec![curve("f(x)", false, &|x| function.value(x)), curve("f'(x)", true, &|x| function.derivative(x))];
-    let y = curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y);
+    let curves = |function: &Function| {
+        vec![curve("f(x)", false, &|x| function.value(x)), curve("f'(x)", true, &|x| function.derivative(x))]
+    };
+    let initial = survey.act.function();
+    let all_curves: Vec<Curve> = layers.iter().flat_map(|layer| curves(&layer.function)).collect();
+    let y = all_curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y);
     let y_range = padded(y).unwrap_or((-1.0, 1.0));
+    // What training made of a function with learned scalars, beside what it was.
+    let with_initial = |function: &Function| {
+        let mut curves = curves(function);
+        if !function.scalars.is_empty() {
+            let before = curve("", false, &|x| initial.value(x));
+            curves.push(Curve { name: text!("inspect.hidden.before"), ..before });
+        }
+        curves
+    };
     let moments = |layer: &LayerInspection| {
         let argument = layer.hidden.argument;
         text!("inspect.hidden.moments", mean = fixed(argument.mean, 2), std = fixed(argument.std, 2))
@@ -110,18 +130,20 @@ fn pre_activations(survey: &Inspection) -> Chart {
         subtitle: moments(layer),
         x_range,
         y_range,
-        curves: curves.clone(),
+        curves: with_initial(&layer.function),
         area: outline(&layer.hidden.histogram),
     };
     let described =
         layers.iter().map(|layer| text!("inspect.by_layer", name = name(layer), values = moments(layer)));
-    let note = text!("inspect.hidden.pre_activations_note", f = function.facts().name);
+    let note = text!("inspect.hidden.pre_activations_note", f = survey.act.gate_label());
+    let before =
+        if initial.scalars.is_empty() { Text::default() } else { text!("inspect.hidden.before_note") };
     let omitted = if shown < all { text!("inspect.hidden.omitted") } else { Text::default() };
     Chart {
         stem: "pre-activations".to_string(),
         title: text!("inspect.hidden.pre_activations"),
         meaning: saturation(survey),
-        note: Text::Sentences(vec![note, omitted]),
+        note: Text::Sentences(vec![note, before, omitted]),
         description: Text::Sentences(described.collect()),
         plot: Plot::Panels(Panels(layers.iter().map(panel).collect())),
     }
@@ -133,7 +155,7 @@ fn saturation(survey: &Inspection) -> Text {
     let hidden = &survey.layers[layer].hidden;
     text!(
         "inspect.hidden.flat",
-        f = survey.act.function.facts().name,
+        f = survey.act.gate_label(),
         share = percent(share),
         layer = layer,
         negative = percent(hidden.saturated_negative),

@@ -27,7 +27,7 @@ pub fn facts(shape: &ModelShape) -> Vec<(Text, Text)> {
         hidden = grouped(config.ffn_dim),
         context = grouped(config.context),
     );
-    let formula = format!("{}, f(x) = {}", shape.act, shape.act.function.facts().formula);
+    let formula = format!("{}: {}", shape.act, shape.act.formula());
     let bytes = |bytes: usize| format!("{}B", scaled(bytes as f64)).into();
     let flops = |flops: f64| format!("{}FLOP", scaled(flops)).into();
     vec![
@@ -85,8 +85,8 @@ fn parameters(counts: &ParameterCounts) -> Chart {
 }
 
 fn path(shape: &ModelShape) -> Chart {
-    let (config, f) = (&shape.config, shape.act.function.facts().name);
-    let path = FfnPath { input: config.dim, hidden: config.ffn_dim, gated: shape.act.gated, act: f };
+    let (config, f) = (&shape.config, shape.act.gate_label());
+    let path = FfnPath { input: config.dim, hidden: config.ffn_dim, gated: shape.act.is_gated(), act: f };
     let meaning = text!(
         "inspect.shape.path",
         layers = config.layers,

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 /// The transformers class that computes this model, or why there is none.
 pub fn loads_in(backbone: Backbone, act: Activation) -> Result<&'static str, &'static str> {
-    if act.function.facts().transformers.is_none() {
+    if act.transformers().is_none() {
         return Err("transformers does not know this function");
     }
-    match (backbone, act.gated) {
+    match (backbone, act.is_gated()) {
         (Backbone::Llama, true) => Ok("LlamaForCausalLM"),
         (Backbone::Llama, false) => Ok("ArceeForCausalLM"),
         (Backbone::Gpt2, false) => Ok("GPT2LMHeadModel"),
@@ -24,12 +24,12 @@ pub fn loads_in(backbone: Backbone, act: Activation) -> Result<&'static str, &'s
 pub fn config_json(config: &ModelConfig, bos: Option<u32>, eos: &[u32]) -> Value {
     let class = loads_in(config.backbone, config.act);
     let act = match class {
-        Ok(_) => config.act.function.facts().transformers.unwrap_or_default().to_string(),
-        Err(_) => config.act.name(),
+        Ok(_) => config.act.transformers().unwrap_or_default().to_string(),
+        Err(_) => config.act.name().to_string(),
     };
     let mut json = match config.backbone {
         Backbone::Llama => json!({
-            "model_type": if config.act.gated { "llama" } else { "arcee" },
+            "model_type": if config.act.is_gated() { "llama" } else { "arcee" },
             "hidden_act": act,
             "hidden_size": config.dim,
             "intermediate_size": config.ffn_dim,
@@ -110,7 +110,14 @@ pub fn parse_config(json: &Value) -> Result<ModelConfig> {
         Some(usual) => usual.parse()?,
         None => text(act_key)?.parse()?,
     };
-    let act = Activation { gated: gated.unwrap_or(act.gated), ..act };
+    let act = match gated {
+        Some(true) if !act.is_gated() => act.gated().unwrap_or(act),
+        _ => act,
+    };
+    if gated.is_some_and(|gated| gated != act.is_gated()) {
+        let has = if act.is_gated() { "has no gate, and this function needs one" } else { "has a gate" };
+        bail_input!("'{act_key}' is {act}, but '{}' {has}", text("model_type")?);
+    }
     let tied = json["tie_word_embeddings"].as_bool();
     let config = match backbone {
         Backbone::Llama => {

@@ -1,5 +1,6 @@
 //! Comparisons that nobody ran.
 
+use std::collections::BTreeMap;
 use tinygpt::activation::Activation;
 use tinygpt::lab::compare::Summary;
 use tinygpt::lab::compare::analysis::{Analysis, Arm, Curve, Pair, Rate, Spread, Verdict};
@@ -56,7 +57,7 @@ fn arm(i: usize, name: &str, target: f64, seeds: usize, rates: &[f64]) -> Arm {
         act: act(name),
         lr: best,
         params: 10_795_776 - 4096 * i,
-        ffn_dim: if act(name).gated { 1024 } else { 1536 },
+        ffn_dim: if act(name).is_gated() { 1024 } else { 1536 },
         flops_per_token: 6.1e7 + 1e5 * i as f64,
         ffn_output_rms: 0.0123 * (1.0 + i as f64),
         seeds: if diverged { Vec::new() } else { all.clone() },
@@ -84,6 +85,7 @@ fn arm(i: usize, name: &str, target: f64, seeds: usize, rates: &[f64]) -> Arm {
              sea. \"Here it is,\" said the owl."
                 .to_string()
         },
+        scalars: BTreeMap::new(),
         losses,
         curve,
     }

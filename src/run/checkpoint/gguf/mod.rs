@@ -14,7 +14,7 @@ mod write;
 pub use read::{read_config, read_model, read_tokenizer};
 pub use write::{Quantization, export_gguf};
 
-use crate::activation::{Activation, Function};
+use crate::activation::Activation;
 use crate::model::{ParamSpec, Part, Role};
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::{Result, Tensor};
@@ -22,15 +22,15 @@ use std::path::Path;
 
 /// The graphs of llama.cpp that this program has a backbone for. Each has its activation built in and reads
 /// none from the file.
-const GRAPHS: [(&str, Backbone, Activation); 3] = [
-    ("llama", Backbone::Llama, Activation { function: Function::Silu, gated: true }),
-    ("arcee", Backbone::Llama, Activation { function: Function::Relu2, gated: false }),
-    ("gpt2", Backbone::Gpt2, Activation { function: Function::GeluTanh, gated: false }),
+const GRAPHS: [(&str, Backbone, &str); 3] = [
+    ("llama", Backbone::Llama, "swiglu"),
+    ("arcee", Backbone::Llama, "relu2"),
+    ("gpt2", Backbone::Gpt2, "gelu_tanh"),
 ];
 
 /// The graph of llama.cpp that computes a checkpoint of this backbone and activation, where there is one.
 pub fn llama_cpp_graph(backbone: Backbone, act: Activation) -> Option<&'static str> {
-    GRAPHS.iter().find(|graph| (graph.1, graph.2) == (backbone, act)).map(|graph| graph.0)
+    GRAPHS.iter().find(|graph| (graph.1, graph.2) == (backbone, act.name())).map(|graph| graph.0)
 }
 
 /// Whether a path is a GGUF file, by its name.
@@ -53,6 +53,8 @@ fn gguf_name(spec: &ParamSpec) -> String {
         Role::FfnGate => "ffn_gate",
         Role::FfnUp => "ffn_up",
         Role::FfnDown => "ffn_down",
+        // No graph of llama.cpp has them, and a model with them is not exported.
+        Role::ActivationScalar => "ffn_act",
         Role::FinalNorm => "output_norm",
         Role::Head => "output",
     };

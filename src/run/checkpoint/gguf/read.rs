@@ -126,7 +126,7 @@ pub(super) fn config(content: &Content) -> Result<ModelConfig> {
     };
     let config = ModelConfig {
         backbone,
-        act,
+        act: act.parse()?,
         layers: metadata.needed_size("{arch}.block_count")?,
         heads,
         kv_heads,
