@@ -1,12 +1,11 @@
 //! `tinygpt claims`
 
-use super::ending::{if_interrupted, resume_with};
+use super::failures::{if_interrupted, resume_with};
 use super::outputs::{Inputs, check_folder, write_files};
 use super::progress::Progress;
-use super::report::chart_files;
-use super::text::{arguments_without, command_line, command_of, duration};
+use super::report::{chart_files, common_settings};
+use super::text::{arguments_without, command_line, command_of};
 use super::threads::set_threads;
-use super::time_left::Stages;
 use crate::cli::signals;
 use crate::input_error;
 use crate::lab::claims::{CLAIMS, Claim, Entry, Lab};
@@ -30,7 +29,6 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -152,44 +150,25 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
 /// Measures the claims, and prints each as soon as it is judged.
 fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Claim>> {
     let models = args.out.join(MODELS);
-    let mut stages = Stages::new(usual_seconds(entries, &recipe)?);
-    let (countdown, has_trained) = (Cell::new(stages.begin(0)), Rc::new(Cell::new(false)));
+    let place = Cell::new(0);
     let follow = |name: &str| {
-        let (countdown, has_trained) = (countdown.get(), Rc::clone(&has_trained));
-        let label = format!("[{}/{}] {name}", countdown.stage + 1, entries.len());
-        let total_left = move |_| {
-            has_trained.set(true);
-            countdown.seconds()
-        };
-        Box::new(Progress::labelled(&label).of_several(total_left)) as Box<dyn Watcher>
+        Box::new(Progress::labelled(&format!("[{}/{}] {name}", place.get(), entries.len())))
+            as Box<dyn Watcher>
     };
     let poll = || signals::check("in the middle of a claim");
     let mut lab = Lab::new(&models, recipe, args.deep, &follow, &poll);
     let mut claims = Vec::new();
-    for (i, entry) in entries.iter().enumerate() {
+    for entry in entries {
         signals::check("between two claims")?;
-        countdown.set(stages.begin(i));
-        let left = duration(countdown.get().seconds());
-        note!("[{}/{}] {}: about {left} left in all", i + 1, entries.len(), entry.name);
-        let claim = (entry.measure)(&mut lab)?;
+        place.set(place.get() + 1);
+        note!("[{}/{}] {}", place.get(), entries.len(), entry.name);
+        let claim = entry.measure(&mut lab)?;
         if !args.json {
             show(&claim, args.lang)?;
         }
         claims.push(claim);
-        if entry.training > 0.0 && !has_trained.take() {
-            stages.measure_from(i + 1);
-        }
     }
     Ok(claims)
-}
-
-/// Seconds that each claim usually takes, with so many steps.
-fn usual_seconds(entries: &[&Entry], recipe: &Recipe) -> Result<Vec<f64>> {
-    let share = match (recipe.training.length, Settings::preset("default")?.steps) {
-        (Length::Steps(own), Some(usual)) => own as f64 / usual as f64,
-        _ => 1.0,
-    };
-    Ok(entries.iter().map(|entry| share * entry.training + entry.rest).collect())
 }
 
 /// Where the models are.
@@ -224,12 +203,7 @@ fn take_place(args: &ClaimsArgs) -> Result<File> {
 /// The report, with what reproduces it.
 fn report(recipe: &Recipe, claims: &[Claim]) -> Document {
     let each = command_of(arguments_without(&[("--only", 1), ("--json", 0), ("--plot", 1)]));
-    let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), String::from);
-    let settings = recipe.settings().to_map();
-    let settings = settings.iter().filter(|(name, _)| !["act", "threads", "keep"].contains(&name.as_str()));
-    let version = ("version".to_string(), env!("CARGO_PKG_VERSION").to_string());
-    let settings: Vec<(String, String)> =
-        settings.map(|(name, value)| (name.clone(), shown(value))).chain([version]).collect();
+    let settings = common_settings(recipe.settings(), &["act", "threads", "keep"]);
     let one = |name: &str| format!("{each} --only {name}");
     claims_document(claims, &settings, &Commands { all: &command_line(), one: &one })
 }
@@ -246,7 +220,7 @@ fn write(args: &ClaimsArgs, report: &Document) -> Result<PathBuf> {
 /// Prints the verdict, the claim, and what was seen.
 fn show(claim: &Claim, language: Language) -> Result<()> {
     let text = |text: &Text| typed(&text.to(language));
-    prose!("{}: {}", text(&claim.verdict.text()), text(&claim.claim))?;
-    prose!("    {}\n", text(&claim.answer))?;
+    prose!("{}: {}", text(&claim.measured.verdict.text()), text(&claim.claim))?;
+    prose!("    {}\n", text(&claim.measured.answer))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The commands, and the rules for every flag of every command.
 
+use super::text::plain;
 use super::{acts, bench, claims, compare, data, eval, export, generate, inspect, report, runs, train};
 use crate::settings::{FINE_TUNE, PRESETS, Settings};
 use anyhow::Result;
@@ -111,11 +112,6 @@ fn with_default(arg: Arg, defaults: &Map<String, Value>) -> Arg {
 fn keys(settings: &Settings) -> String {
     let key = |(key, value): (&String, &Value)| format!("{key} {}", plain(value));
     settings.to_map().iter().map(key).collect::<Vec<_>>().join(", ")
-}
-
-/// A setting as it is typed.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), String::from)
 }
 
 #[cfg(test)]

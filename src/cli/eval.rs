@@ -1,8 +1,8 @@
 //! `tinygpt eval`
 
-use super::own_text::TestText;
-use super::progress::Counted;
 use super::shared::{MachineFlags, ModelFlag};
+use super::signals::following;
+use super::test_text::TestText;
 use super::text::{grouped, print_record, shown};
 use crate::bail_input;
 use crate::data::check_ids;
@@ -10,6 +10,7 @@ use crate::generate::score::score;
 use crate::run::checkpoint::{load_model, load_tokenizer};
 use crate::settings::{LARGEST, TextEncoding, within};
 use crate::support::failure::Failure;
+use crate::support::waiting::waiting;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -56,10 +57,9 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         bail_input!("--stride {stride} would skip tokens; it must be at most {context}, the context length");
     }
     check_ids(&text.tokens, model.config.vocab_size)?;
-    let mut progress = Counted::new("scoring, tokens");
-    let mut follow = |done, all| progress.follow(done, all);
-    let score = score(&model, &text.tokens, text.bytes, stride, &tokenizer, &mut follow)?;
-    drop(progress);
+    let waiting = waiting("scoring, tokens");
+    let score = score(&model, &text.tokens, text.bytes, stride, &tokenizer, &mut following(&waiting))?;
+    drop(waiting);
     if score.tokens == 0 {
         bail_input!("{} has no tokens to score: the tokenizer drops all of it", text.name);
     }

@@ -5,7 +5,6 @@ use super::signals;
 use super::text::{duration, grouped};
 use crate::support::terminal::{bar, line_columns};
 use crate::train::{Evaluation, Event, Request, StepReport, Watcher};
-use anyhow::Result;
 use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
@@ -141,36 +140,6 @@ impl Watcher for Progress {
 
     fn request(&mut self) -> Option<Request> {
         if signals::asked() { Some(Request::Stop) } else { signals::asked_to_save().then_some(Request::Save) }
-    }
-}
-
-/// Follows work whose parts are counted. Dropping it clears the bar.
-pub struct Counted {
-    what: &'static str,
-    bar: ProgressBar,
-    last_line: Instant,
-}
-
-impl Counted {
-    /// `what` names the work and its unit: "scoring, tokens".
-    pub fn new(what: &'static str) -> Counted {
-        Counted { what, bar: ProgressBar::hidden(), last_line: Instant::now() }
-    }
-
-    /// Shows that `done` of `all` parts are done.
-    ///
-    /// # Errors
-    /// If a signal asked to stop.
-    pub fn follow(&mut self, done: usize, all: usize) -> Result<()> {
-        if self.bar.length() != Some(all as u64) {
-            self.bar = bar(all, "{prefix} {bar:12} {percent}%  {eta} left").with_prefix(self.what);
-        }
-        self.bar.set_position(done as u64);
-        if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY {
-            note!("{}: {} of {}", self.what, grouped(done), grouped(all));
-            self.last_line = Instant::now();
-        }
-        signals::check("before it was done")
     }
 }
 

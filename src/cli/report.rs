@@ -1,14 +1,14 @@
 //! `tinygpt report`
 
 use super::outputs::{Inputs, check_folder, write_files};
-use super::text::shown;
+use super::text::{plain, shown};
 use crate::lab::compare::{Analysis, Comparison, REPORT, Results, claim_report, evaluate, load, newest};
 use crate::report::Language;
 use crate::report::comparison::{charts, page, table};
+use crate::settings::Settings;
 use crate::support::files::replace;
 use anyhow::Result;
 use clap::Args;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -74,23 +74,26 @@ pub fn chart_files(charts: Vec<(String, String)>) -> Vec<(String, Vec<u8>)> {
     charts.into_iter().map(|(stem, svg)| (format!("{stem}.svg"), svg.into_bytes())).collect()
 }
 
-/// The settings that all runs share, by the names of their flags.
+/// Settings by the names of their flags, without those that each run has of its own, and tinygpt's version.
+pub fn common_settings(settings: &Settings, own: &[&str]) -> Vec<(String, String)> {
+    let mut settings = settings.to_map();
+    settings.retain(|name, _| !own.contains(&name.as_str()));
+    settings.insert("version".to_string(), env!("CARGO_PKG_VERSION").into());
+    settings.iter().map(|(name, value)| (name.clone(), plain(value))).collect()
+}
+
+/// The settings that all runs share.
 fn settings(comparison: &Comparison) -> Vec<(String, String)> {
-    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
-    let own = ["act", "seed", "threads", "keep"];
-    let settings = comparison.settings.to_map();
-    let common = settings.iter().filter(|(name, _)| !own.contains(&name.as_str()));
-    let mut rows: Vec<(String, String)> = common.map(|(name, value)| (name.clone(), shown(value))).collect();
+    let mut rows = common_settings(&comparison.settings, &["act", "seed", "threads", "keep"]);
     let design = &comparison.design;
     let seeds: Vec<String> = design.seeds.iter().map(u64::to_string).collect();
     rows.push(("seeds".to_string(), seeds.join(", ")));
-    rows.push(("matched".to_string(), shown(&serde_json::json!(design.matching))));
+    rows.push(("matched".to_string(), plain(&serde_json::json!(design.matching))));
     if design.match_init {
         let scale =
             |arm: &crate::lab::compare::ArmDesign| Some(format!("{} {}", arm.act, arm.ffn_init_scale?));
         let scales: Vec<String> = design.arms.iter().filter_map(scale).collect();
         rows.push(("ffn-init-scale".to_string(), scales.join(", ")));
     }
-    rows.push(("version".to_string(), env!("CARGO_PKG_VERSION").to_string()));
     rows
 }

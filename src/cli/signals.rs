@@ -5,6 +5,7 @@
 
 use crate::support::failure::{Failure, INTERRUPTED};
 use crate::support::terminal::bar_was_drawn;
+use crate::support::waiting::Waiting;
 use anyhow::Result;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::low_level;
@@ -102,4 +103,12 @@ pub fn check(when: &str) -> Result<()> {
         return Err(Failure::Interrupted(format!("Interrupted {when}.")).into());
     }
     Ok(())
+}
+
+/// Follows work that a request to stop ends.
+pub fn following(waiting: &Waiting) -> impl FnMut(usize, usize) -> Result<()> + '_ {
+    |done, all| {
+        waiting.reached(done, all);
+        check("before it was done")
+    }
 }

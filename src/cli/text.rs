@@ -8,6 +8,7 @@ use crate::support::home::shorten;
 use crate::support::record;
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -46,4 +47,9 @@ pub fn arguments_without(flags: &[(&str, usize)]) -> Vec<OsString> {
         }
     }
     kept
+}
+
+/// A setting as it is typed.
+pub fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
 }

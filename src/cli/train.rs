@@ -1,12 +1,12 @@
 //! `tinygpt train`, and `tinygpt` without a command.
 
-use super::ending::{if_interrupted, resume_with};
+use super::failures::{if_interrupted, resume_with};
 use super::origin::Origin;
 use super::outputs::Inputs;
-use super::own_text::Places;
 use super::plan::{run_json, show_estimate, show_plan};
 use super::progress::{Progress, bits_per_byte};
 use super::signals;
+use super::test_text::Places;
 use super::text::{grouped, print_record, shell_word, shown};
 use super::threads::set_threads;
 use crate::activation::Activation;

@@ -10,11 +10,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Flags of earlier versions, and their replacements.
-const REMOVED: [(&str, &str); 11] = [
+const REMOVED: [(&str, &str); 12] = [
     ("--dtype", "all arithmetic is f32; leave the flag out"),
     ("--ffn-init-scale", "`compare --match-init` chooses it; a preset can set ffn-init-scale"),
     ("--format", "`tinygpt export` writes GGUF; leave the flag out"),
     ("--init-only", "`inspect --acts A,B,C` measures untrained models"),
+    ("--plan", "`compare --dry-run` counts the runs; train run K with --only K"),
     ("--prompt-file", "use `tinygpt generate - < FILE`"),
     ("--stats", "`tinygpt data --out FILE` always prints the statistics"),
     ("--tokens", "use --max-tokens"),

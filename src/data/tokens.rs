@@ -3,7 +3,6 @@
 use super::cache::{self, Entry};
 use super::corpus::Part;
 use super::tokenizer::Tokenizer;
-use crate::support::output::bar;
 use crate::support::waiting::waiting;
 use anyhow::{Context, Result};
 use std::ops::Deref;
@@ -54,17 +53,14 @@ impl Tokens {
         let entry = cache::entry(&fingerprint, cache::TOKENS, |out| {
             let length = part.text().len();
             log::info!("encoding {} MB of text, once", length / 1_000_000);
-            let bar = bar(length, "{bar:24} {percent}%  {eta} left");
-            let waiting = bar.is_hidden().then(|| waiting("encoding, bytes"));
+            let (waiting, mut done) = (waiting("encoding, bytes"), 0);
             tokenizer.encode_documents(part, |bytes, ids| {
-                bar.inc(bytes as u64);
-                waiting.iter().for_each(|waiting| waiting.reached(bar.position() as usize, length));
+                done += bytes;
+                waiting.reached(done, length);
                 out.write_all(bytemuck::cast_slice(ids))
                     .context("cannot write the token file: is the disk full?")?;
                 Ok(())
-            })?;
-            bar.finish_and_clear();
-            Ok(())
+            })
         })?;
         anyhow::ensure!(entry.len() % 4 == 0, "the cached tokens are no whole number of ids");
         Ok(Tokens { storage: Storage::Cached(entry), fingerprint })

@@ -28,6 +28,7 @@ pub struct Chart {
 
 /// What a chart draws.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a page has a dozen charts")]
 pub enum Plot {
     /// Lines in a frame of two axes.
     Lines(Lines),

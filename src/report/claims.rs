@@ -20,7 +20,7 @@ pub struct Commands<'a> {
 
 /// Every claim with its verdict and numbers. `settings` and `commands` reproduce it.
 pub fn claims_document(claims: &[Claim], settings: &[(String, String)], commands: &Commands) -> Document {
-    let count = |verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let count = |verdict| claims.iter().filter(|claim| claim.measured.verdict == verdict).count();
     let mut document = Document {
         title: text!("claims.title"),
         headline: text!(
@@ -34,8 +34,8 @@ pub fn claims_document(claims: &[Claim], settings: &[(String, String)], commands
     };
     let overview = claims.iter().map(|claim| Answered {
         name: claim.name,
-        class: class(claim.verdict),
-        verdict: claim.verdict.text(),
+        class: claim.measured.verdict.name(),
+        verdict: claim.measured.verdict.text(),
         claim: claim.claim.clone(),
     });
     document.section(text!("claims.overview"), [Block::Overview(overview.collect())]);
@@ -54,26 +54,18 @@ pub fn claims_document(claims: &[Claim], settings: &[(String, String)], commands
 fn blocks(claim: &Claim, command: &str) -> Vec<Block> {
     let mut blocks = vec![Block::Answer {
         name: claim.name,
-        class: class(claim.verdict),
-        verdict: claim.verdict.text(),
-        answer: claim.answer.clone(),
+        class: claim.measured.verdict.name(),
+        verdict: claim.measured.verdict.text(),
+        answer: claim.measured.answer.clone(),
     }];
-    if !claim.figures.is_empty() {
-        blocks.push(Block::Charts(claim.figures.iter().map(chart).collect()));
+    if !claim.measured.figures.is_empty() {
+        blocks.push(Block::Charts(claim.measured.figures.iter().map(chart).collect()));
     }
-    blocks.extend(claim.tables.iter().cloned().map(Block::Table));
-    blocks.push(Block::Note(text!("claims.measured", method = claim.method.clone())));
+    blocks.extend(claim.measured.tables.iter().cloned().map(Block::Table));
+    blocks.push(Block::Note(text!("claims.measured", method = claim.measured.method.clone())));
     blocks.push(Block::Note(text!("claims.source", source = claim.source.clone())));
     blocks.push(Block::Command(Text::default(), command.to_string()));
     blocks
-}
-
-fn class(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Held => "held",
-        Verdict::Failed => "failed",
-        Verdict::Depends => "depends",
-    }
 }
 
 /// A claim's figure as a chart.

@@ -4,6 +4,7 @@ use super::failure::escape_controls;
 use super::text::{Language, Text};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Map, Value};
+use std::ops::Range;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Labels and texts are cut to no fewer columns of a terminal than this, unless their column says otherwise.
@@ -100,6 +101,18 @@ pub struct Table {
 impl Table {
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Table {
         Table { columns: columns.into_iter().collect(), ..Table::default() }
+    }
+
+    /// A table with the titles of a list of messages. The first column is of names, the others are of numbers.
+    pub fn titled(list: &str) -> Table {
+        let kinds = std::iter::once(Kind::Label).chain(std::iter::repeat(Kind::Number));
+        Table::new(Text::list(list).into_iter().zip(kinds).map(|(title, kind)| column(title, kind)))
+    }
+
+    /// The table with these columns of running text.
+    pub fn with_words(mut self, columns: Range<usize>) -> Table {
+        self.columns[columns].iter_mut().for_each(|column| column.kind = Kind::Words);
+        self
     }
 
     pub fn with_caption(self, caption: impl Into<Text>) -> Table {

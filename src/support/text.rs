@@ -6,6 +6,7 @@
 use clap::ValueEnum;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::LazyLock;
 
@@ -41,15 +42,14 @@ impl Language {
         }
     }
 
-    /// The message of a key such as `inspect.parameters.title`; the key itself if there is none.
-    fn message(self, key: &'static str) -> &'static str {
-        let mut names = key.split('.');
-        let first = names.next().and_then(|name| self.messages().get(name));
-        names
-            .try_fold(first, |table, name| table.map(|table| table.get(name)))
-            .flatten()
-            .and_then(toml::Value::as_str)
-            .unwrap_or(key)
+    /// What a key such as `inspect.parameters.title` names. A number names a message of a list.
+    fn find(self, key: &str) -> Option<&'static toml::Value> {
+        let (first, rest) = key.split_once('.')?;
+        let within = |value: &'static toml::Value, name: &str| match value {
+            toml::Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+            value => value.get(name),
+        };
+        rest.split('.').try_fold(self.messages().get(first)?, within)
     }
 }
 
@@ -59,7 +59,7 @@ pub enum Text {
     /// A number, a name or a formula: identical in every language.
     Verbatim(String),
     /// A message, with the values of its `{placeholders}`.
-    Message { key: &'static str, values: Vec<(&'static str, Text)> },
+    Message { key: Cow<'static, str>, values: Vec<(&'static str, Text)> },
     /// Sentences that follow each other. Empty ones are skipped.
     Sentences(Vec<Text>),
 }
@@ -68,18 +68,32 @@ pub enum Text {
 macro_rules! text {
     ($key:literal $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::support::text::Text::Message {
-            key: $key,
+            key: $key.into(),
             values: vec![$((stringify!($name), $crate::support::text::Text::from($value))),*],
         }
     };
 }
 
 impl Text {
+    /// A message that mentions no values.
+    pub fn message(key: String) -> Text {
+        Text::Message { key: key.into(), values: Vec::new() }
+    }
+
+    /// The messages of a list.
+    pub fn list(key: &str) -> Vec<Text> {
+        let list = Language::En.find(key).and_then(toml::Value::as_array);
+        (0..list.map_or(0, Vec::len)).map(|i| Text::message(format!("{key}.{i}"))).collect()
+    }
+
     /// The text in one language.
     pub fn to(&self, language: Language) -> String {
         match self {
             Text::Verbatim(text) => text.clone(),
-            Text::Message { key, values } => fill(language.message(key), values, language),
+            Text::Message { key, values } => {
+                let message = language.find(key).and_then(toml::Value::as_str);
+                fill(message.unwrap_or(key), values, language)
+            }
             Text::Sentences(sentences) => {
                 let between = if language == Language::En { " " } else { "" };
                 let written = sentences.iter().map(|sentence| sentence.to(language));
@@ -145,18 +159,19 @@ mod tests {
 
     /// Every message of a language by its key.
     fn messages(language: Language) -> BTreeMap<String, String> {
-        fn add(table: &toml::Table, prefix: &str, found: &mut BTreeMap<String, String>) {
-            for (name, value) in table {
-                match value {
-                    toml::Value::Table(inner) => add(inner, &format!("{prefix}{name}."), found),
-                    value => {
-                        found.insert(format!("{prefix}{name}"), value.as_str().unwrap().to_string());
-                    }
+        fn add(value: &toml::Value, key: String, found: &mut BTreeMap<String, String>) {
+            match value {
+                toml::Value::Table(inner) => {
+                    inner.iter().for_each(|(name, value)| add(value, format!("{key}.{name}"), found));
                 }
+                toml::Value::Array(list) => {
+                    list.iter().enumerate().for_each(|(i, value)| add(value, format!("{key}.{i}"), found));
+                }
+                value => assert!(found.insert(key, value.as_str().unwrap().to_string()).is_none()),
             }
         }
         let mut found = BTreeMap::new();
-        add(language.messages(), "", &mut found);
+        language.messages().iter().for_each(|(name, value)| add(value, name.clone(), &mut found));
         found
     }
 
@@ -187,15 +202,27 @@ mod tests {
     fn the_code_uses_every_message_and_no_other() {
         let mut code = String::new();
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut code);
-        let used: BTreeSet<&str> = code
-            .split(concat!("text", "!("))
-            .skip(1)
-            .filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next())
-            .collect();
-        let english = messages(Language::En);
-        let known: BTreeSet<&str> = english.keys().map(String::as_str).collect();
-        assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new(), "without a message");
-        assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&&str>::new(), "not used");
+        let named_by = |call| {
+            let arguments = code.split(call).skip(1);
+            let key = |rest: &str| Some(rest.trim_start().strip_prefix('"')?.split('"').next()?.to_string());
+            arguments.filter_map(key).collect::<BTreeSet<String>>()
+        };
+        let used = &(&named_by(concat!("text", "!(")) | &named_by("titled("))
+            | &named_by(concat!("message(", "format!("));
+        // The messages of a list are used together, and `{name}` stands for any part of a key.
+        let is = |used: &String, key: &String| {
+            let (used, key): (Vec<&str>, Vec<&str>) = (used.split('.').collect(), key.split('.').collect());
+            let list = key.split_last().filter(|(last, _)| last.parse::<usize>().is_ok());
+            let key = list.map_or(key.as_slice(), |(_, list)| list);
+            used.len() == key.len() && used.iter().zip(key).all(|(a, b)| a == b || a.starts_with('{'))
+        };
+        let known = messages(Language::En);
+        let missing: Vec<&String> =
+            used.iter().filter(|used| !known.keys().any(|key| is(used, key))).collect();
+        let unused: Vec<&String> =
+            known.keys().filter(|key| !used.iter().any(|used| is(used, key))).collect();
+        assert!(missing.is_empty(), "without a message: {missing:?}");
+        assert!(unused.is_empty(), "not used: {unused:?}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Telling what takes long, so that no command is silent for more than a few seconds.
 
 use crate::support::numbers::{duration, grouped};
+use crate::support::terminal::{bar, line_columns};
+use indicatif::ProgressBar;
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,22 +17,30 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Work that may take long, until this is dropped.
 pub struct Waiting {
+    what: String,
     /// Parts done, of all; 0 where the work is one part.
     done: Arc<[AtomicUsize; 2]>,
+    /// Shows the parts on a terminal.
+    bar: OnceCell<ProgressBar>,
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Says on standard error from time to time that `what` is being done; nothing if it is done soon.
+/// Says on standard error from time to time that `what` is being done; nothing if it is done soon. On a terminal, a
+/// bar shows work whose parts are counted. `what` ends in the unit of the parts: "scoring, tokens".
 pub fn waiting(what: impl Into<String>) -> Waiting {
     let (what, began) = (what.into(), Instant::now());
-    start(FIRST, move |done, all| {
-        let part = if all > 0 { format!("{} of {}, ", grouped(done), grouped(all)) } else { String::new() };
-        log::info!("{what}: {part}{} so far", duration(began.elapsed().as_secs_f64()));
+    start(what.clone(), FIRST, move |done, all| {
+        if all == 0 {
+            log::info!("{what}: {} so far", duration(began.elapsed().as_secs_f64()));
+        } else if line_columns().is_none() {
+            let time = duration(began.elapsed().as_secs_f64());
+            log::info!("{what}: {} of {}, {time} so far", grouped(done), grouped(all));
+        }
     })
 }
 
-fn start(first: Duration, mut tell: impl FnMut(usize, usize) + Send + 'static) -> Waiting {
+fn start(what: String, first: Duration, mut tell: impl FnMut(usize, usize) + Send + 'static) -> Waiting {
     let (end, ended) = channel();
     let done = Arc::new([const { AtomicUsize::new(0) }; 2]);
     let parts = Arc::clone(&done);
@@ -37,7 +48,7 @@ fn start(first: Duration, mut tell: impl FnMut(usize, usize) + Send + 'static) -
     // Where the system has no thread to spare the work is done in silence.
     let thread =
         Builder::new().name("waiting".to_string()).spawn(move || tell_until(&ended, first, tell)).ok();
-    Waiting { done, end: Some(end), thread }
+    Waiting { what, done, bar: OnceCell::new(), end: Some(end), thread }
 }
 
 impl Waiting {
@@ -45,6 +56,8 @@ impl Waiting {
     pub fn reached(&self, done: usize, all: usize) {
         self.done[0].store(done, Ordering::Relaxed);
         self.done[1].store(all, Ordering::Relaxed);
+        let new = || bar(all, "{prefix} {bar:12} {percent}%  {eta} left").with_prefix(self.what.clone());
+        self.bar.get_or_init(new).set_position(done as u64);
     }
 }
 
@@ -73,7 +86,8 @@ mod tests {
     #[test]
     fn waiting_lines_stop_when_the_work_is_done() {
         let (line, lines) = channel();
-        let work = start(Duration::ZERO, move |done, all| line.send((done, all)).unwrap_or_default());
+        let work =
+            start(String::new(), Duration::ZERO, move |done, all| line.send((done, all)).unwrap_or_default());
         assert_eq!(lines.recv(), Ok((0, 0)));
         work.reached(3, 7);
         assert!(lines.iter().any(|parts| parts == (3, 7)));
@@ -85,7 +99,7 @@ mod tests {
     #[test]
     fn short_work_prints_no_waiting_line() {
         let (line, lines) = channel();
-        drop(start(Duration::MAX, move |_, _| line.send(()).unwrap_or_default()));
+        drop(start(String::new(), Duration::MAX, move |_, _| line.send(()).unwrap_or_default()));
         assert!(lines.recv().is_err());
     }
 }

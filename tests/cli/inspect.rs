@@ -26,16 +26,7 @@ fn inspect_reads_the_validation_text_of_the_newest_run() {
         let outside = number(histogram, "below") + number(histogram, "above");
         assert_eq!(inside as f64 + outside, number(&own, "tokens") * number(hidden, "units"));
         assert!(number(&layer["output"], "relative") > 0.0);
-        // One number each, flat, and the same as in the details.
-        let (negative, positive) =
-            (number(hidden, "saturated_negative"), number(hidden, "saturated_positive"));
-        assert!(number(layer, "linear_r2") < 1.0);
-        assert_eq!(layer["linear_r2"], layer["linear"]["r2"]);
-        assert_eq!(layer["zero_share"], hidden["zeros"]);
-        assert_eq!(layer["dead_units"], hidden["dead"]);
-        assert_eq!(number(layer, "saturated_share"), negative + positive);
-        assert_eq!(layer["pre_activation_mean"], hidden["argument"]["mean"]);
-        assert_eq!(layer["pre_activation_std"], hidden["argument"]["std"]);
+        assert!(number(&layer["linear"], "r2") < 1.0);
         assert!(number(layer, "grad_norm") > 0.0);
         let units = layer["memories"]["units"].as_array().unwrap();
         assert_eq!(units.len(), 5);
@@ -157,7 +148,7 @@ fn the_shape_of_a_preset_needs_neither_weights_nor_text() {
     assert!((number(parameters, "total") / 175.0e9 - 1.0).abs() < 0.005, "{gpt3}");
     assert!((number(parameters, "ffn_share") - 0.66).abs() < 0.005);
     assert!((number(parameters, "ffn_share_of_blocks") - 2.0 / 3.0).abs() < 0.001);
-    assert_eq!(gpt3["ffn"][0]["matrix"], serde_json::json!([12288, 49152]));
+    assert_eq!(number(&gpt3["config"], "ffn_dim"), 49_152.0);
     let gpt2 = inspect(&folder, &["--model", "gpt2"]);
     assert_eq!(number(&gpt2["parameters"], "total"), 124_439_808.0);
     assert!((number(&gpt2["parameters"], "ffn_share") - 0.455).abs() < 0.001);
@@ -168,7 +159,7 @@ fn the_shape_of_a_preset_needs_neither_weights_nor_text() {
     assert!(number(&own["config"], "vocab_size") > 256.0, "{own}");
     assert_eq!(own["vocabulary"], "char, text.txt");
     let shown = succeed(tinygpt(&folder).args(["inspect", "--model", "gpt3-175b"]));
-    for said in ["12,288 x 49,152", "66.4%", "174,604,259,328", "AdamW", "50,257 tokens"] {
+    for said in ["expands 12,288 values to 49,152", "66.4%", "174,604,259,328", "AdamW", "50,257 tokens"] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
 }

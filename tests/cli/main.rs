@@ -8,6 +8,7 @@ mod caches;
 mod card;
 mod claims;
 mod compare;
+mod compare_directories;
 mod copies;
 mod default_run;
 mod determinism;
@@ -66,6 +67,23 @@ fn tinygpt(folder: &TempDir) -> Command {
     }
     command
 }
+
+/// Every command.
+const COMMANDS: [&str; 13] = [
+    "train",
+    "generate",
+    "eval",
+    "compare",
+    "report",
+    "inspect",
+    "claims",
+    "export",
+    "acts",
+    "bench",
+    "runs",
+    "data",
+    "completions",
+];
 
 /// Variables that may be set on the test machine and would change the program's behavior.
 const USERS_OWN: &[&str] = &[

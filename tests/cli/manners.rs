@@ -2,21 +2,6 @@
 
 use super::*;
 
-const COMMANDS: [&str; 12] = [
-    "train",
-    "generate",
-    "eval",
-    "compare",
-    "report",
-    "inspect",
-    "claims",
-    "acts",
-    "bench",
-    "runs",
-    "data",
-    "completions",
-];
-
 #[test]
 fn every_help_has_an_example() {
     let folder = folder();

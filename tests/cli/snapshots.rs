@@ -65,24 +65,8 @@ fn with_filters(filters: &[(&str, &str)], test: impl FnOnce()) {
 #[test]
 fn help() {
     let folder = folder();
-    let commands = [
-        "",
-        "train",
-        "generate",
-        "eval",
-        "compare",
-        "report",
-        "inspect",
-        "claims",
-        "export",
-        "acts",
-        "bench",
-        "runs",
-        "data",
-        "completions",
-    ];
     with_filters(&[], || {
-        for command in commands {
+        for command in [""].into_iter().chain(COMMANDS) {
             let words: Vec<&str> = command.split_whitespace().collect();
             let [short, long] = ["-h", "--help"].map(|flag| shown(&folder, &[&words[..], &[flag]].concat()));
             assert_snapshot!(

@@ -16,8 +16,7 @@ use std::time::Duration;
 #[command(mut_arg("act", |arg| arg.hide(true)))]
 #[command(after_help = "\
 Example: tinygpt compare --acts relu,gelu,swiglu --data my.txt --budget 30m
-         tinygpt compare --acts relu,sigmoid --lrs 1e-3,3e-3,1e-2 --data my.txt
-         tinygpt compare --acts all --data my.txt --plan > runs.txt")]
+         tinygpt compare --acts relu,sigmoid --lrs 1e-3,3e-3,1e-2 --data my.txt")]
 pub struct CompareArgs {
     /// Activations to compare, separated by commas, or `all`
     #[arg(long, value_name = "A,B,C", default_value = "relu,gelu,silu,swiglu", hide_possible_values = true)]
@@ -71,10 +70,7 @@ pub struct CompareArgs {
     /// Processes to train in, which share the threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(1..=MOST_JOBS), help_heading = "Run")]
     pub jobs: usize,
-    /// Print the command of each run and stop
-    #[arg(long, conflicts_with = "budget", help_heading = "Run")]
-    pub plan: bool,
-    /// Train only run K of --plan, from 1 [default: $SLURM_ARRAY_TASK_ID]
+    /// Train only run K of those that --dry-run counts, from 1 [default: $SLURM_ARRAY_TASK_ID]
     #[arg(long, value_name = "K", value_parser = within(1..=MOST_STEPS), help_heading = "Run")]
     pub only: Option<usize>,
     /// A process that --jobs starts

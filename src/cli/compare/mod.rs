@@ -2,11 +2,11 @@
 
 mod args;
 mod jobs;
-mod settle;
+mod prepare;
 mod show;
 mod work;
 
-use super::ending::{if_interrupted, resume_with};
+use super::failures::{if_interrupted, resume_with};
 use super::plan::comparison_json;
 use super::report;
 use super::text::{arguments_without, command_of, print_record, shown};
@@ -21,7 +21,7 @@ use crate::support::text::Language;
 use anyhow::Result;
 pub use args::CompareArgs;
 use candle_core::Device;
-use settle::{Settled, settle};
+use prepare::{Prepared, prepare};
 use std::path::Path;
 use work::Work;
 
@@ -36,18 +36,15 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     args.check()?;
     let recipe = Recipe::new(args.settings.over(&Settings::preset(&args.model)?))?;
     let design = args.design(&recipe)?;
-    if args.plan {
-        return show::commands(&design);
-    }
     let only = args.only()?;
     set_threads(recipe.threads)?;
     let device = recipe.device.open()?;
     let dataset = Dataset::load(&recipe)?;
     super::train::show_notes(&dataset);
-    let settled = settle(args, recipe, design, only, (&dataset, &device))?;
+    let prepared = prepare(args, recipe, design, only, (&dataset, &device))?;
     let plan = match args.worker || only.is_some() {
         true => None,
-        false => announce(args, &settled, &dataset, &device)?,
+        false => announce(args, &prepared, &dataset, &device)?,
     };
     if args.dry_run {
         return Ok(());
@@ -55,7 +52,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if !args.worker {
         signals::listen();
     }
-    let Settled { recipe, comparison, out, .. } = settled;
+    let Prepared { recipe, comparison, out, .. } = prepared;
     let runs = comparison.design.runs();
     let mut grid = Grid::open(&out, &recipe, comparison, args.force)?;
     let work = Work::new(&runs, plan.as_ref(), &grid, (&dataset, &device));
@@ -70,11 +67,11 @@ pub fn run(args: &CompareArgs) -> Result<()> {
 /// Prints the plan, unless nothing is left to do.
 fn announce(
     args: &CompareArgs,
-    settled: &Settled,
+    prepared: &Prepared,
     dataset: &Dataset,
     device: &Device,
 ) -> Result<Option<Plan>> {
-    let Settled { recipe, comparison, out, timing } = settled;
+    let Prepared { recipe, comparison, out, timing } = prepared;
     let design = &comparison.design;
     let results = results_to_keep(out, comparison)?;
     if !args.dry_run && design.runs().iter().all(|run| results.find(run).is_some()) {

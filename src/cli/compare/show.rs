@@ -1,7 +1,6 @@
-//! What `compare` prints: the commands of its runs, its plan, its tables, its JSON.
+//! What `compare` prints: its plan, its tables, its JSON.
 
 use crate::cli::print::{Table, Wide, label, number};
-use crate::cli::text::{arguments_without, command_of};
 use crate::lab::compare::{Analysis, Design, LEAST_SEEDS, Plan, Results};
 use crate::report::comparison::table;
 use crate::support::numbers::{duration, grouped, setting};
@@ -10,21 +9,6 @@ use crate::support::table::typed;
 use crate::support::text::{Language, Text};
 use anyhow::Result;
 use serde_json::json;
-
-/// The command of each run, a line each.
-pub fn commands(design: &Design) -> Result<()> {
-    let command = command_of(arguments_without(&[
-        ("--plan", 0),
-        ("--force", 0),
-        ("--json", 0),
-        ("--jobs", 1),
-        ("--plot", 1),
-    ]));
-    for k in 1..=design.runs().len() {
-        say!("{command} --only {k}")?;
-    }
-    Ok(())
-}
 
 pub fn plan(plan: &Plan, design: &Design) {
     let (arms, seeds, runs) = (design.arms.len(), design.seeds.len(), design.runs().len());

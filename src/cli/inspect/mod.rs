@@ -3,9 +3,9 @@
 mod args;
 
 use super::outputs::{Inputs, check_file, check_folder, write_files};
-use super::own_text::TestText;
-use super::progress::Counted;
 use super::report::chart_files;
+use super::signals::following;
+use super::test_text::TestText;
 use super::text::command_line;
 use super::threads::set_threads;
 use crate::activation::Activation;
@@ -17,6 +17,7 @@ use crate::run::checkpoint::{load_model, load_tokenizer, load_trainer};
 use crate::run::{find_checkpoint, newest_checkpoint};
 use crate::settings::{Ops, Recipe, Settings, TokenizerKind};
 use crate::support::files::replace;
+use crate::support::waiting::waiting;
 use crate::support::{memory, record};
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -126,9 +127,8 @@ fn trained(args: &InspectArgs) -> Result<Findings> {
         let text = TestText::read(args.data.as_deref(), args.encoding, &checkpoint, &tokenizer)?;
         check_ids(&text.tokens, model.config.vocab_size)?;
         let most = (flags.max_tokens.unwrap_or(MAX_TOKENS), UNITS);
-        let mut progress = Counted::new("inspecting, tokens");
-        let mut follow = |done, all| progress.follow(done, all);
-        survey = Some(inspect(&model, &tokenizer, &text.tokens, most, &mut follow)?);
+        let waiting = waiting("inspecting, tokens");
+        survey = Some(inspect(&model, &tokenizer, &text.tokens, most, &mut following(&waiting))?);
         data = Some(text.name);
     }
     let shape = ModelShape::of(&model.config);
@@ -144,8 +144,8 @@ fn fresh(args: &InspectArgs, acts: &[Activation]) -> Result<Findings> {
     let deepest = recipe.model(dataset.tokenizer.vocab_size())?;
     memory::check(training_bytes(&deepest, GRADIENT_TOKENS.div_ceil(recipe.context()), recipe.ops))?;
     let setting = if args.fresh.no_residual { Architecture::Stack } else { Architecture::Model };
-    let mut progress = Counted::new("differentiating, layers");
-    let mut follow = |done, all| progress.follow(done, all);
+    let waiting = waiting("differentiating, layers");
+    let mut follow = following(&waiting);
     let found = fresh_models(&recipe, &dataset, (acts, &depths), GRADIENT_TOKENS, setting, &mut follow)?;
     Ok(Findings::Fresh { data: dataset.name, found })
 }

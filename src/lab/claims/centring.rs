@@ -1,11 +1,11 @@
 //! A sigmoid's outputs aren't centered on zero; GELU's are.
 
 use super::lab::{act, mean_over_layers};
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::activation::Activation;
 use crate::lab::inspect::on_standard_normal;
 use crate::support::numbers::{DASH, fixed};
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use anyhow::Result;
 
 const ACTS: [&str; 6] = ["sigmoid", "relu", "gelu", "silu", "tanh", "identity"];
@@ -14,15 +14,8 @@ const COMPUTED_ONLY: [&str; 1] = ["silu"];
 /// A mean within this many standard deviations of 0 is centered.
 const CENTRED: f64 = 0.1;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    let mut table = Table::new([
-        label(text!("claims.activation")),
-        number(text!("claims.centring.mean")),
-        number(text!("claims.centring.std")),
-        number(text!("claims.centring.model_mean")),
-        number(text!("claims.centring.model_std")),
-    ])
-    .with_caption(text!("claims.centring.caption"));
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
+    let mut table = Table::titled("claims.centring.columns").with_caption(text!("claims.centring.caption"));
     let (mut normal, mut in_model) = (Vec::new(), Vec::new());
     for name in ACTS {
         let moments = on_standard_normal(&name.parse::<Activation>()?.function());
@@ -40,10 +33,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         in_model.push(mean);
     }
     let (sigmoid, gelu) = (normal[0], normal[2]);
-    Ok(Claim {
-        name: "centring",
-        claim: text!("claims.centring.claim"),
-        source: text!("claims.centring.source"),
+    Ok(Measured {
         method: text!("claims.centring.method"),
         verdict: Verdict::of(&[
             (sigmoid.mean / sigmoid.std).abs() > CENTRED,

@@ -27,12 +27,18 @@ impl Verdict {
         }
     }
 
-    pub fn text(self) -> Text {
+    /// In one word, for programs.
+    pub fn name(self) -> &'static str {
         match self {
-            Verdict::Held => text!("claims.verdict.held"),
-            Verdict::Failed => text!("claims.verdict.failed"),
-            Verdict::Depends => text!("claims.verdict.depends"),
+            Verdict::Held => "held",
+            Verdict::Failed => "failed",
+            Verdict::Depends => "depends",
         }
+    }
+
+    pub fn text(self) -> Text {
+        let name = self.name();
+        Text::message(format!("claims.verdict.{name}"))
     }
 }
 
@@ -44,6 +50,13 @@ pub struct Claim {
     pub claim: Text,
     /// Who makes the claim, and the publications that it's compared with.
     pub source: Text,
+    #[serde(flatten)]
+    pub measured: Measured,
+}
+
+/// What the measurement of a claim found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
     /// What was measured, and the rule for the verdict.
     pub method: Text,
     pub verdict: Verdict,

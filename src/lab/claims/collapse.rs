@@ -2,7 +2,7 @@
 
 use super::figures::{Figure, Picture};
 use super::lab::act;
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::support::numbers::{fixed, percent};
 use crate::support::table::{Table, label, number};
 use anyhow::Result;
@@ -11,7 +11,7 @@ const ACTS: [&str; 5] = ["identity", "relu", "gelu", "sigmoid", "swiglu"];
 /// An FFN with at least this R2 is one linear map, up to rounding in f32.
 const LINEAR: f64 = 0.9999;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     // R2 by layer. NaN if there were too few tokens.
     let mut found: Vec<(&str, Vec<f64>)> = Vec::new();
     for name in ACTS {
@@ -35,10 +35,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     others.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (lowest, least) = others.first().copied().unwrap_or((f64::NAN, ""));
     let (highest, most) = others.last().copied().unwrap_or((f64::NAN, ""));
-    Ok(Claim {
-        name: "collapse",
-        claim: text!("claims.collapse.claim"),
-        source: text!("claims.collapse.source"),
+    Ok(Measured {
         method: text!("claims.collapse.method"),
         verdict: Verdict::of(&[
             found[0].1.iter().all(|r2| *r2 >= LINEAR),

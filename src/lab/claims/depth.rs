@@ -2,17 +2,17 @@
 
 use super::figures::{Figure, Picture};
 use super::lab::act;
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::settings::Settings;
 use crate::support::numbers::{fixed, signed};
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use anyhow::Result;
 
 const ACTS: [&str; 2] = ["gelu", "sigmoid"];
 /// Sigmoid scales if depth gains it at least this share of what it gains GELU.
 const GAINS: f64 = 0.5;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let depths: &[usize] = if lab.deep { &[1, 2, 4, 8, 16] } else { &[1, 2, 4, 8] };
     let own = lab.recipe(&Settings::default())?.model(1)?.layers;
     // Losses by depth, of GELU and of sigmoid.
@@ -26,11 +26,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             losses.push(lab.train(&changes)?.loss);
         }
     }
-    let columns =
-        [text!("claims.depth.layers"), "gelu".into(), "sigmoid".into(), text!("claims.depth.difference")];
-    let [first, rest @ ..] = columns;
-    let mut table = Table::new(std::iter::once(label(first)).chain(rest.map(number)))
-        .with_caption(text!("claims.depth.caption"));
+    let mut table = Table::titled("claims.depth.columns").with_caption(text!("claims.depth.caption"));
     for (i, layers) in depths.iter().enumerate() {
         let [gelu, sigmoid] = [losses[0][i], losses[1][i]];
         let cells = [gelu, sigmoid, sigmoid - gelu].map(|loss| fixed(loss, 4));
@@ -43,10 +39,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let last = depths.len() - 1;
     let (shallow, deep) = (depths[0], depths[last]);
     let gains = [&losses[0], &losses[1]].map(|losses| losses[0] - losses[last]);
-    Ok(Claim {
-        name: "depth",
-        claim: text!("claims.depth.claim"),
-        source: text!("claims.depth.source"),
+    Ok(Measured {
         method: text!("claims.depth.method", shallow = shallow, deep = deep),
         verdict: judge(gains),
         answer: text!(

@@ -3,11 +3,11 @@
 use super::figures::{Figure, Inputs, Picture, Plotted};
 use super::lab::act;
 use super::paired::{compared, table, with_interval};
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::support::numbers::percent;
 use anyhow::Result;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let pairs = [("gelu", "relu"), ("swiglu", "relu")];
     let tested = compared(lab, &pairs)?;
     let is_better = |i: usize| tested[i].interval.is_some_and(|(_, high)| high < 0.0);
@@ -18,10 +18,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let near = models[1].histogram.between(-1.0, 1.0);
     let [gelu, gelu_low, gelu_high] = with_interval(&tested[0]);
     let [swiglu, swiglu_low, swiglu_high] = with_interval(&tested[1]);
-    Ok(Claim {
-        name: "expressive",
-        claim: text!("claims.expressive.claim"),
-        source: text!("claims.expressive.source"),
+    Ok(Measured {
         method: text!("claims.expressive.method"),
         verdict: Verdict::of(&[is_better(0), is_better(1)]),
         answer: text!(

@@ -1,14 +1,14 @@
 //! The FFN stores knowledge: a cat is an animal.
 
 use super::lab::{Trained, act};
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::data::{Tales, questions};
 use crate::lab::inspect::{Half, Knowledge, MeanOutputs, ablated, completion, knowledge};
 use crate::model::{Model, Params};
 use crate::settings::{Backbone, Ops, Settings, TokenizerKind};
 use crate::support::numbers::{fixed, percent};
 use crate::support::random;
-use crate::support::table::{Table, label, number, words};
+use crate::support::table::Table;
 use crate::support::text::Text;
 use crate::support::waiting::waiting;
 use anyhow::Result;
@@ -26,7 +26,7 @@ struct Ablation {
     found: Knowledge,
 }
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     // Tokens of several letters, so that a name and its fact lie close together.
     let tokenizer = Some(TokenizerKind::Bpe(VOCABULARY));
     let changes = lab.knowing(Settings { backbone: Some(Backbone::Gpt2), tokenizer, ..act("gelu") })?;
@@ -78,10 +78,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     ]);
     // Points of recall per 0.1 nats.
     let points = |selectivity: f64| fixed(10.0 * selectivity, 1);
-    Ok(Claim {
-        name: "knowledge",
-        claim: text!("claims.knowledge.claim"),
-        source: text!("claims.knowledge.source"),
+    Ok(Measured {
         method: text!("claims.knowledge.method", questions = QUESTIONS),
         verdict,
         answer: text!(
@@ -113,13 +110,8 @@ fn selectivity<'a>(whole: &Knowledge, without: impl Iterator<Item = &'a Knowledg
 }
 
 fn ablations(rows: &[Ablation]) -> Table {
-    let mut table = Table::new([
-        label(text!("claims.knowledge.model")),
-        number(text!("claims.knowledge.recall")),
-        number(text!("claims.knowledge.fact_loss")),
-        number(text!("claims.knowledge.other_loss")),
-    ])
-    .with_caption(text!("claims.knowledge.ablations"));
+    let mut table =
+        Table::titled("claims.knowledge.columns").with_caption(text!("claims.knowledge.ablations"));
     for Ablation { what, found } in rows {
         let cells = [percent(found.recall()), fixed(found.fact_loss, 3), fixed(found.other_loss, 3)];
         table.add_row(std::iter::once(what.clone()).chain(cells.map(Text::from)));
@@ -134,12 +126,9 @@ fn demo(lab: &mut Lab, english: &Trained, means: &MeanOutputs) -> Result<Table> 
     let japanese = lab.train(&japanese)?;
     let read = &japanese.dataset.val[..TOKENS.min(japanese.dataset.val.len())];
     let own_means = MeanOutputs::over(&japanese.model, read)?;
-    let mut table = Table::new([
-        label(text!("claims.knowledge.prompt")),
-        words(text!("claims.knowledge.with_ffns")),
-        words(text!("claims.knowledge.without_ffns")),
-    ])
-    .with_caption(text!("claims.knowledge.continuation"));
+    let mut table = Table::titled("claims.knowledge.continuation_columns")
+        .with_words(1..3)
+        .with_caption(text!("claims.knowledge.continuation"));
     for (prompt, trained, means) in [("A cat is", english, means), ("\u{732b}は", &japanese, &own_means)] {
         let Trained { model, dataset, .. } = trained;
         let all: Vec<(Half, usize)> = (0..model.config.layers).map(|layer| (Half::Ffn, layer)).collect();

@@ -1,18 +1,18 @@
 //! FFN layers are key-value memories.
 
 use super::lab::act;
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::{Inspection, Promoted, UnitMemories, UnitMemory};
 use crate::support::failure::escape_controls;
 use crate::support::numbers::{fixed, percent};
-use crate::support::table::{Table, label, number, words};
+use crate::support::table::Table;
 use crate::support::text::Text;
 use anyhow::Result;
 
 /// Agreement must be this many times chance, and this many standard errors above it.
 const ABOVE: f64 = 2.0;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let (relu, swiglu) = (lab.inspect(&act("relu"))?, lab.inspect(&act("swiglu"))?);
     let upper = relu.layers.len() / 2;
     let agrees =
@@ -27,10 +27,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     };
     let (layer, share, chance) = best(&relu);
     let (gated_layer, gated_share, gated_chance) = best(&swiglu);
-    Ok(Claim {
-        name: "memories",
-        claim: text!("claims.memories.claim"),
-        source: text!("claims.memories.source"),
+    Ok(Measured {
         method: text!("claims.memories.method"),
         verdict: Verdict::of(&[agrees(&relu), agrees(&swiglu)]),
         answer: text!(
@@ -60,14 +57,8 @@ fn is_above_chance(memories: &UnitMemories) -> bool {
 }
 
 fn agreement(relu: &Inspection, swiglu: &Inspection) -> Table {
-    let mut table = Table::new([
-        label(text!("chart.layer")),
-        number("relu"),
-        number(text!("claims.memories.chance")),
-        number("swiglu"),
-        number(text!("claims.memories.chance")),
-    ])
-    .with_caption(text!("claims.memories.agreement"));
+    let mut table =
+        Table::titled("claims.memories.agreement_columns").with_caption(text!("claims.memories.agreement"));
     for (relu, swiglu) in relu.layers.iter().zip(&swiglu.layers) {
         let shares = [&relu.memories, &swiglu.memories].map(|memories| [memories.agreement, memories.chance]);
         let cells = shares.iter().flatten().map(|share| percent(*share));
@@ -78,15 +69,7 @@ fn agreement(relu: &Inspection, swiglu: &Inspection) -> Table {
 
 /// The strongest units of every layer: the context that fires each most, and the tokens that it then promotes.
 fn strongest(found: &Inspection, caption: Text) -> Table {
-    let mut table = Table::new([
-        label(text!("chart.layer")),
-        number(text!("claims.memories.unit")),
-        number(text!("claims.memories.coefficient")),
-        words(text!("claims.memories.context")),
-        words(text!("claims.memories.next")),
-        words(text!("claims.memories.promotes")),
-    ])
-    .with_caption(caption);
+    let mut table = Table::titled("claims.memories.columns").with_words(3..6).with_caption(caption);
     for layer in &found.layers {
         for unit in &layer.memories.units {
             table.add_row(unit_cells(layer.layer, unit));

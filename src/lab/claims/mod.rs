@@ -22,38 +22,47 @@ mod vanishing;
 mod worse;
 mod zigzag;
 
-pub use claim::{Claim, Verdict};
+pub use claim::{Claim, Measured, Verdict};
 pub use figures::{Figure, Inputs, Line, Picture, Plotted};
 pub use lab::Lab;
 
+use crate::support::text::Text;
 use anyhow::Result;
 
 /// A claim before it's measured.
 pub struct Entry {
     pub name: &'static str,
-    /// Seconds that training takes on two cores with the default steps, unless an earlier claim trained the models.
-    pub training: f64,
-    /// Seconds that everything else takes.
-    pub rest: f64,
-    pub measure: fn(&mut Lab) -> Result<Claim>,
+    measure: fn(&mut Lab) -> Result<Measured>,
+}
+
+impl Entry {
+    pub fn measure(&self, lab: &mut Lab) -> Result<Claim> {
+        let name = self.name;
+        Ok(Claim {
+            name,
+            claim: Text::message(format!("claims.{name}.claim")),
+            source: Text::message(format!("claims.{name}.source")),
+            measured: (self.measure)(lab)?,
+        })
+    }
 }
 
 /// All claims, in the order of the two notes.
 pub const CLAIMS: &[Entry] = &[
-    Entry { name: "saturation", training: 13.0, rest: 9.0, measure: saturation::measure },
-    Entry { name: "vanishing", training: 0.0, rest: 17.0, measure: vanishing::measure },
-    Entry { name: "depth", training: 25.0, rest: 3.0, measure: depth::measure },
-    Entry { name: "centring", training: 3.0, rest: 2.0, measure: centring::measure },
-    Entry { name: "zigzag", training: 0.0, rest: 11.0, measure: zigzag::measure },
-    Entry { name: "worse", training: 22.0, rest: 2.0, measure: worse::measure },
-    Entry { name: "output", training: 0.0, rest: 40.0, measure: output::measure },
-    Entry { name: "parameters", training: 0.0, rest: 0.1, measure: parameters::measure },
-    Entry { name: "path", training: 2.0, rest: 0.2, measure: path::measure },
-    Entry { name: "collapse", training: 0.0, rest: 1.0, measure: collapse::measure },
-    Entry { name: "memories", training: 0.0, rest: 0.1, measure: memories::measure },
-    Entry { name: "knowledge", training: 29.0, rest: 4.0, measure: knowledge::measure },
-    Entry { name: "sparsity", training: 0.0, rest: 0.3, measure: sparsity::measure },
-    Entry { name: "expressive", training: 5.0, rest: 1.0, measure: expressive::measure },
+    Entry { name: "saturation", measure: saturation::measure },
+    Entry { name: "vanishing", measure: vanishing::measure },
+    Entry { name: "depth", measure: depth::measure },
+    Entry { name: "centring", measure: centring::measure },
+    Entry { name: "zigzag", measure: zigzag::measure },
+    Entry { name: "worse", measure: worse::measure },
+    Entry { name: "output", measure: output::measure },
+    Entry { name: "parameters", measure: parameters::measure },
+    Entry { name: "path", measure: path::measure },
+    Entry { name: "collapse", measure: collapse::measure },
+    Entry { name: "memories", measure: memories::measure },
+    Entry { name: "knowledge", measure: knowledge::measure },
+    Entry { name: "sparsity", measure: sparsity::measure },
+    Entry { name: "expressive", measure: expressive::measure },
 ];
 
 /// The publications that sources cite.
@@ -73,3 +82,19 @@ pub const SOURCES: &[&str] = &[
     "Shazeer 2020: GLU Variants Improve Transformer. arXiv:2002.05202",
     "Vaswani et al. 2017: Attention Is All You Need. arXiv:1706.03762",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::text::Language;
+
+    #[test]
+    fn every_claim_has_its_sentence_and_its_source_in_every_language() {
+        for (name, language) in CLAIMS.iter().flat_map(|entry| Language::ALL.map(|own| (entry.name, own))) {
+            for part in ["claim", "source"] {
+                let key = format!("claims.{name}.{part}");
+                assert_ne!(Text::message(key.clone()).to(language), key);
+            }
+        }
+    }
+}

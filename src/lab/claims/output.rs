@@ -1,10 +1,10 @@
 //! A sigmoid at the output gives no distribution over tokens; softmax does.
 
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::{Output, train_output};
 use crate::settings::Settings;
 use crate::support::numbers::{fixed, percent};
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use crate::support::waiting::waiting;
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ const READ: usize = 8192;
 /// The share of tokens at which a distribution's sum may be off by rounding.
 const OFF: f64 = 0.01;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let steps = lab.output_steps()?;
     let dataset = lab.dataset(&Settings::default())?;
     let recipe = lab.recipe(&Settings::default())?;
@@ -22,15 +22,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         train_output(&recipe, &dataset, output, steps, READ, &mut lab.following(&waiting))
     };
     let (softmax, sigmoid) = (train(Output::Softmax)?, train(Output::Sigmoid)?);
-    let mut table = Table::new([
-        label(text!("claims.output.output")),
-        number(text!("claims.output.sum")),
-        number(text!("claims.output.range")),
-        number(text!("claims.output.off")),
-        number(text!("claims.output.loss")),
-        number(text!("claims.output.perplexity")),
-    ])
-    .with_caption(text!("claims.output.caption"));
+    let mut table = Table::titled("claims.output.columns").with_caption(text!("claims.output.caption"));
     for (name, found) in [("softmax", &softmax), ("sigmoid", &sigmoid)] {
         table.add_row([
             name.to_string(),
@@ -41,10 +33,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
             fixed(found.loss.exp(), 2),
         ]);
     }
-    Ok(Claim {
-        name: "output",
-        claim: text!("claims.output.claim"),
-        source: text!("claims.output.source"),
+    Ok(Measured {
         method: text!("claims.output.method", steps = steps, tokens = softmax.tokens),
         verdict: Verdict::of(&[sigmoid.off > OFF, softmax.off <= OFF]),
         answer: text!(

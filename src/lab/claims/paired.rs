@@ -4,7 +4,7 @@ use super::lab::{Lab, act};
 use crate::lab::compare::{Tested, holm};
 use crate::settings::Settings;
 use crate::support::numbers::{DASH, fixed};
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use anyhow::Result;
 
 /// Final losses of an activation's models, one per seed.
@@ -37,14 +37,7 @@ pub fn with_interval(tested: &Tested) -> [String; 3] {
 
 /// The table of differences.
 pub fn table(pairs: &[(&str, &str)], tested: &[Tested]) -> Table {
-    let columns = [
-        label(text!("claims.paired.pair")),
-        number(text!("claims.paired.seeds")),
-        number(text!("claims.paired.difference")),
-        number(text!("claims.paired.interval")),
-        number("p"),
-    ];
-    let mut table = Table::new(columns).with_caption(text!("claims.paired.caption"));
+    let mut table = Table::titled("claims.paired.columns").with_caption(text!("claims.paired.caption"));
     for ((first, second), tested) in pairs.iter().zip(tested) {
         let interval = tested
             .interval

@@ -1,10 +1,10 @@
 //! Two thirds of a transformer's parameters are in its FFNs.
 
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::ParameterCounts;
 use crate::settings::{ModelConfig, Recipe, Settings};
 use crate::support::numbers::{grouped, percent};
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use crate::support::text::Text;
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ const VOCABULARY: usize = 50_257;
 /// A share within this of two thirds counts.
 const NEAR: f64 = 0.02;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let dataset = lab.dataset(&Settings::default())?;
     let preset =
         |name: &str| -> Result<ModelConfig> { Recipe::new(Settings::shape(name)?)?.model(VOCABULARY) };
@@ -23,13 +23,8 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
         (Text::from("GPT-2 124M"), preset("gpt2")?),
         (text!("claims.parameters.own"), own),
     ];
-    let mut table = Table::new([
-        label(text!("claims.parameters.model")),
-        number(text!("claims.parameters.parameters")),
-        number(text!("claims.parameters.of_all")),
-        number(text!("claims.parameters.of_blocks")),
-    ])
-    .with_caption(text!("claims.parameters.caption"));
+    let mut table =
+        Table::titled("claims.parameters.columns").with_caption(text!("claims.parameters.caption"));
     let mut found = Vec::new();
     for (name, config) in models {
         let parameters = ParameterCounts::of(&config);
@@ -41,10 +36,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let (gpt3, gpt2, own) = (&found[0], &found[1], &found[2]);
     let near = |share: f64| (share - 2.0 / 3.0).abs() <= NEAR;
     let embedding = gpt2.parts.iter().find(|part| part.part == "embedding").map_or(0.0, |part| part.of_all);
-    Ok(Claim {
-        name: "parameters",
-        claim: text!("claims.parameters.claim"),
-        source: text!("claims.parameters.source"),
+    Ok(Measured {
         method: text!("claims.parameters.method"),
         verdict: Verdict::of(&[
             near(gpt3.ffn_share),

@@ -2,21 +2,13 @@
 
 use super::figures::{Figure, Picture};
 use super::lab::act;
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::support::numbers::{grouped, ratio};
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use anyhow::Result;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    let mut table = Table::new([
-        label(text!("claims.activation")),
-        number(text!("claims.path.input")),
-        number(text!("claims.path.hidden")),
-        number(text!("claims.path.output")),
-        number(text!("claims.path.matrices")),
-        number(text!("claims.path.weights")),
-    ])
-    .with_caption(text!("claims.path.caption"));
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
+    let mut table = Table::titled("claims.path.columns").with_caption(text!("claims.path.caption"));
     let (mut found, mut figures) = (Vec::new(), Vec::new());
     for name in ["gelu", "swiglu"] {
         let config = lab.train(&act(name))?.model.config.clone();
@@ -40,10 +32,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     }
     let times = |(input, hidden): (usize, usize)| hidden as f64 / input as f64;
     let (ungated, gated) = (found[0], found[1]);
-    Ok(Claim {
-        name: "path",
-        claim: text!("claims.path.claim"),
-        source: text!("claims.path.source"),
+    Ok(Measured {
         method: text!("claims.path.method"),
         verdict: Verdict::of(&[times(ungated) == 4.0, times(gated) == 4.0]),
         answer: text!(

@@ -2,10 +2,10 @@
 
 use super::figures::{Figure, Inputs, Picture, Plotted};
 use super::lab::{act, mean_over_layers};
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::Inspection;
 use crate::support::numbers::percent;
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use anyhow::Result;
 
 /// A function saturates if at least this share of its inputs is saturated.
@@ -35,14 +35,9 @@ impl Saturated {
     }
 }
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    let mut table = Table::new([
-        label(text!("claims.activation")),
-        number(text!("claims.saturation.negative")),
-        number(text!("claims.saturation.positive")),
-        number(text!("claims.saturation.of_negative")),
-    ])
-    .with_caption(text!("claims.saturation.caption"));
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
+    let mut table =
+        Table::titled("claims.saturation.columns").with_caption(text!("claims.saturation.caption"));
     let (mut found, mut inputs) = (Vec::new(), Vec::new());
     for name in ["sigmoid", "relu", "gelu", "tanh"] {
         let inspection = lab.inspect(&act(name))?;
@@ -54,10 +49,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     }
     inputs.pop();
     let (sigmoid, relu, gelu) = (&found[0], &found[1], &found[2]);
-    Ok(Claim {
-        name: "saturation",
-        claim: text!("claims.saturation.claim"),
-        source: text!("claims.saturation.source"),
+    Ok(Measured {
         method: text!("claims.saturation.method"),
         verdict: Verdict::of(&[
             sigmoid.of_all() >= SATURATES,

@@ -1,10 +1,10 @@
 //! ReLU makes hidden units exactly sparse, and some of its units die.
 
 use super::lab::{act, mean_over_layers};
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::{Inspection, LayerInspection};
 use crate::support::numbers::percent;
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use anyhow::Result;
 
 const ACTS: [&str; 5] = ["relu", "gelu", "sigmoid", "tanh", "swiglu"];
@@ -25,15 +25,8 @@ fn dead(found: &Inspection) -> usize {
     sum(found, |layer| layer.hidden.dead)
 }
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
-    let mut table = Table::new([
-        label(text!("claims.activation")),
-        number("f(x) = 0"),
-        number(text!("claims.sparsity.dead")),
-        number(text!("claims.sparsity.saturated")),
-        number(text!("claims.sparsity.units")),
-    ])
-    .with_caption(text!("claims.sparsity.caption"));
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
+    let mut table = Table::titled("claims.sparsity.columns").with_caption(text!("claims.sparsity.caption"));
     let mut found = Vec::new();
     for name in ACTS {
         let model = lab.inspect(&act(name))?;
@@ -48,10 +41,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let before = dead(&lab.inspect_fresh(&act("relu"))?);
     let died = dead(relu).saturating_sub(before) as f64 / units as f64;
     let only_relu = zeros(relu) >= SPARSE && found[1..].iter().all(|found| zeros(found) < SPARSE);
-    Ok(Claim {
-        name: "sparsity",
-        claim: text!("claims.sparsity.claim"),
-        source: text!("claims.sparsity.source"),
+    Ok(Measured {
         method: text!("claims.sparsity.method", tokens = relu.tokens),
         verdict: Verdict::of(&[only_relu, died >= DIE]),
         answer: text!(

@@ -1,7 +1,7 @@
 //! The derivative of a sigmoid is at most 1/4, so gradients vanish with depth.
 
 use super::figures::{Figure, Picture};
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::activation::Activation;
 use crate::lab::inspect::{Architecture, FreshModels, InitialGradients, fresh_models, gradient_factor};
 use crate::settings::Settings;
@@ -19,7 +19,7 @@ const TOKENS: usize = 256;
 const VANISHES: f64 = 1e-3;
 const VANISHES_WITH_RESIDUALS: f64 = 0.1;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let with = gradients(lab, Architecture::Model)?;
     let without = gradients(lab, Architecture::Stack)?;
     let deepest = |found: &FreshModels, name: &str| {
@@ -29,10 +29,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     let [(sigmoid, relu), (sigmoid_with, relu_with)] =
         [&without, &with].map(|found| (deepest(found, "sigmoid"), deepest(found, "relu")));
     let function = "sigmoid".parse::<Activation>()?.function();
-    Ok(Claim {
-        name: "vanishing",
-        claim: text!("claims.vanishing.claim"),
-        source: text!("claims.vanishing.source"),
+    Ok(Measured {
         method: text!("claims.vanishing.method"),
         verdict: Verdict::of(&[
             sigmoid < VANISHES * relu,

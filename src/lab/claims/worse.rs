@@ -2,21 +2,18 @@
 
 use super::lab::Lab;
 use super::paired::{compared, losses, table, with_interval};
-use super::{Claim, Verdict};
+use super::{Measured, Verdict};
 use crate::lab::compare::Tested;
 use crate::support::numbers::fixed;
 use anyhow::Result;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let pairs = [("sigmoid", "relu"), ("sigmoid", "gelu")];
     let tested = compared(lab, &pairs)?;
     let seeds = tested[0].summary.n;
     let relu = losses(lab, "relu")?.iter().sum::<f64>() / seeds as f64;
     let [mean, low, high] = with_interval(&tested[0]);
-    Ok(Claim {
-        name: "worse",
-        claim: text!("claims.worse.claim"),
-        source: text!("claims.worse.source"),
+    Ok(Measured {
         method: text!("claims.worse.method", seeds = seeds),
         verdict: Verdict::of(&[is_worse(&tested[0]), is_worse(&tested[1])]),
         answer: text!(

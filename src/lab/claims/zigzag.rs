@@ -1,11 +1,11 @@
 //! Outputs that aren't centered on zero bias the updates, which then zigzag.
 
 use super::lab::act;
-use super::{Claim, Lab, Verdict};
+use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::movement;
 use crate::settings::Settings;
 use crate::support::numbers::fixed;
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use crate::support::waiting::waiting;
 use anyhow::Result;
 
@@ -13,17 +13,10 @@ const ACTS: [&str; 4] = ["sigmoid", "relu", "gelu", "tanh"];
 /// By how much sigmoid must differ from tanh, which is centered on zero.
 const DIFFERS: f64 = 0.05;
 
-pub fn measure(lab: &mut Lab) -> Result<Claim> {
+pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let steps = if lab.deep { 200 } else { 60 };
     let dataset = lab.dataset(&Settings::default())?;
-    let mut table = Table::new([
-        label(text!("claims.activation")),
-        number(text!("claims.zigzag.token")),
-        number(text!("claims.zigzag.batch")),
-        number(text!("claims.zigzag.gradients")),
-        number(text!("claims.zigzag.updates")),
-    ])
-    .with_caption(text!("claims.zigzag.caption"));
+    let mut table = Table::titled("claims.zigzag.columns").with_caption(text!("claims.zigzag.caption"));
     let mut found = Vec::new();
     let waiting = waiting("watching models train, models");
     for name in ACTS {
@@ -36,10 +29,7 @@ pub fn measure(lab: &mut Lab) -> Result<Claim> {
     }
     let (sigmoid, relu, tanh) = (&found[0], &found[1], &found[3]);
     let whole = |share: f64| fixed(100.0 * share, 0);
-    Ok(Claim {
-        name: "zigzag",
-        claim: text!("claims.zigzag.claim"),
-        source: text!("claims.zigzag.source"),
+    Ok(Measured {
         method: text!("claims.zigzag.method", steps = steps),
         verdict: Verdict::of(&[
             sigmoid.one_sign_of_a_batch >= tanh.one_sign_of_a_batch + DIFFERS,

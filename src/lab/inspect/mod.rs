@@ -28,8 +28,8 @@ pub use normal::gradient_factor;
 pub(crate) use normal::on_standard_normal;
 pub(crate) use output::train_output;
 pub use output::{Output, Outputs};
-pub use shape::{FfnStep, FlopsPerToken, ModelShape, ParameterCounts, PartCount, TrainingBytes};
-pub use survey::{FfnOutput, Inspection, LayerInspection, LayerSummary, inspect};
+pub use shape::{FlopsPerToken, ModelShape, ParameterCounts, PartCount, TrainingBytes};
+pub use survey::{FfnOutput, Inspection, LayerInspection, inspect};
 pub(crate) use units::flat_below;
 pub use units::{HiddenUnits, Histogram};
 

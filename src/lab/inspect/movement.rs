@@ -5,9 +5,9 @@
 use super::{Running, ffn_matrices, observe, windows};
 use crate::activation::Activation;
 use crate::data::{Batch, Batches, Dataset};
-use crate::model::{Model, Params, Pass, Site};
-use crate::settings::{Backbone, Recipe};
-use crate::train::{AdamW, Schedule, clip_scale};
+use crate::model::{Model, Pass, Site};
+use crate::settings::{Backbone, Recipe, Settings};
+use crate::train::Trainer;
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
 use candle_nn::loss::cross_entropy;
@@ -39,22 +39,19 @@ pub struct Movement {
 
 /// Trains an untrained model for `steps` steps of its recipe and measures its FFNs' output matrices.
 pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Movement> {
+    // At a constant rate after the warmup.
+    let changes = Settings { steps: Some(steps), min_lr: Some(recipe.training.lr), ..Settings::default() };
+    let recipe = &recipe.with(&changes)?;
+    let mut trainer = Trainer::start(recipe, dataset, &Device::Cpu)?;
     let training = &recipe.training;
-    let config = recipe.model(dataset.tokenizer.vocab_size())?;
-    let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, &Device::Cpu)?;
-    let model = Model::new(config.clone(), params, recipe.ops)?;
-    let mut batches = Batches::new(&dataset.train, config.context, training.batch_size, training.seed)?;
-    let (mut gradients, mut optimizer) = (model.gradients(), AdamW::new(&model.params, training)?);
-    let warmup = training.warmup.unwrap_or((steps / 20).min(100));
-    let schedule = Schedule { peak: training.lr, floor: training.lr, warmup, steps };
+    let mut batches = Batches::new(&dataset.train, recipe.context(), training.batch_size, training.seed)?;
     let (mut of_tokens, mut of_batches) = (Running::default(), Running::default());
     let (mut gradient_cosines, mut update_cosines) = (Running::default(), Running::default());
     let mut last_gradient: Option<Vec<Tensor>> = None;
     let mut last_update: Option<Vec<Tensor>> = None;
     for step in 0..steps {
-        let batch = batches.get(step);
         if step % EVERY < 2 {
-            let gradient = gradient(&model, &batch, &mut of_tokens)?;
+            let gradient = gradient(trainer.model(), &batches.get(step), &mut of_tokens)?;
             for layer in &gradient {
                 of_batches.add(one_sign_of_rows(&layer.to_vec2()?));
             }
@@ -62,19 +59,18 @@ pub fn movement(recipe: &Recipe, dataset: &Dataset, steps: usize) -> Result<Move
                 gradient_cosines.add(cosine(&last, &gradient)?);
             }
         }
-        gradients.add(&batch.inputs, &batch.targets, config.context, None)?;
-        let clip = clip_scale(gradients.norm()?, training.grad_clip);
-        let before =
-            output_matrices(&model).map(|var| var.as_tensor().copy()).collect::<Result<Vec<_>, _>>()?;
-        optimizer.update(&model.params, &mut gradients, clip, schedule.lr(step), step)?;
+        let before = output_matrices(trainer.model()).map(|var| var.as_tensor().copy());
+        let before = before.collect::<Result<Vec<_>, _>>()?;
+        trainer.step()?;
         let moved = |(var, before): (&Var, &Tensor)| var.as_tensor().detach() - before;
-        let update = output_matrices(&model).zip(&before).map(moved).collect::<Result<Vec<_>, _>>()?;
+        let update =
+            output_matrices(trainer.model()).zip(&before).map(moved).collect::<Result<Vec<_>, _>>()?;
         if let Some(last) = last_update.replace(update.clone()) {
             update_cosines.add(cosine(&last, &update)?);
         }
     }
     Ok(Movement {
-        act: config.act,
+        act: trainer.model().config.act,
         steps,
         one_sign_of_a_token: of_tokens.mean(),
         one_sign_of_a_batch: of_batches.mean(),
@@ -136,7 +132,7 @@ fn cosine(a: &[Tensor], b: &[Tensor]) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Ops, Settings};
+    use crate::settings::Ops;
 
     #[test]
     fn planted_sign_shares_are_measured() {

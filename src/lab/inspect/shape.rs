@@ -11,22 +11,8 @@ pub struct ModelShape {
     pub act: Activation,
     pub config: ModelConfig,
     pub parameters: ParameterCounts,
-    /// What one FFN does with a token, step by step.
-    pub ffn: Vec<FfnStep>,
     pub bytes: TrainingBytes,
     pub flops_per_token: FlopsPerToken,
-}
-
-/// A step in an FFN: a product with a matrix, or a function of each value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FfnStep {
-    /// expand, gate, activate, multiply or compress.
-    pub step: &'static str,
-    pub formula: String,
-    /// (inputs, outputs) of the matrix, if the step has one.
-    pub matrix: Option<(usize, usize)>,
-    /// Values that come out.
-    pub values: usize,
 }
 
 /// Bytes in f32, the format that tinygpt trains in.
@@ -80,41 +66,11 @@ impl ModelShape {
         ModelShape {
             act: config.act,
             config: config.clone(),
-            ffn: ffn_steps(config),
             bytes: TrainingBytes { weights: f32s, gradients: f32s, optimizer: 2 * f32s },
             flops_per_token: FlopsPerToken { forward: training / 3.0, training },
             parameters,
         }
     }
-}
-
-fn ffn_steps(config: &ModelConfig) -> Vec<FfnStep> {
-    let (dim, hidden) = (config.dim, config.ffn_dim);
-    let (act, f) = (config.act, config.act.gate_label());
-    let step = |step, formula: String, matrix, values| FfnStep { step, formula, matrix, values };
-    let expand = |name, formula: &str| step(name, formula.to_string(), Some((dim, hidden)), hidden);
-    let activate = |argument: &str| step("activate", format!("{f}({argument})"), None, hidden);
-    let compress = |formula: String| step("compress", formula, Some((hidden, dim)), dim);
-    // A function of both, of which the last step isn't a product.
-    if act.is_gated() && !act.multiplies_by_up() {
-        let formula = format!("h = {f}(g, u)");
-        return vec![
-            expand("gate", "g = V x"),
-            expand("expand", "u = W x"),
-            step("activate", formula, None, hidden),
-            compress("W' h".to_string()),
-        ];
-    }
-    if act.is_gated() {
-        return vec![
-            expand("gate", "g = V x"),
-            expand("expand", "u = W x"),
-            activate("g"),
-            step("multiply", format!("h = {f}(g) * u"), None, hidden),
-            compress("W' h".to_string()),
-        ];
-    }
-    vec![expand("expand", "u = W x"), activate("u"), compress(format!("W' {f}(u)"))]
 }
 
 impl ParameterCounts {
@@ -169,18 +125,6 @@ mod tests {
         let total = found.flops_per_token.training * 300e9;
         assert!((total / 3.14e23 - 1.0).abs() < 0.06, "{total}");
         assert_eq!(found.bytes.optimizer, 8 * found.parameters.total);
-    }
-
-    #[test]
-    fn the_ffn_path_expands_activates_and_projects_back() {
-        let path = |preset: &str| -> Vec<(&'static str, usize)> {
-            shapes(preset, 100).ffn.iter().map(|step| (step.step, step.values)).collect()
-        };
-        assert_eq!(path("gpt2"), [("expand", 3072), ("activate", 3072), ("compress", 768)]);
-        assert_eq!(
-            path("stories260k"),
-            [("gate", 172), ("expand", 172), ("activate", 172), ("multiply", 172), ("compress", 64)]
-        );
     }
 
     fn gpt(layers: usize, dim: usize, heads: usize, context: usize) -> ModelConfig {

@@ -47,29 +47,12 @@ pub struct LayerInspection {
     /// Name and value of each learned scalar.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub learned_scalars: BTreeMap<String, f64>,
-    #[serde(flatten)]
-    pub summary: LayerSummary,
+    /// Euclidean norm of the mean loss's gradient with respect to the matrix that gives the pre-activations.
+    pub grad_norm: f64,
     pub hidden: HiddenUnits,
     pub output: FfnOutput,
     pub linear: LinearFit,
     pub memories: UnitMemories,
-}
-
-/// The numbers of a layer that are compared between models, on the top level of its JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct LayerSummary {
-    /// See [`LinearFit::r2`].
-    pub linear_r2: Option<f64>,
-    /// See [`HiddenUnits::zeros`].
-    pub zero_share: f64,
-    /// See [`HiddenUnits::dead`].
-    pub dead_units: usize,
-    /// Share of all values with |f'(x)| below 1% of its maximum.
-    pub saturated_share: f64,
-    /// Euclidean norm of the mean loss's gradient with respect to the matrix that gives the pre-activations.
-    pub grad_norm: f64,
-    pub pre_activation_mean: f64,
-    pub pre_activation_std: f64,
 }
 
 /// How much an FFN adds to the residual stream: root mean squares over tokens and width.
@@ -134,24 +117,14 @@ pub fn inspect(
         };
         let root = |squares: f64| (squares / (read * config.dim) as f64).sqrt();
         let (rms, residual_rms) = (root(watch.output_squares), root(watch.residual_squares));
-        let hidden = watch.tally.finish();
-        let linear = linear_fit(&watch.fitted, &watch.scored)?;
         Ok(LayerInspection {
             layer,
             learned_scalars: functions[layer].named_scalars(),
             function: functions[layer].clone(),
-            summary: LayerSummary {
-                linear_r2: linear.r2,
-                zero_share: hidden.zeros,
-                dead_units: hidden.dead,
-                saturated_share: hidden.saturated_negative + hidden.saturated_positive,
-                grad_norm: gradients[layer],
-                pre_activation_mean: hidden.argument.mean,
-                pre_activation_std: hidden.argument.std,
-            },
-            hidden,
+            grad_norm: gradients[layer],
+            hidden: watch.tally.finish(),
             output: FfnOutput { rms, residual_rms, relative: rms / residual_rms },
-            linear,
+            linear: linear_fit(&watch.fitted, &watch.scored)?,
             memories: memories(&watch.firing, &values, model.gpt.head(), &text, units)?,
         })
     };

@@ -6,10 +6,18 @@ use crate::support::numbers::{
 };
 use crate::support::table::{Cell, Table, label, number, words};
 use crate::support::text::Text;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn or_dash(text: Option<String>) -> Text {
     text.map_or(DASH.into(), Text::from)
+}
+
+fn cell<const N: usize>(
+    title: Text,
+    text: impl Into<Text>,
+    values: [(&'static str, Value); N],
+) -> (Text, Cell) {
+    (title, Cell::new(text, values))
 }
 
 /// The cells of an arm after its name and verdict, each under its title, the most important first.
@@ -23,86 +31,77 @@ fn cells(analysis: &Analysis, arm: &Arm) -> Vec<(Text, Cell)> {
     let seeds_needed = pair.and_then(Pair::seeds_needed);
     let known = difference.filter(|difference| difference.is_finite());
     let mut cells = vec![
-        (
+        cell(
             text!("compare.column.loss"),
-            Cell::new(fixed(arm.loss.mean, 4), [("val_loss_mean", json!(arm.loss.mean))]),
+            fixed(arm.loss.mean, 4),
+            [("val_loss_mean", json!(arm.loss.mean))],
         ),
-        (
+        cell(
             text!("compare.column.relative", baseline = analysis.baseline),
-            Cell::new(
-                or_dash(known.map(|known| relative(known, interval, baseline_loss))),
-                [
-                    ("delta_percent", json!(difference.map(percent))),
-                    ("ci95_percent", json!(interval.map(|(low, high)| (percent(low), percent(high))))),
-                ],
-            ),
+            or_dash(known.map(|known| relative(known, interval, baseline_loss))),
+            [
+                ("delta_percent", json!(difference.map(percent))),
+                ("ci95_percent", json!(interval.map(|(low, high)| (percent(low), percent(high))))),
+            ],
         ),
-        (
+        cell(
             text!("compare.column.seeds"),
-            Cell::new(
-                or_dash(Some(arm.loss.n).filter(|n| *n > 0).map(grouped)),
-                [("seeds", json!(arm.loss.n)), ("diverged", json!(arm.diverged.len()))],
-            ),
+            or_dash(Some(arm.loss.n).filter(|n| *n > 0).map(grouped)),
+            [("seeds", json!(arm.loss.n)), ("diverged", json!(arm.diverged.len()))],
         ),
-        (text!("compare.column.p"), Cell::new(or_dash(p.map(p_value)), [("p", json!(p))])),
-        (
+        cell(text!("compare.column.p"), or_dash(p.map(p_value)), [("p", json!(p))]),
+        cell(
             text!("compare.column.seeds_needed"),
-            Cell::new(
-                or_dash(seeds_needed.map(|n| format!("~{n}"))),
-                [("seeds_needed", json!(seeds_needed))],
-            ),
+            or_dash(seeds_needed.map(|n| format!("~{n}"))),
+            [("seeds_needed", json!(seeds_needed))],
         ),
-        (
+        cell(
             text!("compare.column.std"),
-            Cell::new(
-                or_dash(arm.loss.std.map(|std| fixed(std, 4))),
-                [("val_loss_std", json!(arm.loss.std))],
-            ),
+            or_dash(arm.loss.std.map(|std| fixed(std, 4))),
+            [("val_loss_std", json!(arm.loss.std))],
         ),
-        (
+        cell(
             text!("compare.column.difference", baseline = analysis.baseline),
-            Cell::new(
-                or_dash(difference.map(|difference| with_range(difference, interval))),
-                [("delta", json!(difference)), ("ci95", json!(interval))],
-            ),
+            or_dash(difference.map(|difference| with_range(difference, interval))),
+            [("delta", json!(difference)), ("ci95", json!(interval))],
         ),
-        (
+        cell(
             text!("compare.column.by_text"),
-            Cell::new(or_dash(text_interval.map(range)), [("text_ci95", json!(text_interval))]),
+            or_dash(text_interval.map(range)),
+            [("text_ci95", json!(text_interval))],
         ),
-        (
+        cell(
             text!("compare.column.perplexity"),
-            Cell::new(
-                four_digits(arm.perplexity.mean),
-                [("perplexity", json!(arm.perplexity.mean)), ("perplexity_std", json!(arm.perplexity.std))],
-            ),
+            four_digits(arm.perplexity.mean),
+            [("perplexity", json!(arm.perplexity.mean)), ("perplexity_std", json!(arm.perplexity.std))],
         ),
-        (
+        cell(
             text!("compare.column.bits_per_byte"),
-            Cell::new(fixed(arm.bits_per_byte, 4), [("bits_per_byte", json!(arm.bits_per_byte))]),
+            fixed(arm.bits_per_byte, 4),
+            [("bits_per_byte", json!(arm.bits_per_byte))],
         ),
     ];
     if let Some(above) = analysis.floor.map(|floor| arm.loss.mean - floor) {
         let title = text!("compare.column.above_floor");
         cells.push((title, Cell::new(fixed(above, 4), [("above_floor", json!(above))])));
     }
-    cells.push((
+    cells.push(cell(
         text!("compare.column.best"),
-        Cell::new(
-            fixed(arm.best_loss.mean, 4),
-            [("best_loss_mean", json!(arm.best_loss.mean)), ("best_loss_std", json!(arm.best_loss.std))],
-        ),
+        fixed(arm.best_loss.mean, 4),
+        [("best_loss_mean", json!(arm.best_loss.mean)), ("best_loss_std", json!(arm.best_loss.std))],
     ));
     if let Some(lr) = analysis.fixed_lr {
         let loss = at_rate(arm, lr);
-        cells.push((
+        cells.push(cell(
             text!("compare.column.at_rate", lr = scientific(lr)),
-            Cell::new(loss.map_or(DASH.into(), or_diverged), [("loss_at_fixed_lr", json!(loss))]),
+            loss.map_or(DASH.into(), or_diverged),
+            [("loss_at_fixed_lr", json!(loss))],
         ));
         let range = arm.sensitivity();
-        cells.push((
+        cells.push(cell(
             text!("compare.column.range_over_rates"),
-            Cell::new(or_diverged(range), [("sensitivity", json!(range)), ("rates", json!(arm.rates))]),
+            or_diverged(range),
+            [("sensitivity", json!(range)), ("rates", json!(arm.rates))],
         ));
     }
     cells.extend(cost(arm));
@@ -113,44 +112,37 @@ fn cells(analysis: &Analysis, arm: &Arm) -> Vec<(Text, Cell)> {
 fn cost(arm: &Arm) -> [(Text, Cell); 8] {
     let (speed, memory) = (arm.tokens_per_second, arm.peak_memory);
     [
-        (
+        cell(
             text!("compare.column.speed"),
-            Cell::new(
-                speed_range(arm),
-                [
-                    ("tokens_per_second", json!(speed.median)),
-                    ("tokens_per_second_range", json!((speed.low, speed.high))),
-                ],
-            ),
+            speed_range(arm),
+            [
+                ("tokens_per_second", json!(speed.median)),
+                ("tokens_per_second_range", json!((speed.low, speed.high))),
+            ],
         ),
-        (
+        cell(
             text!("compare.column.time_to_baseline"),
-            Cell::new(
-                or_dash(arm.seconds_to_baseline.map(duration)),
-                [("seconds_to_baseline", json!(arm.seconds_to_baseline))],
-            ),
+            or_dash(arm.seconds_to_baseline.map(duration)),
+            [("seconds_to_baseline", json!(arm.seconds_to_baseline))],
         ),
-        (
+        cell(
             text!("compare.column.memory"),
-            Cell::new(
-                or_dash(memory.map(|mb| format!("{} MB", fixed(mb, 0)))),
-                [("peak_rss_mb", json!(memory))],
-            ),
+            or_dash(memory.map(|mb| format!("{} MB", fixed(mb, 0)))),
+            [("peak_rss_mb", json!(memory))],
         ),
-        (
+        cell(
             text!("compare.column.flops"),
-            Cell::new(
-                positive(arm.flops_per_token, scaled),
-                [("flops_per_token", json!(arm.flops_per_token))],
-            ),
+            positive(arm.flops_per_token, scaled),
+            [("flops_per_token", json!(arm.flops_per_token))],
         ),
-        (
+        cell(
             text!("compare.column.ffn_rms"),
-            Cell::new(four_digits(arm.ffn_output_rms), [("ffn_output_rms", json!(arm.ffn_output_rms))]),
+            four_digits(arm.ffn_output_rms),
+            [("ffn_output_rms", json!(arm.ffn_output_rms))],
         ),
-        (text!("compare.column.parameters"), Cell::new(grouped(arm.params), [("params", json!(arm.params))])),
-        (text!("compare.column.ffn_dim"), Cell::new(grouped(arm.ffn_dim), [("ffn_dim", json!(arm.ffn_dim))])),
-        (text!("compare.column.lr"), Cell::new(positive(arm.lr, scientific), [("lr", json!(arm.lr))])),
+        cell(text!("compare.column.parameters"), grouped(arm.params), [("params", json!(arm.params))]),
+        cell(text!("compare.column.ffn_dim"), grouped(arm.ffn_dim), [("ffn_dim", json!(arm.ffn_dim))]),
+        cell(text!("compare.column.lr"), positive(arm.lr, scientific), [("lr", json!(arm.lr))]),
     ]
 }
 
@@ -191,15 +183,8 @@ fn range((low, high): (f64, f64)) -> String {
 
 /// A verdict in words.
 pub fn verdict(verdict: Verdict) -> Text {
-    match verdict {
-        Verdict::Better => text!("compare.verdict.better"),
-        Verdict::Worse => text!("compare.verdict.worse"),
-        Verdict::BetterButSmall => text!("compare.verdict.better_but_small"),
-        Verdict::WorseButSmall => text!("compare.verdict.worse_but_small"),
-        Verdict::Indistinguishable { .. } => text!("compare.verdict.indistinguishable"),
-        Verdict::TooFewSeeds => text!("compare.verdict.too_few_seeds"),
-        Verdict::Diverged => text!("compare.verdict.diverged"),
-    }
+    let name = verdict.name();
+    Text::message(format!("compare.verdict.{name}"))
 }
 
 /// An arm's place in the comparison, and in one word for programs.

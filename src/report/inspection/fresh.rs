@@ -7,7 +7,7 @@ use crate::report::document::Block;
 use crate::report::lines::{ACROSS, Axis, Lines, Series};
 use crate::report::scale::Scale;
 use crate::support::numbers::{fixed, ratio};
-use crate::support::table::{Table, label, number};
+use crate::support::table::{Table, number};
 use crate::support::text::Text;
 
 pub fn blocks(fresh: &FreshModels) -> Vec<Block> {
@@ -101,14 +101,8 @@ fn norms(fresh: &FreshModels, depth: usize) -> Chart {
 
 /// By activation, its moments on standard normal inputs, and the first layer's gradient over the last's by depth.
 fn table(fresh: &FreshModels, depths: &[usize]) -> Table {
-    let columns = [
-        label(text!("inspect.fresh.activation")),
-        number(text!("inspect.hidden.mean", of = "f(z)")),
-        number(text!("inspect.hidden.std", of = "f(z)")),
-    ];
-    let by_depth = depths.iter().map(|depth| number(text!("inspect.fresh.layers", depth = depth)));
-    let mut table =
-        Table::new(columns.into_iter().chain(by_depth)).with_caption(text!("inspect.fresh.table"));
+    let mut table = Table::titled("inspect.fresh.columns").with_caption(text!("inspect.fresh.table"));
+    table.columns.extend(depths.iter().map(|depth| number(text!("inspect.fresh.layers", depth = depth))));
     for (normal, models) in fresh.standard_normal.iter().zip(fresh.gradients.chunks(depths.len())) {
         let moments = [normal.moments.mean, normal.moments.std].map(|moment| fixed(moment, 2));
         let ratios = models.iter().map(|found| ratio(found.first_over_last));

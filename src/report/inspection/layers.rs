@@ -9,6 +9,7 @@ use crate::report::lines::{Axis, UP};
 use crate::report::panels::{Curve, Panel, Panels, outline};
 use crate::report::scale::{Scale, padded};
 use crate::support::numbers::{fixed, grouped, percent, ratio};
+use crate::support::table::{Table, number};
 use crate::support::text::Text;
 
 /// The most panels of a chart.
@@ -36,24 +37,26 @@ fn dead(survey: &Inspection) -> usize {
 
 /// What the activation does with its arguments.
 pub fn hidden(survey: &Inspection) -> Vec<Block> {
-    let mut columns: Vec<ByLayer> = vec![
-        (text!("inspect.hidden.units"), |layer| grouped(layer.hidden.units)),
-        (text!("inspect.hidden.dead"), |layer| grouped(layer.hidden.dead)),
-        ("f(x) = 0".into(), |layer| percent(layer.hidden.zeros)),
-        (text!("inspect.hidden.saturated_negative"), |layer| percent(layer.hidden.saturated_negative)),
-        (text!("inspect.hidden.saturated_positive"), |layer| percent(layer.hidden.saturated_positive)),
-        (text!("inspect.hidden.always_saturated"), |layer| grouped(layer.hidden.always_saturated)),
-        (text!("inspect.hidden.mean", of = "x"), |layer| fixed(layer.hidden.argument.mean, 3)),
-        (text!("inspect.hidden.std", of = "x"), |layer| fixed(layer.hidden.argument.std, 3)),
-        (text!("inspect.hidden.mean", of = "f(x)"), |layer| fixed(layer.hidden.output.mean, 3)),
-        (text!("inspect.hidden.std", of = "f(x)"), |layer| fixed(layer.hidden.output.std, 3)),
+    let mut cells: Vec<ByLayer> = vec![
+        |layer| grouped(layer.hidden.units),
+        |layer| grouped(layer.hidden.dead),
+        |layer| percent(layer.hidden.zeros),
+        |layer| percent(layer.hidden.saturated_negative),
+        |layer| percent(layer.hidden.saturated_positive),
+        |layer| grouped(layer.hidden.always_saturated),
+        |layer| fixed(layer.hidden.argument.mean, 3),
+        |layer| fixed(layer.hidden.argument.std, 3),
+        |layer| fixed(layer.hidden.output.mean, 3),
+        |layer| fixed(layer.hidden.output.std, 3),
     ];
+    let mut table = Table::titled("inspect.hidden.columns").with_caption(text!("inspect.hidden.table"));
     if !survey.act.program().scalars.is_empty() {
-        columns.insert(0, (text!("inspect.hidden.scalars"), |layer| shown_scalars(layer)));
+        table.columns.insert(1, number(text!("inspect.hidden.scalars")));
+        cells.insert(0, shown_scalars);
     }
     vec![
         Block::Charts(vec![pre_activations(survey), shares(survey)]),
-        by_layer(survey, text!("inspect.hidden.table"), &columns),
+        by_layer(table, survey, &cells),
         Block::Note(text!("inspect.hidden.note")),
     ]
 }
@@ -61,12 +64,13 @@ pub fn hidden(survey: &Inspection) -> Vec<Block> {
 /// What each FFN adds to the residual stream, how linear it is, and the gradient that it gets.
 pub fn outputs(survey: &Inspection) -> Vec<Block> {
     let columns: &[ByLayer] = &[
-        (text!("inspect.layers.rms"), |layer| fixed(layer.output.rms, 3)),
-        (text!("inspect.layers.residual_rms"), |layer| fixed(layer.output.residual_rms, 3)),
-        (text!("inspect.layers.relative"), |layer| fixed(layer.output.relative, 3)),
-        (text!("inspect.layers.linear_r2"), |layer| fixed(layer.linear.r2.unwrap_or(f64::NAN), 4)),
-        (text!("inspect.layers.gradient_norm"), |layer| format!("{:.2e}", layer.summary.grad_norm)),
+        |layer| fixed(layer.output.rms, 3),
+        |layer| fixed(layer.output.residual_rms, 3),
+        |layer| fixed(layer.output.relative, 3),
+        |layer| fixed(layer.linear.r2.unwrap_or(f64::NAN), 4),
+        |layer| format!("{:.2e}", layer.grad_norm),
     ];
+    let table = Table::titled("inspect.layers.columns").with_caption(text!("inspect.layers.table"));
     let fit = survey.layers[0].linear;
     let (fitted, scored) = (grouped(fit.fitted), grouped(fit.scored));
     let note = match fit.r2 {
@@ -75,7 +79,7 @@ pub fn outputs(survey: &Inspection) -> Vec<Block> {
     };
     vec![
         Block::Charts(vec![linear(survey), loudness(survey), gradients(survey)]),
-        by_layer(survey, text!("inspect.layers.table"), columns),
+        by_layer(table, survey, columns),
         Block::Note(note),
     ]
 }
@@ -151,7 +155,8 @@ fn pre_activations(survey: &Inspection) -> Chart {
 
 fn saturation(survey: &Inspection) -> Text {
     let [_, (layer, share)] =
-        extremes(values(survey, |layer| layer.summary.saturated_share)).unwrap_or_default();
+        extremes(values(survey, |layer| layer.hidden.saturated_negative + layer.hidden.saturated_positive))
+            .unwrap_or_default();
     let hidden = &survey.layers[layer].hidden;
     text!(
         "inspect.hidden.flat",
@@ -212,7 +217,7 @@ fn loudness(survey: &Inspection) -> Chart {
 }
 
 fn gradients(survey: &Inspection) -> Chart {
-    let norms: Vec<f64> = survey.layers.iter().map(|layer| layer.summary.grad_norm).collect();
+    let norms: Vec<f64> = survey.layers.iter().map(|layer| layer.grad_norm).collect();
     let y = Axis::log(text!("inspect.gradient_axis"), norms.iter().copied());
     let texts = [
         text!("inspect.layers.gradients"),

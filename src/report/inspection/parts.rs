@@ -5,18 +5,16 @@ use crate::report::chart::{Chart, Plot};
 use crate::report::document::Block;
 use crate::report::lines::{Axis, Lines};
 use crate::support::numbers::ratio;
-use crate::support::table::{Table, label, number};
+use crate::support::table::Table;
 use crate::support::text::Text;
 
-/// The title of a column, and its cell for a layer.
-pub type ByLayer = (Text, fn(&LayerInspection) -> String);
+/// The cell of a column for a layer.
+pub type ByLayer = fn(&LayerInspection) -> String;
 
-/// A table with a row for each layer.
-pub fn by_layer(survey: &Inspection, caption: Text, columns: &[ByLayer]) -> Block {
-    let titles = columns.iter().map(|(title, _)| number(title.clone()));
-    let mut table = Table::new([label(text!("chart.layer"))].into_iter().chain(titles)).with_caption(caption);
+/// The table with a row for each layer, of its number and these cells.
+pub fn by_layer(mut table: Table, survey: &Inspection, columns: &[ByLayer]) -> Block {
     for layer in &survey.layers {
-        let cells = columns.iter().map(|(_, cell)| cell(layer));
+        let cells = columns.iter().map(|cell| cell(layer));
         table.add_row([layer.layer.to_string()].into_iter().chain(cells));
     }
     Block::Table(table)

@@ -6,7 +6,7 @@ use crate::report::chart::Chart;
 use crate::report::document::Block;
 use crate::report::lines::Axis;
 use crate::support::numbers::{fixed, grouped, percent};
-use crate::support::table::{Table, label, number, words};
+use crate::support::table::{Table, label, words};
 use crate::support::text::Text;
 
 /// The model's answer to the whole prompt.
@@ -29,15 +29,9 @@ fn with_probability(token: &str, probability: f64) -> String {
 
 /// The most probable next tokens after each token of the prompt.
 pub fn next_tokens(lens: &LogitLens) -> [Block; 2] {
-    let mut table = Table::new([
-        label(text!("inspect.prompt.after")),
-        words(text!("inspect.prompt.likely")),
-        words(text!("inspect.prompt.truth")),
-        number(text!("inspect.prompt.probability")),
-        number(text!("inspect.prompt.rank")),
-        number(text!("inspect.prompt.entropy")),
-    ])
-    .with_caption(text!("inspect.prompt.next_tokens"));
+    let mut table = Table::titled("inspect.prompt.columns")
+        .with_words(1..3)
+        .with_caption(text!("inspect.prompt.next_tokens"));
     for position in &lens.positions {
         let likely = position.likely.iter();
         let likely: Vec<String> =

@@ -6,12 +6,12 @@ use crate::report::document::Block;
 use crate::report::ffn_path::FfnPath;
 use crate::report::stack::Stack;
 use crate::support::numbers::{fixed, grouped, percent, scaled};
-use crate::support::table::{Table, label, number, words};
+use crate::support::table::Table;
 use crate::support::text::Text;
 
 pub fn blocks(shape: &ModelShape) -> Vec<Block> {
     let charts = vec![parameters(&shape.parameters), path(shape)];
-    vec![Block::Charts(charts), Block::Table(parts(&shape.parameters)), Block::Table(steps(shape))]
+    vec![Block::Charts(charts), Block::Meaning(expansion(shape)), Block::Table(parts(&shape.parameters))]
 }
 
 /// The configuration and its costs.
@@ -52,13 +52,7 @@ pub fn share(counts: &ParameterCounts) -> Text {
 }
 
 fn part_name(part: &str) -> Text {
-    match part {
-        "embedding" => text!("inspect.part.embedding"),
-        "attention" => text!("inspect.part.attention"),
-        "norm" => text!("inspect.part.norm"),
-        "head" => text!("inspect.part.head"),
-        part => part.into(),
-    }
+    Text::message(format!("inspect.part.{part}"))
 }
 
 /// Two bars: all parameters, and those inside the blocks.
@@ -85,28 +79,27 @@ fn parameters(counts: &ParameterCounts) -> Chart {
 }
 
 fn path(shape: &ModelShape) -> Chart {
-    let (config, f) = (&shape.config, shape.act.gate_label());
-    let path = FfnPath { input: config.dim, hidden: config.ffn_dim, gated: shape.act.is_gated(), act: f };
-    let meaning = text!(
+    let (input, hidden) = (shape.config.dim, shape.config.ffn_dim);
+    let (gated, act) = (shape.act.is_gated(), shape.act.gate_label());
+    Chart::ffn_path(FfnPath { input, hidden, gated, act })
+}
+
+/// What every FFN does with its input.
+fn expansion(shape: &ModelShape) -> Text {
+    let config = &shape.config;
+    text!(
         "inspect.shape.path",
         layers = config.layers,
         width = grouped(config.dim),
         hidden = grouped(config.ffn_dim),
         times = fixed(config.ffn_dim as f64 / config.dim as f64, 2),
-        f = f,
+        f = shape.act.gate_label(),
         weights = grouped(shape.act.ffn_matrices() * config.dim * config.ffn_dim),
-    );
-    Chart { meaning, ..Chart::ffn_path(path) }
+    )
 }
 
 fn parts(counts: &ParameterCounts) -> Table {
-    let mut table = Table::new([
-        label(text!("inspect.shape.column.part")),
-        number(text!("inspect.shape.column.parameters")),
-        number(text!("inspect.shape.column.of_all")),
-        number(text!("inspect.shape.column.of_blocks")),
-    ])
-    .with_caption(text!("inspect.shape.parameters"));
+    let mut table = Table::titled("inspect.shape.columns").with_caption(text!("inspect.shape.parameters"));
     let mut row = |name: Text, count, of_all, of_blocks| {
         table.add_row([name, grouped(count).into(), percent(of_all).into(), percent(of_blocks).into()]);
     };
@@ -114,22 +107,5 @@ fn parts(counts: &ParameterCounts) -> Table {
         row(part_name(part.part), part.parameters, part.of_all, part.of_blocks);
     }
     row(text!("inspect.shape.all"), counts.total, 1.0, 1.0);
-    table
-}
-
-fn steps(shape: &ModelShape) -> Table {
-    let mut table = Table::new([
-        label(text!("inspect.shape.column.step")),
-        words(text!("inspect.shape.column.formula")),
-        number(text!("inspect.shape.column.matrix")),
-        number(text!("inspect.shape.column.values")),
-    ])
-    .with_caption(text!("inspect.shape.steps"));
-    for step in &shape.ffn {
-        let matrix = step
-            .matrix
-            .map_or(String::new(), |(inputs, outputs)| format!("{} x {}", grouped(inputs), grouped(outputs)));
-        table.add_row([step.step.to_string(), step.formula.clone(), matrix, grouped(step.values)]);
-    }
     table
 }

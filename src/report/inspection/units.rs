@@ -11,12 +11,12 @@ pub fn blocks(survey: &Inspection) -> Vec<Block> {
         extremes(survey.layers.iter().map(|layer| Some(layer.memories.agreement))).unwrap_or_default();
     let chance = percent(survey.layers[layer].memories.chance);
     let agreement = by_layer(
+        Table::titled("inspect.units.columns").with_caption(text!("inspect.units.table")),
         survey,
-        text!("inspect.units.table"),
         &[
-            (text!("inspect.units.agreement"), |layer| percent(layer.memories.agreement)),
-            (text!("inspect.units.chance"), |layer| percent(layer.memories.chance)),
-            (text!("inspect.units.fired"), |layer| grouped(layer.memories.fired)),
+            |layer| percent(layer.memories.agreement),
+            |layer| percent(layer.memories.chance),
+            |layer| grouped(layer.memories.fired),
         ],
     );
     let mut blocks = vec![

@@ -14,7 +14,7 @@ use candle_core::Device;
 use std::path::PathBuf;
 
 /// A comparison that can begin.
-pub struct Settled {
+pub struct Prepared {
     pub recipe: Recipe,
     pub comparison: Comparison,
     /// Its directory.
@@ -23,14 +23,14 @@ pub struct Settled {
     pub timing: Option<Timing>,
 }
 
-/// Settles a comparison. `only` is the one run that this process trains, and the setting that says so.
-pub fn settle(
+/// Prepares a comparison. `only` is the one run that this process trains, and the setting that says so.
+pub fn prepare(
     args: &CompareArgs,
     recipe: Recipe,
     mut design: Design,
     only: Option<(usize, &str)>,
     (dataset, device): (&Dataset, &Device),
-) -> Result<Settled> {
+) -> Result<Prepared> {
     let matched = (design.matching, design.match_init);
     design.arms = match_arms(&args.acts, design.baseline, matched, &recipe, dataset, device)?;
     check_memory(args, &recipe, &design, dataset)?;
@@ -41,14 +41,14 @@ pub fn settle(
         command: command_line(),
         budget: args.budget,
     };
-    let settled = |recipe: Recipe, design: Design, timing| {
+    let prepared = |recipe: Recipe, design: Design, timing| {
         let recipe = settle_schedule(recipe, dataset, &args.settings)?;
         check_only(only, &design)?;
         let comparison = new(&recipe, design);
         let out = args.place(&comparison)?;
-        Ok(Settled { recipe, comparison, out, timing })
+        Ok(Prepared { recipe, comparison, out, timing })
     };
-    let Some(budget) = args.budget else { return settled(recipe, design, None) };
+    let Some(budget) = args.budget else { return prepared(recipe, design, None) };
     // One that was begun keeps what was chosen for it then.
     let begun = args.begun(|saved| {
         let Some(steps) = saved.settings.steps else { return false };
@@ -61,14 +61,14 @@ pub fn settle(
         if !args.worker {
             note!("--budget: resuming a comparison of {} seeds and {steps} steps", saved.seeds.len());
         }
-        return settled(with_steps(&recipe, steps)?, Design { seeds: saved.seeds, ..design }, None);
+        return prepared(with_steps(&recipe, steps)?, Design { seeds: saved.seeds, ..design }, None);
     }
     args.place(&new(&recipe, design.clone()))?;
     let timing = time(&design, &recipe, dataset, device)?;
     let fit = fit(budget, &design, &timing, &recipe)?;
     let design = Design { seeds: seeds(&recipe, fit.seeds), ..design };
     // What a step takes doesn't depend on how many there are.
-    settled(with_steps(&recipe, fit.steps)?, design, Some(timing))
+    prepared(with_steps(&recipe, fit.steps)?, design, Some(timing))
 }
 
 /// Refuses runs that don't fit the memory, as many at once as there are jobs.
