@@ -5,7 +5,6 @@
 
 mod arguments;
 mod bounds;
-mod effective;
 mod encoding;
 mod model_config;
 mod preset;
@@ -24,7 +23,8 @@ pub use recipe::{DeviceKind, Length, Recipe, TokenizerKind, Training};
 
 use crate::activation::Activation;
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The implementation of the model.
@@ -46,149 +46,119 @@ pub enum Precision {
 
 /// The settings of a run. `None` means that this source doesn't set it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(remote = "Self", default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// Architecture around the FFN
     ///
     /// llama: RMSNorm, rotary positions, no biases. gpt2: LayerNorm, learned positions, biases.
     #[arg(long, help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub backbone: Option<Backbone>,
     /// FFN activation
     ///
     /// A name that `tinygpt acts` lists, `glu:NAME` for a function in a gate, or a formula: of x, or of the gate g and
     /// the up projection u. After a semicolon come learned scalars: 'x * sigmoid(b * x); b = 1'.
     #[arg(long, value_name = "NAME|FORMULA", hide_possible_values = true, help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Activation>,
     /// Transformer blocks
     #[arg(long, value_parser = within(1..=MOST_LAYERS), value_name = "N", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<usize>,
     /// Attention heads
     ///
     /// They must divide --dim.
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
     /// Key/value heads [default: --heads]
     ///
     /// Groups of query heads share them (grouped-query attention, llama only).
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_heads: Option<usize>,
     /// Model width
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<usize>,
     /// FFN hidden size [default: 4 dim, or 8/3 dim if gated]
     ///
     /// The default of a gated FFN is rounded to a multiple of 8.
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_dim: Option<usize>,
     /// Context length in tokens
     #[arg(long, value_parser = within(1..=LARGEST), value_name = "N", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<usize>,
     /// Give the output head its own matrix [default: false]
     ///
     /// By default it shares the matrix of the token embedding.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub untie: Option<bool>,
     /// Epsilon of the norms [default: 1e-5]
     #[arg(long, value_parser = within(1e-12..=1.0), value_name = "EPS", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub norm_eps: Option<f64>,
     /// Base of the rotary frequencies [default: 10000]
     ///
     /// llama only.
     #[arg(long, value_parser = within(1.0..=1e12), value_name = "BASE", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rope_theta: Option<f64>,
     /// Standard deviation of the initial weights [default: sqrt(2 / (5 dim))]
     #[arg(long, value_parser = within(1e-6..=1.0), value_name = "STD", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
     /// Factor of the initial weights of the FFN's output. `compare --match-init` chooses it. It has no flag.
     #[arg(skip)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ffn_init_scale: Option<f64>,
     /// Dropout probability
     ///
     /// Dropout follows the embedding, attention and FFN, while training only.
     #[arg(long, value_parser = within(0.0..=0.99), value_name = "P", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
 
     /// Sequences per forward pass
     #[arg(long, value_parser = within(1..=MANY), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
     /// Forward and backward passes per optimizer update
     #[arg(long, value_parser = within(1..=MANY), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_accum: Option<usize>,
     /// Optimizer updates
     #[arg(long, value_parser = within(1..=MOST_STEPS), value_name = "N", conflicts_with = "epochs", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Passes over the training text, instead of --steps
     #[arg(long, value_parser = within(1e-6..=1e9), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Peak learning rate
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// Final learning rate [default: lr / 10]
     ///
     /// The learning rate follows a cosine from its peak to this.
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_lr: Option<f64>,
     /// Steps of linear warmup [default: 5% of the steps, at most 100]
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub warmup: Option<usize>,
     /// Weight decay, on matrices only
     ///
     /// Decoupled from the gradient, as in AdamW.
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// AdamW's beta1, the decay rate of the gradient's mean
     #[arg(long, value_parser = within(0.0..=0.999_999), value_name = "B", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f64>,
     /// AdamW's beta2, the decay rate of the gradient's square
     #[arg(long, value_parser = within(0.0..=0.999_999), value_name = "B", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f64>,
     /// Maximum norm of the gradient; 0 disables clipping
     #[arg(long, value_parser = within(0.0..=1e9), value_name = "NORM", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_clip: Option<f64>,
     /// Steps with NaN or infinity to skip before stopping [default: 0]
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_bad_steps: Option<usize>,
     /// Seed of the initial weights, the batches and dropout
     #[arg(long, value_parser = within(0..=LARGEST_SEED), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Steps between evaluations; 0: only at the end
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<usize>,
     /// Steps between checkpoints; 0: only at evaluations and the end
     #[arg(long, value_parser = within(0..=MOST_STEPS), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub save_every: Option<usize>,
     /// Checkpoints to keep besides best and last
     #[arg(long, value_parser = within(0..=MANY), value_name = "N", help_heading = "Training")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<usize>,
 
     /// Text to train on
@@ -196,36 +166,29 @@ pub struct Settings {
     /// A file, a directory, a quoted 'pattern*', a .jsonl with "text" in each line, `-` for standard input, `hf:OWNER/NAME/FILE`
     /// of a dataset on the hub, or the built-in `tales[:ja][:facts=N]`.
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// Text to validate on [default: the last tenth of --data]
     #[arg(long, value_name = "SOURCE", help_heading = "Data")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub val_data: Option<String>,
     /// Encoding of the texts, such as windows-1252 or gbk [default: detected]
     ///
     /// A label of the WHATWG Encoding Standard. UTF-8, UTF-16 and Japanese encodings are detected.
     #[arg(long, value_name = "LABEL", help_heading = "Data")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<TextEncoding>,
     /// Tokenizer: char, bpe:SIZE, a tokenizer.json, or hf:OWNER/NAME
     #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Data")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<TokenizerKind>,
 
     /// Threads to compute with [default: all cores]
     #[arg(long, value_parser = within(1..=MOST_THREADS), value_name = "N", help_heading = "Machine")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
     /// Implementation of the model [default: fused]
     ///
     /// fused: hand-written kernels for f32 on a CPU. plain: candle's operations.
     #[arg(long, help_heading = "Machine")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ops: Option<Ops>,
     /// Where to compute: cpu, cuda, cuda:1, metal [default: cpu]
     #[arg(long, value_name = "DEVICE", hide_possible_values = true, help_heading = "Machine")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceKind>,
     /// Names of a preset's own formulas. Reading the preset defines them, and they are saved as formulas.
     #[arg(skip)]
@@ -272,10 +235,24 @@ impl Settings {
     }
 
     /// The values that are set, by the name of their flag.
-    pub fn to_map(&self) -> serde_json::Map<String, serde_json::Value> {
-        match serde_json::to_value(self) {
-            Ok(serde_json::Value::Object(map)) => map,
-            _ => unreachable!("a struct serializes to an object"),
-        }
+    pub fn to_map(&self) -> Map<String, Value> {
+        let Ok(Value::Object(mut map)) = Settings::serialize(self, serde_json::value::Serializer) else {
+            unreachable!("a struct serializes to an object")
+        };
+        map.retain(|_, value| !value.is_null());
+        map
+    }
+}
+
+/// Leaves out what isn't set.
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_map().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Error> {
+        Settings::deserialize(deserializer)
     }
 }

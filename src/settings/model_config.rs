@@ -26,7 +26,8 @@ const MOST_ANGLES: usize = 1 << 28;
 const MOST_KEYS_AND_VALUES: usize = 1 << 34;
 
 /// Everything that determines a model's parameters and arithmetic.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "kebab-case"))]
 pub struct ModelConfig {
     pub backbone: Backbone,
     pub act: Activation,

@@ -106,9 +106,11 @@ fn parse(text: &str, name: &str) -> Result<Settings> {
     if settings.steps.is_some() && settings.epochs.is_some() {
         bail_input!("preset {name} sets both steps and epochs; keep one");
     }
-    // JSON, in which settings are kept, has no other numbers than finite ones.
-    if let Some((key, _)) = settings.to_map().iter().find(|(_, value)| value.is_null()) {
-        bail_input!("preset {name}: {key} is not a finite number");
+    // JSON, the format of saved settings, has only finite numbers.
+    let table: toml::Table = toml::from_str(text)?;
+    let is_infinite = |value: &toml::Value| value.as_float().is_some_and(|number| !number.is_finite());
+    if let Some((key, _)) = table.iter().find(|(_, value)| is_infinite(value)) {
+        bail_input!("preset {name}: {key} isn't a finite number");
     }
     settings.check().map_err(|error| input_error!("preset {name}: {error}"))?;
     Ok(settings)

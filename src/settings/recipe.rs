@@ -7,12 +7,14 @@ use crate::support::home;
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use candle_core::Device;
+use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// How long to train.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Length {
     Steps(usize),
     Epochs(f64),
@@ -122,10 +124,12 @@ impl FromStr for DeviceKind {
 serde_by_name!(DeviceKind);
 
 /// How the parameters are updated, and when the run looks at itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Training {
     pub batch_size: usize,
     pub grad_accum: usize,
+    #[serde(flatten)]
     pub length: Length,
     pub lr: f64,
     pub min_lr: f64,
@@ -148,10 +152,13 @@ pub struct Training {
 }
 
 /// A complete, valid description of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Recipe {
     /// The model, its vocabulary size standing at 1 until the tokenizer is known.
+    #[serde(flatten)]
     model: ModelConfig,
+    #[serde(flatten)]
     pub training: Training,
     /// Where the text comes from, as `--data` names it.
     pub data: String,
@@ -163,17 +170,11 @@ pub struct Recipe {
     pub ops: Ops,
     pub threads: Option<usize>,
     /// What this was made from.
+    #[serde(skip)]
     settings: Settings,
-}
-
-/// Takes a value that the preset `default` sets, or says which is missing.
-macro_rules! required {
-    ($settings:ident . $field:ident) => {
-        $settings
-            .$field
-            .clone()
-            .ok_or_else(|| input_error!("--{} is not set", stringify!($field).replace('_', "-")))?
-    };
+    /// The same with every default filled in.
+    #[serde(skip)]
+    effective: Settings,
 }
 
 impl Recipe {
@@ -184,68 +185,28 @@ impl Recipe {
     pub fn new(settings: Settings) -> Result<Recipe> {
         settings.check()?;
         let settings = without_home(settings);
-        let act: Activation = required!(settings.act);
-        let dim = required!(settings.dim);
-        let heads = required!(settings.heads);
-        let model = ModelConfig {
-            backbone: settings.backbone.unwrap_or(Backbone::Llama),
-            act,
-            layers: required!(settings.layers),
-            heads,
-            kv_heads: settings.kv_heads.unwrap_or(heads),
-            dim,
-            ffn_dim: settings.ffn_dim.unwrap_or_else(|| act.ffn_dim(dim)),
-            context: required!(settings.context),
-            vocab_size: 1,
-            tied: !settings.untie.unwrap_or(false),
-            // Pre-activations of unit-scale inputs then have the same spread at every width, and
-            // the usual 0.02 at width 1000. See docs/decisions.md.
-            init_std: settings.init_std.unwrap_or_else(|| (2.0 / (5.0 * dim as f64)).sqrt()),
-            norm_eps: settings.norm_eps.unwrap_or(1e-5),
-            rope_theta: settings.rope_theta.unwrap_or(10_000.0),
-        };
-        let lr = required!(settings.lr);
-        let training = Training {
-            batch_size: required!(settings.batch_size),
-            grad_accum: required!(settings.grad_accum),
-            length: match (settings.steps, settings.epochs) {
-                (_, Some(epochs)) => Length::Epochs(epochs),
-                (Some(steps), None) => Length::Steps(steps),
-                (None, None) => bail_input!("neither --steps nor --epochs is set"),
-            },
-            lr,
-            min_lr: settings.min_lr.unwrap_or(tenth(lr)),
-            warmup: settings.warmup,
-            weight_decay: required!(settings.weight_decay),
-            beta1: required!(settings.beta1),
-            beta2: required!(settings.beta2),
-            grad_clip: required!(settings.grad_clip),
-            skip_bad_steps: settings.skip_bad_steps.unwrap_or(0),
-            dropout: required!(settings.dropout),
-            ffn_init_scale: settings.ffn_init_scale.unwrap_or(1.0),
-            seed: required!(settings.seed),
-            eval_every: required!(settings.eval_every),
-            save_every: required!(settings.save_every),
-            keep: required!(settings.keep),
-        };
-        training.check()?;
-        Ok(Recipe {
-            model: model.validated()?,
-            training,
-            data: required!(settings.data),
-            val_data: settings.val_data.clone(),
-            encoding: settings.encoding,
-            tokenizer: required!(settings.tokenizer),
-            device: settings.device.unwrap_or(DeviceKind::Cpu),
-            ops: settings.ops.unwrap_or(Ops::Fused),
-            threads: settings.threads,
-            settings,
-        })
+        let effective = settings.over(&derived_defaults(&settings));
+        if (effective.steps, effective.epochs) == (None, None) {
+            bail_input!("neither --steps nor --epochs is set");
+        }
+        let mut values = effective.to_map();
+        values.insert("tied".to_string(), (effective.untie != Some(true)).into());
+        values.insert("vocab-size".to_string(), 1.into());
+        let recipe: Recipe = serde_json::from_value(values.into())
+            .map_err(|error| input_error!("the settings are incomplete: {error}"))?;
+        recipe.training.check()?;
+        Ok(Recipe { model: recipe.model.validated()?, settings, effective, ..recipe })
     }
 
     /// The settings it was made from.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The settings with every default filled in. As flags they describe this recipe completely; a warmup
+    /// that depends on the number of steps stays open.
+    pub fn effective(&self) -> Settings {
+        self.effective.clone()
     }
 
     /// Whether both compute the same steps: they may differ in how many, where and how often they
@@ -269,11 +230,6 @@ impl Recipe {
         Recipe::new(settings.over(&self.settings))
     }
 
-    /// The model, its vocabulary size standing at 1.
-    pub(super) fn shape(&self) -> &ModelConfig {
-        &self.model
-    }
-
     pub fn act(&self) -> Activation {
         self.model.act
     }
@@ -289,6 +245,28 @@ impl Recipe {
     /// The model for a tokenizer of `vocab_size` tokens.
     pub fn model(&self, vocab_size: usize) -> Result<ModelConfig> {
         ModelConfig { vocab_size, ..self.model.clone() }.validated()
+    }
+}
+
+/// The defaults that depend on other settings, and those of settings that version 0.1 did not save.
+fn derived_defaults(settings: &Settings) -> Settings {
+    let Settings { act, dim, heads, lr, .. } = settings;
+    Settings {
+        backbone: Some(Backbone::Llama),
+        kv_heads: *heads,
+        ffn_dim: act.zip(*dim).map(|(act, dim)| act.ffn_dim(dim)),
+        untie: Some(false),
+        norm_eps: Some(1e-5),
+        rope_theta: Some(10_000.0),
+        // Pre-activations of unit-scale inputs then have the same spread at every width, and
+        // the usual 0.02 at width 1000. See docs/decisions.md.
+        init_std: dim.map(|dim| (2.0 / (5.0 * dim as f64)).sqrt()),
+        ffn_init_scale: Some(1.0),
+        min_lr: lr.map(tenth),
+        skip_bad_steps: Some(0),
+        ops: Some(Ops::Fused),
+        device: Some(DeviceKind::Cpu),
+        ..Settings::default()
     }
 }
 
@@ -349,5 +327,29 @@ impl Training {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::PRESETS;
+    use clap::Args;
+
+    #[test]
+    fn effective_settings_give_the_same_recipe_and_set_every_flag() {
+        // `steps` and `epochs` are one choice; the others have no value until text and machine are known.
+        let open = ["warmup", "epochs", "val-data", "encoding", "threads"];
+        let command = Settings::augment_args(clap::Command::new("train"));
+        for preset in PRESETS {
+            let recipe = Recipe::new(Settings::preset(preset.name).unwrap()).unwrap();
+            let effective = recipe.effective();
+            let again = Recipe::new(effective.clone()).unwrap();
+            assert!(again.trains_like(&recipe) && again.effective() == effective, "{}", preset.name);
+            let said = effective.to_map();
+            for flag in command.get_arguments().filter_map(|arg| arg.get_long()) {
+                assert!(said.contains_key(flag) || open.contains(&flag), "{}: {flag}", preset.name);
+            }
+        }
     }
 }
