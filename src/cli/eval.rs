@@ -3,13 +3,14 @@
 use super::shared::{MachineFlags, ModelFlag};
 use super::signals::following;
 use super::test_text::TestText;
-use super::text::{grouped, print_record, shown};
+use super::text::{print_record, shown};
 use crate::bail_input;
 use crate::data::check_ids;
 use crate::generate::score::score;
 use crate::run::checkpoint::{load_model, load_tokenizer};
 use crate::settings::{LARGEST, TextEncoding, within};
 use crate::support::failure::Failure;
+use crate::support::numbers::counted;
 use crate::support::waiting::waiting;
 use anyhow::Result;
 use clap::Args;
@@ -92,7 +93,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         if let Some(floor) = floor {
             say!("floor          {floor:.4} nats per token, {:.4} below the loss", loss - floor)?;
         }
-        say!("scored         {} tokens, {} bytes", grouped(score.tokens), grouped(text.text_bytes))?;
+        say!("scored         {}, {}", counted(score.tokens, "token"), counted(text.text_bytes, "byte"))?;
     }
     Ok(())
 }

@@ -3,13 +3,14 @@
 use super::plan::show_estimate;
 use super::signals;
 use super::text::{duration, grouped};
+use crate::support::numbers::counted;
 use crate::support::terminal::{bar, line_columns};
 use crate::train::{Evaluation, Event, Request, StepReport, Watcher};
 use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
-/// Pause between two lines where there is no terminal.
+/// Time between progress lines if standard error isn't a terminal, so there is no bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Width of a run's bar in columns.
@@ -109,7 +110,7 @@ impl Progress {
         let mut line = format!("step {step}: validation loss {loss:.4}, perplexity {perplexity:.3}");
         line += &bits_per_byte(score.bits_per_byte());
         if !whole {
-            line += &format!(" (first {} tokens)", grouped(score.tokens + 1));
+            line += &format!(" (first {})", counted(score.tokens + 1, "token"));
         }
         if let Some(floor) = floor {
             line += &format!(", {:.4} above the floor of {floor:.4}", loss - floor);

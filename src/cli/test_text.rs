@@ -4,7 +4,7 @@
 use crate::data::{Corpus, Source, Tokenizer, Tokens};
 use crate::run::checkpoint::{TrainerState, encoding_of, load_trainer};
 use crate::settings::{Ops, TextEncoding};
-use crate::support::home;
+use crate::support::{home, numbers::counted};
 use crate::{bail_input, input_error};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -45,14 +45,14 @@ impl TestText {
         }
         let tokens = Tokens::encode(&corpus.val, tokenizer)?;
         if tokens.len() < 2 {
-            bail_input!("{} has {} token; at least 2 are needed", corpus.name, tokens.len());
+            bail_input!("{} has {}; at least 2 are needed", corpus.name, counted(tokens.len(), "token"));
         }
         let before = run.as_ref().and_then(|run| run.text_tokens).map(|(_, validation)| validation);
         if let Some(before) = before.filter(|before| *before != tokens.len()) {
             note!(
-                "warning: {} has changed since the run: its validation text has {} tokens instead of {before}",
+                "warning: {} has changed since the run: its validation text has {} instead of {before}",
                 corpus.name,
-                tokens.len()
+                counted(tokens.len(), "token")
             );
         }
         let text_bytes = corpus.val.text().len();

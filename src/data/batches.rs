@@ -5,6 +5,7 @@
 //! step number reads exactly what the undisturbed run would have read.
 
 use crate::bail_input;
+use crate::support::numbers::counted;
 use crate::support::random;
 use anyhow::Result;
 
@@ -45,8 +46,8 @@ impl<'a> Batches<'a> {
     pub fn new(tokens: &'a [u32], context: usize, batch_size: usize, seed: u64) -> Result<Self> {
         if tokens.len() <= context {
             bail_input!(
-                "the training text has {} tokens; a context of {context} needs at least {}: give more text or a smaller --context",
-                tokens.len(),
+                "the training text has {}; a context of {context} needs at least {}: use a longer text or a smaller --context",
+                counted(tokens.len(), "token"),
                 context + 1
             );
         }

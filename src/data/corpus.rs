@@ -24,6 +24,8 @@ const TALES_SEED: u64 = 0;
 pub struct Corpus {
     /// What to call it in messages.
     pub name: String,
+    /// The same for the validation text, if it comes from elsewhere.
+    pub val_name: Option<String>,
     pub train: Part,
     pub val: Part,
     /// Surprisal of the whole validation text under the distribution it was drawn from, in nats:
@@ -122,7 +124,7 @@ impl Corpus {
         if let Some(val_data) = val_data {
             let val = Corpus::validation(&val_data.parse()?, encoding)?;
             corpus.notes.extend(val.notes);
-            (corpus.val, corpus.floor) = (val.val, val.floor);
+            (corpus.val, corpus.floor, corpus.val_name) = (val.val, val.floor, Some(val.name));
         }
         Ok(corpus)
     }
@@ -147,7 +149,7 @@ impl Corpus {
         if val.text().is_empty() {
             bail_input!("{name} is too short to keep a part of it for validation; name a --val-data");
         }
-        Ok(Corpus { name, train, val, floor: None, notes })
+        Ok(Corpus { name, val_name: None, train, val, floor: None, notes })
     }
 
     fn tales(tales: &Tales) -> Result<Corpus> {
@@ -158,6 +160,7 @@ impl Corpus {
         let (train, val) = (write("training", TALES_TRAIN_BYTES), write("validation", TALES_VAL_BYTES));
         Ok(Corpus {
             name: tales.to_string(),
+            val_name: None,
             train: Part::written(train.text),
             val: Part::written(val.text),
             floor: Some(val.nats),
@@ -175,7 +178,7 @@ impl Corpus {
         let notes = text.notes.iter().map(|note| format!("{name}: {note}")).collect();
         let part = Part::read(text);
         match whole {
-            true => Ok(Corpus { name, train: part.clone(), val: part, floor: None, notes }),
+            true => Ok(Corpus { name, val_name: None, train: part.clone(), val: part, floor: None, notes }),
             false => Corpus::split(name, part, notes),
         }
     }

@@ -6,6 +6,7 @@ use super::tokenizer::Tokenizer;
 use super::tokens::Tokens;
 use crate::bail_input;
 use crate::settings::Recipe;
+use crate::support::numbers::counted;
 use anyhow::Result;
 
 /// What a run reads.
@@ -45,13 +46,14 @@ impl Dataset {
     }
 
     fn encode(corpus: Corpus, tokenizer: Tokenizer, context: usize) -> Result<Dataset> {
-        let part = |name: &str, part: &Part, needed: usize| {
+        let val_name = corpus.val_name.as_ref().unwrap_or(&corpus.name);
+        let part = |text: &str, part: &Part, needed: usize, longer: &str| {
             let tokens = Tokens::encode(part, &tokenizer)?;
             if tokens.len() < needed {
                 bail_input!(
-                    "the {name} text of {} has {} tokens; at least {needed} are needed for a context of {context}: give more text or a smaller --context",
-                    corpus.name,
-                    tokens.len()
+                    "the {text} has {}; it needs at least {}: {longer}",
+                    counted(tokens.len(), "token"),
+                    counted(needed, "token")
                 );
             }
             Ok(tokens)
@@ -60,8 +62,13 @@ impl Dataset {
         let dropped = tokenizer.dropped(&corpus.val)?.note();
         let whole = dropped.is_none();
         Ok(Dataset {
-            train: part("training", &corpus.train, context + 1)?,
-            val: part("validation", &corpus.val, 2)?,
+            train: part(
+                &format!("training text of {}", corpus.name),
+                &corpus.train,
+                context + 1,
+                "use a longer text or a smaller --context",
+            )?,
+            val: part(&format!("validation text of {val_name}"), &corpus.val, 2, "use a longer text")?,
             val_bytes: whole.then(|| corpus.val.text().len()),
             name: corpus.name,
             floor: corpus.floor.filter(|_| whole),

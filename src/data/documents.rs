@@ -4,27 +4,19 @@ use super::unreadable::Unreadable;
 use crate::support::numbers::grouped;
 use crate::support::output::shell_word;
 use anyhow::Result;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::fmt;
 
 /// Takes a document.
-pub type Push<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
+type Push<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
 
 /// Passes on the texts of a JSON Lines file; answers with what to tell about lines without one.
 ///
 /// # Errors
 /// [`Unreadable`] if most lines have none.
 pub fn lines(text: &str, push: Push) -> Result<Option<String>> {
-    let mut tally = Tally::new("line", "", push);
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        tally.take(i + 1, serde_json::from_str(line));
-        if tally.failed.is_some() {
-            break;
-        }
-    }
-    tally.finish()
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let values = lines.map(|(i, line)| (i + 1, serde_json::from_str(line).map_err(|error| not_json(&error))));
+    push_texts("line", "", values, push)
 }
 
 /// Passes on the texts of a JSON document: an object, a string, or an array of these.
@@ -32,31 +24,18 @@ pub fn lines(text: &str, push: Push) -> Result<Option<String>> {
 /// # Errors
 /// [`Unreadable`] if it isn't valid JSON, or if most of it has no text.
 pub fn json(text: &str, push: Push) -> Result<Option<String>> {
-    let mut tally = Tally::new("element", ".[] | ", push);
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let parsed = reader.deserialize_any(Elements(&mut tally)).and_then(|()| reader.end());
-    match (parsed, &tally.failed) {
-        (Err(error), None) => {
-            let (line, column) = (error.line(), error.column());
-            let what = format!("isn't a JSON array or object of texts (line {line}, column {column})");
-            Err(Unreadable::not_text(what, PLAIN).into())
+    const WHAT: &str = "isn't a JSON array or object of texts";
+    const PLAIN: &str = "to train on JSON itself: cp FILE BASE.txt";
+    let (each, values) = match serde_json::from_str(text) {
+        Ok(Value::Array(values)) => (".[] | ", values),
+        Ok(value @ (Value::Object(_) | Value::String(_))) => ("", vec![value]),
+        Ok(_) => return Err(Unreadable::not_text(WHAT, PLAIN).into()),
+        Err(error) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            return Err(Unreadable::not_text(format!("{WHAT} ({place})"), PLAIN).into());
         }
-        _ => tally.finish(),
-    }
-}
-
-const PLAIN: &str = "to train on JSON itself: cp FILE BASE.txt";
-
-/// Counts what has a text and what hasn't.
-struct Tally<'a> {
-    /// What is counted, and how jq lists it.
-    unit: &'static str,
-    each: &'static str,
-    push: Push<'a>,
-    all: usize,
-    bad: usize,
-    first_bad: Option<(usize, Fault)>,
-    failed: Option<anyhow::Error>,
+    };
+    push_texts("element", each, (1..).zip(values.into_iter().map(Ok)), push)
 }
 
 /// What is wrong with a line or an element.
@@ -66,44 +45,40 @@ struct Fault {
     other: Option<String>,
 }
 
-impl<'a> Tally<'a> {
-    fn new(unit: &'static str, each: &'static str, push: Push<'a>) -> Tally<'a> {
-        Tally { unit, each, push, all: 0, bad: 0, first_bad: None, failed: None }
-    }
-
-    fn take(&mut self, number: usize, value: serde_json::Result<Value>) {
-        self.all += 1;
-        match value.map_err(|error| not_json(&error)).and_then(text_of) {
-            Ok(text) => self.failed = (self.push)(&text).err(),
+/// Passes on the text of each value. `unit` names what is counted, and `each` lists it in jq.
+fn push_texts(
+    unit: &str,
+    each: &str,
+    values: impl Iterator<Item = (usize, Result<Value, Fault>)>,
+    push: Push,
+) -> Result<Option<String>> {
+    let (mut all, mut bad, mut first_bad) = (0, 0, None);
+    for (number, value) in values {
+        all += 1;
+        match value.and_then(text_of) {
+            Ok(text) => push(&text)?,
             Err(fault) => {
-                self.bad += 1;
-                self.first_bad.get_or_insert((number, fault));
+                bad += 1;
+                first_bad.get_or_insert((number, fault));
             }
         }
     }
-
-    fn finish(self) -> Result<Option<String>> {
-        let Tally { unit, each, all, bad, .. } = self;
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        let Some((number, Fault { what, other })) = self.first_bad else { return Ok(None) };
-        let share = format!("{} of {} {unit}s", grouped(bad), grouped(all));
-        if bad <= all / 2 {
-            return Ok(Some(format!("skipped {share}; the first is {unit} {number}, which {what}")));
-        }
-        let fix = other.map_or("write one {\"text\": \"...\"} per line".to_string(), |key| {
-            let program = format!("{each}{{text: .[{}]}}", Value::from(key));
-            format!("to train on another key: jq -c {} FILE > texts-STEM.jsonl", shell_word(&program))
-        });
-        let what = match all {
-            1 => what,
-            _ => format!("has no text in {share}; the first is {unit} {number}, which {what}"),
-        };
-        // A directory of programs has many .json files, which hold settings.
-        let is_text = unit == "line";
-        Err(if is_text { Unreadable::new(what, fix) } else { Unreadable::not_text(what, fix) }.into())
+    let Some((number, Fault { what, other })) = first_bad else { return Ok(None) };
+    let share = format!("{} of {} {unit}s", grouped(bad), grouped(all));
+    if bad <= all / 2 {
+        return Ok(Some(format!("skipped {share}; the first is {unit} {number}, which {what}")));
     }
+    let fix = other.map_or("write one {\"text\": \"...\"} per line".to_string(), |key| {
+        let program = format!("{each}{{text: .[{}]}}", Value::from(key));
+        format!("to train on another key: jq -c {} FILE > texts-STEM.jsonl", shell_word(&program))
+    });
+    let what = match all {
+        1 => what,
+        _ => format!("has no text in {share}; the first is {unit} {number}, which {what}"),
+    };
+    // A directory of programs has many .json files, which hold settings.
+    let is_text = unit == "line";
+    Err(if is_text { Unreadable::new(what, fix) } else { Unreadable::not_text(what, fix) }.into())
 }
 
 fn not_json(error: &serde_json::Error) -> Fault {
@@ -133,40 +108,6 @@ fn text_of(value: Value) -> Result<String, Fault> {
         ),
         other: fields.iter().find(|(_, value)| value.is_string()).map(|(key, _)| key.clone()),
     })
-}
-
-/// Visits the elements of a document one by one: a large array is never in memory as a whole.
-struct Elements<'a, 'b>(&'a mut Tally<'b>);
-
-impl<'de> Visitor<'de> for Elements<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an array, an object or a string")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        for number in 1.. {
-            let Some(value) = elements.next_element()? else { break };
-            self.0.take(number, Ok(value));
-            if self.0.failed.is_some() {
-                return Err(A::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<(), A::Error> {
-        self.0.each = "";
-        let value = Value::deserialize(MapAccessDeserializer::new(fields))?;
-        self.0.take(1, Ok(value));
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0.take(1, Ok(Value::from(text)));
-        Ok(())
-    }
 }
 
 #[cfg(test)]

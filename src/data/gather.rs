@@ -2,7 +2,7 @@
 
 use super::documents::{json, lines};
 use super::encoding::{Decoded, decode};
-use super::kinds::{Kind, foreign, is_gzip, kind, looks_like_json};
+use super::file_format::{Kind, foreign, is_gzip, kind, looks_like_json};
 use super::spool::{CANNOT_WRITE, map, nameless, spool};
 use super::unreadable::Unreadable;
 use crate::settings::TextEncoding;

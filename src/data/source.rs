@@ -4,7 +4,7 @@ use super::gather::{Gather, Text, read};
 use super::hub::HubFile;
 use super::spool::spool;
 use super::tales::Tales;
-use super::unreadable::{Few, Unreadable, refused};
+use super::unreadable::{Unreadable, first_few, refused};
 use super::walk::{Found, below, matching};
 use crate::bail_input;
 use crate::settings::TextEncoding;
@@ -99,7 +99,7 @@ fn read_one(shown: &str, name: &Path, path: &Path, encoding: Option<TextEncoding
 fn read_many(name: &str, found: &Found, encoding: Option<TextEncoding>) -> Result<Text> {
     let mut gather = Gather::new(encoding)?;
     let all = found.files.len() + found.skipped.len();
-    let (mut lost, mut other, mut remarks) = (Few::default(), Few::default(), Few::default());
+    let (mut lost, mut other, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
     let mut skip = |path: &Path, why: &Unreadable| {
         let skipped = if why.is_text() { &mut lost } else { &mut other };
         skipped.push(format!("{} {why}", path.display()));
@@ -115,9 +115,9 @@ fn read_many(name: &str, found: &Found, encoding: Option<TextEncoding>) -> Resul
         }
     }
     let notes = [
-        (lost.count() > 0).then(|| format!("can't read {} of {all} files: {lost}", lost.count())),
-        (other.count() > 0).then(|| format!("skipped {} of {all} files: {other}", other.count())),
-        (remarks.count() > 0).then(|| remarks.to_string()),
+        (!lost.is_empty()).then(|| format!("can't read {} of {all} files: {}", lost.len(), first_few(&lost))),
+        (!other.is_empty()).then(|| format!("skipped {} of {all} files: {}", other.len(), first_few(&other))),
+        (!remarks.is_empty()).then(|| first_few(&remarks)),
     ];
     let notes: Vec<String> = notes.into_iter().flatten().collect();
     if gather.is_empty() {

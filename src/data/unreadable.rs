@@ -70,35 +70,13 @@ fn filled(fix: &str, file: Option<&Path>) -> String {
     fix.split("FILE").map(with_stem).collect::<Vec<_>>().join(&path)
 }
 
-/// The first few of many things to tell, and how many there are.
-#[derive(Default)]
-pub struct Few {
-    first: Vec<String>,
-    count: usize,
-}
-
-impl Few {
+/// The first few of many things to tell, and how many more there are.
+pub fn first_few(all: &[String]) -> String {
     const SHOWN: usize = 5;
-
-    pub fn push(&mut self, one: String) {
-        if self.first.len() < Few::SHOWN {
-            self.first.push(one);
-        }
-        self.count += 1;
-    }
-
-    pub fn count(&self) -> usize {
-        self.count
-    }
-}
-
-impl fmt::Display for Few {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.first.join("; "))?;
-        match self.count - self.first.len() {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
-        }
+    let first = all[..all.len().min(SHOWN)].join("; ");
+    match all.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
     }
 }
 

@@ -99,15 +99,16 @@ pub fn define_activations(name: &str) -> Result<()> {
 }
 
 fn parse(text: &str, name: &str) -> Result<Settings> {
-    let settings: Settings = toml::from_str(text).map_err(|error| {
+    let refused = |error: toml::de::Error| {
         let line = 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count());
         input_error!("preset {name}, line {line}: {}", error.message())
-    })?;
+    };
+    let settings: Settings = toml::from_str(text).map_err(refused)?;
     if settings.steps.is_some() && settings.epochs.is_some() {
         bail_input!("preset {name} sets both steps and epochs; keep one");
     }
     // JSON, the format of saved settings, has only finite numbers.
-    let table: toml::Table = toml::from_str(text)?;
+    let table: toml::Table = toml::from_str(text).map_err(refused)?;
     let is_infinite = |value: &toml::Value| value.as_float().is_some_and(|number| !number.is_finite());
     if let Some((key, _)) = table.iter().find(|(_, value)| is_infinite(value)) {
         bail_input!("preset {name}: {key} isn't a finite number");

@@ -93,6 +93,12 @@ pub fn grouped(n: usize) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
+/// A number of things: 1 token, 2,000 tokens.
+pub fn counted(n: usize, noun: &str) -> String {
+    let end = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{end}", grouped(n))
+}
+
 /// Three significant digits and a prefix: 2.30 G, 14.2 M.
 pub fn scaled(x: f64) -> String {
     let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
@@ -135,6 +141,7 @@ mod tests {
     #[test]
     fn numbers_are_formatted_readably() {
         assert_eq!([0, 999, 1000, 10_795_776].map(grouped), ["0", "999", "1,000", "10,795,776"]);
+        assert_eq!([0, 1, 2000].map(|n| counted(n, "token")), ["0 tokens", "1 token", "2,000 tokens"]);
         assert_eq!([950.0, 14_200_000.0, 2.3e9].map(scaled), ["950 ", "14.2 M", "2.30 G"]);
         assert_eq!([45.2, 125.0, 12_000.0].map(duration), ["45 s", "2 min 05 s", "3 h 20 min"]);
         assert_eq!(

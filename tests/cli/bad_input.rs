@@ -12,7 +12,10 @@ fn unusable_texts_are_refused_with_the_reason() {
         ("missing.txt", "missing.txt can't be read: No such file"),
         ("empty.txt", "empty.txt is empty"),
         ("binary.txt", "binary.txt isn't text: there is a NUL at byte 2 (line 1)"),
-        ("short.txt", "at least 17 are needed for a context of 16"),
+        (
+            "short.txt",
+            "short.txt has 5 tokens; it needs at least 17 tokens: use a longer text or a smaller --context",
+        ),
         ("*.tex", "no file matches '*.tex'"),
         ("tales:fr", "tales[:ja][:facts=N]"),
     ];
@@ -319,4 +322,19 @@ fn only_one_process_writes_to_a_run() {
     first.kill().unwrap();
     first.wait().unwrap();
     succeed(tinygpt(&folder).args(["train", "--resume", "run", "--steps", "100000", "--dry-run"]));
+}
+
+#[test]
+fn short_texts_are_named_with_their_number_of_tokens() {
+    let folder = folder();
+    write(&folder, "one.txt", "a");
+    let error = fail(tinygpt(&folder).args(small_but(&["--val-data", "one.txt", "--out", "run"])), 2);
+    assert!(
+        error.contains("the validation text of one.txt has 1 token; it needs at least 2 tokens"),
+        "{error}"
+    );
+    assert!(!error.contains("text.txt"), "{error}");
+    let error = fail(tinygpt(&folder).args(small_but(&["--data", "one.txt", "--val-data", "text.txt"])), 2);
+    assert!(error.contains("the training text of one.txt has 1 token; it needs at least"), "{error}");
+    assert!(!exists(&folder, "run"));
 }

@@ -6,7 +6,6 @@
 //! to learn.
 
 mod grammar;
-mod parse;
 mod quiz;
 
 pub use grammar::Question;
