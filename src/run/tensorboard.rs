@@ -9,7 +9,7 @@ use crate::support::files::append;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Appends scalars to an event file.
 pub struct TensorBoard {
@@ -21,16 +21,19 @@ impl TensorBoard {
     /// A new event file in the directory of `run`, for steps after `step`: TensorBoard then drops what an
     /// earlier process logged past it.
     pub fn create(run: &RunDir, step: usize) -> Result<TensorBoard> {
-        let name = format!("{EVENTS}{}.{}{OURS}", now() as u64, std::process::id());
+        let name = name(now());
         let path = run.path().join(&name);
         run.claim(name)?;
         let file = File::options().create(true).append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         let mut board = TensorBoard { path, file };
-        board.record(&[double(1, now()), bytes(3, b"brain.Event:2")].concat())?;
+        board.record(&[double(1, now().as_secs_f64()), bytes(3, b"brain.Event:2")].concat())?;
         if step > 0 {
             let start = varint_field(1, 1); // SessionLog.status = START
-            board.record(&[double(1, now()), varint_field(2, step as u64 + 1), bytes(7, &start)].concat())?;
+            board.record(
+                &[double(1, now().as_secs_f64()), varint_field(2, step as u64 + 1), bytes(7, &start)]
+                    .concat(),
+            )?;
         }
         Ok(board)
     }
@@ -42,7 +45,9 @@ impl TensorBoard {
             bytes(1, &fields)
         };
         let summary: Vec<u8> = values.iter().flat_map(value).collect();
-        self.record(&[double(1, now()), varint_field(2, step as u64), bytes(5, &summary)].concat())
+        self.record(
+            &[double(1, now().as_secs_f64()), varint_field(2, step as u64), bytes(5, &summary)].concat(),
+        )
     }
 
     fn record(&mut self, event: &[u8]) -> Result<()> {
@@ -53,8 +58,14 @@ impl TensorBoard {
     }
 }
 
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+/// The name of a file created this long after 1970. TensorBoard reads files in the order of their names, so these must
+/// sort like their times.
+fn name(time: Duration) -> String {
+    format!("{EVENTS}{:010}.{:09}{OURS}", time.as_secs(), time.subsec_nanos())
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// TensorFlow rotates checksums and adds a constant, so that a record may hold records.
@@ -103,6 +114,14 @@ fn float(field: u64, value: f32) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_event_files_sort_by_time_within_a_second_too() {
+        let times =
+            [0.5, 999.0, 1_000.0, 1_700_000_000.000_09, 1_700_000_000.1, 1_700_000_000.99, 1_700_000_001.0];
+        let names = times.map(|time| name(Duration::from_secs_f64(time)));
+        assert!(names.is_sorted(), "{names:?}");
+    }
 
     /// The check value of CRC-32C (iSCSI, RFC 3720 B.4): 32 bytes of zeros.
     #[test]
