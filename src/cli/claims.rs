@@ -6,9 +6,9 @@ use super::progress::Progress;
 use super::report::{chart_files, common_settings};
 use super::text::{arguments_without, command_line, command_of};
 use super::threads::set_threads;
+use crate::activation::Activation;
 use crate::cli::signals;
-use crate::input_error;
-use crate::lab::claims::{CLAIMS, Claim, Entry, Lab};
+use crate::lab::claims::{ABOUT_FUNCTIONS, CLAIMS, Claim, Entry, Lab};
 use crate::report::claims::{Commands, claims_document};
 use crate::report::document::Document;
 use crate::report::html::page;
@@ -22,6 +22,7 @@ use crate::support::record;
 use crate::support::table::typed;
 use crate::support::text::{Language, Text};
 use crate::train::Watcher;
+use crate::{bail_input, input_error};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -48,6 +49,11 @@ pub struct ClaimsArgs {
     /// Their report gets files of its own.
     #[arg(long, value_name = "A,B,C")]
     only: Option<List<String>>,
+    /// More activations, names or formulas, in the tables of saturation, vanishing, centring and sparsity
+    ///
+    /// They don't change the verdicts.
+    #[arg(long, value_name = "A,B,C", hide_possible_values = true)]
+    acts: Option<List<Activation>>,
     /// Use more seeds, deeper models and longer training
     #[arg(long)]
     deep: bool,
@@ -85,7 +91,11 @@ impl ClaimsArgs {
                 input_error!("--only: there is no claim '{name}'; known: {}", known.join(", "))
             })
         };
-        only.iter().map(entry).collect()
+        let entries = only.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        if self.acts.is_some() && !entries.iter().any(|entry| ABOUT_FUNCTIONS.contains(&entry.name)) {
+            bail_input!("--acts: of the claims, only {} take more activations", ABOUT_FUNCTIONS.join(", "));
+        }
+        Ok(entries)
     }
 
     /// The name of what is written, without its ending. A look at some claims leaves the report of all of them
@@ -156,7 +166,8 @@ fn walk(args: &ClaimsArgs, entries: &[&Entry], recipe: Recipe) -> Result<Vec<Cla
             as Box<dyn Watcher>
     };
     let poll = || signals::check("in the middle of a claim");
-    let mut lab = Lab::new(&models, recipe, args.deep, &follow, &poll);
+    let more = args.acts.as_deref().unwrap_or_default();
+    let mut lab = Lab::new(&models, recipe, args.deep, more, &follow, &poll);
     let mut claims = Vec::new();
     for entry in entries {
         signals::check("between two claims")?;
@@ -202,9 +213,15 @@ fn take_place(args: &ClaimsArgs) -> Result<File> {
 
 /// The report, with what reproduces it.
 fn report(recipe: &Recipe, claims: &[Claim]) -> Document {
-    let each = command_of(arguments_without(&[("--only", 1), ("--json", 0), ("--plot", 1)]));
+    let own = [("--only", 1), ("--json", 0), ("--plot", 1)];
+    let (of_functions, of_others) =
+        (arguments_without(&own), arguments_without(&[&own[..], &[("--acts", 1)]].concat()));
+    let (of_functions, of_others) = (command_of(of_functions), command_of(of_others));
     let settings = common_settings(recipe.settings(), &["act", "threads", "keep"]);
-    let one = |name: &str| format!("{each} --only {name}");
+    let one = |name: &str| match ABOUT_FUNCTIONS.contains(&name) {
+        true => format!("{of_functions} --only {name}"),
+        false => format!("{of_others} --only {name}"),
+    };
     claims_document(claims, &settings, &Commands { all: &command_line(), one: &one })
 }
 

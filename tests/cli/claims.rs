@@ -46,6 +46,34 @@ fn claims_support_japanese_and_json() {
 }
 
 #[test]
+fn claims_about_functions_measure_formulas_too() {
+    let folder = folder();
+    let quick = |only| {
+        let acts = ["--acts", "mish, x * tanh(b * x); b = 2", "--json"];
+        let args = ["claims", "--steps", "2", "--threads", "1", "--only", only];
+        tinygpt(&folder).args(args).args(acts).output().unwrap()
+    };
+    let output = quick("centring,path");
+    let object = last_line(&String::from_utf8(output.stdout).unwrap());
+    let rows = object["claims"][0]["tables"][0]["rows"].as_array().unwrap();
+    let more: Vec<&str> = rows[6..].iter().map(|row| row[0]["en"].as_str().unwrap()).collect();
+    assert_eq!(more, ["mish", "x * tanh(b * x); b = 2"]);
+    // Its outputs are nowhere negative.
+    assert!(rows[7][1]["en"].as_str().unwrap() > "0.50", "{rows:?}");
+    // The commands that reproduce a claim name them where they count.
+    let markdown = String::from_utf8(read(&folder, "runs/claims/claims-centring-path.md")).unwrap();
+    for line in ["--acts 'mish, x * tanh(b * x); b = 2' --only centring", "--threads 1 --only path\n"] {
+        assert!(markdown.contains(line), "{line} is not in {markdown}");
+    }
+    let refused = quick("path");
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        refused.status.code() == Some(2) && error.contains("--acts") && error.contains("vanishing"),
+        "{error}"
+    );
+}
+
+#[test]
 fn claim_models_are_trained_once_and_can_be_inspected() {
     let folder = folder();
     let walk = || {

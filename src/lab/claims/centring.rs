@@ -1,8 +1,7 @@
 //! A sigmoid's outputs aren't centered on zero; GELU's are.
 
-use super::lab::{act, mean_over_layers};
+use super::lab::{mean_over_layers, with};
 use super::{Lab, Measured, Verdict};
-use crate::activation::Activation;
 use crate::lab::inspect::on_standard_normal;
 use crate::support::numbers::{DASH, fixed};
 use crate::support::table::Table;
@@ -17,18 +16,18 @@ const CENTRED: f64 = 0.1;
 pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let mut table = Table::titled("claims.centring.columns").with_caption(text!("claims.centring.caption"));
     let (mut normal, mut in_model) = (Vec::new(), Vec::new());
-    for name in ACTS {
-        let moments = on_standard_normal(&name.parse::<Activation>()?.function());
-        let [mean, std] = match COMPUTED_ONLY.contains(&name) {
+    for act in lab.acts(&ACTS)? {
+        let moments = on_standard_normal(&act.function());
+        let [mean, std] = match COMPUTED_ONLY.contains(&act.name()) {
             true => [DASH, DASH].map(String::from),
             false => {
-                let found = lab.inspect(&act(name))?;
+                let found = lab.inspect(&with(act))?;
                 let mean = mean_over_layers(&found, |layer| layer.hidden.output.mean);
                 let std = mean_over_layers(&found, |layer| layer.hidden.output.std);
                 [mean, std].map(|value| fixed(value, 2))
             }
         };
-        table.add_row([name.to_string(), fixed(moments.mean, 2), fixed(moments.std, 2), mean.clone(), std]);
+        table.add_row([act.to_string(), fixed(moments.mean, 2), fixed(moments.std, 2), mean.clone(), std]);
         normal.push(moments);
         in_model.push(mean);
     }

@@ -1,6 +1,7 @@
 //! Where the claims get their models: small ones, trained once and kept, so that an interrupted walk goes on
 //! where it stopped and every model can be looked at afterwards.
 
+use crate::activation::Activation;
 use crate::bail_input;
 use crate::data::Dataset;
 use crate::lab::inspect::{Inspection, LayerInspection, inspect};
@@ -27,6 +28,8 @@ pub struct Lab<'a> {
     recipe: Recipe,
     /// Takes longer and sees more.
     pub deep: bool,
+    /// Activations to measure beside those of the claims.
+    more: &'a [Activation],
     /// Follows what is trained under a name.
     follow: &'a dyn Fn(&str) -> Box<dyn Watcher>,
     /// Fails if the walk is interrupted.
@@ -51,6 +54,7 @@ impl<'a> Lab<'a> {
         folder: &'a Path,
         recipe: Recipe,
         deep: bool,
+        more: &'a [Activation],
         follow: &'a dyn Fn(&str) -> Box<dyn Watcher>,
         poll: &'a dyn Fn() -> Result<()>,
     ) -> Lab<'a> {
@@ -58,12 +62,24 @@ impl<'a> Lab<'a> {
             folder,
             recipe,
             deep,
+            more,
             follow,
             poll,
             datasets: HashMap::new(),
             trained: HashMap::new(),
             inspections: HashMap::new(),
         }
+    }
+
+    /// A claim's activations, then the ones that were asked for besides.
+    pub fn acts(&self, own: &[&str]) -> Result<Vec<Activation>> {
+        let mut acts = own.iter().map(|name| name.parse()).collect::<Result<Vec<Activation>>>()?;
+        for act in self.more {
+            if !acts.contains(act) {
+                acts.push(*act);
+            }
+        }
+        Ok(acts)
     }
 
     /// The recipe with changes.
@@ -167,6 +183,11 @@ impl<'a> Lab<'a> {
 }
 
 /// The recipe's model with this activation.
+pub fn with(act: Activation) -> Settings {
+    Settings { act: Some(act), ..Settings::default() }
+}
+
+/// The recipe's model with the activation of this name.
 pub fn act(name: &str) -> Settings {
     Settings { act: name.parse().ok(), ..Settings::default() }
 }
@@ -175,7 +196,7 @@ pub fn act(name: &str) -> Settings {
 fn name(changes: &Settings) -> String {
     let said = changes.to_map();
     let value = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_string);
-    let act = said.get("act").map(value);
+    let act = changes.act.map(Activation::file_name);
     let others = said.iter().filter(|(key, _)| key.as_str() != "act");
     let others = others.map(|(key, said)| match key.as_str() {
         // Their values speak for themselves.

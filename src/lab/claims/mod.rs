@@ -65,6 +65,9 @@ pub const CLAIMS: &[Entry] = &[
     Entry { name: "expressive", measure: expressive::measure },
 ];
 
+/// The claims that measure functions one by one, and so any others beside their own.
+pub const ABOUT_FUNCTIONS: [&str; 4] = ["saturation", "vanishing", "centring", "sparsity"];
+
 /// The publications that sources cite.
 pub const SOURCES: &[&str] = &[
     "Allen-Zhu & Li 2024: Physics of Language Models: Part 3.3, Knowledge Capacity Scaling Laws. arXiv:2404.05405",

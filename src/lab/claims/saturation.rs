@@ -1,13 +1,16 @@
 //! Sigmoid saturates; ReLU and GELU avoid full saturation for negative inputs.
 
 use super::figures::{Figure, Inputs, Picture, Plotted};
-use super::lab::{act, mean_over_layers};
+use super::lab::{mean_over_layers, with};
 use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::Inspection;
 use crate::support::numbers::percent;
 use crate::support::table::Table;
 use anyhow::Result;
 
+const ACTS: [&str; 4] = ["sigmoid", "relu", "gelu", "tanh"];
+/// Its curve would hide the others'.
+const NOT_DRAWN: &str = "tanh";
 /// A function saturates if at least this share of its inputs is saturated.
 const SATURATES: f64 = 0.01;
 /// A function avoids full saturation if less than this share of its negative inputs is saturated.
@@ -39,15 +42,15 @@ pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let mut table =
         Table::titled("claims.saturation.columns").with_caption(text!("claims.saturation.caption"));
     let (mut found, mut inputs) = (Vec::new(), Vec::new());
-    for name in ["sigmoid", "relu", "gelu", "tanh"] {
-        let inspection = lab.inspect(&act(name))?;
+    for act in lab.acts(&ACTS)? {
+        let inspection = lab.inspect(&with(act))?;
         let saturated = Saturated::of(&inspection);
         let shares = [saturated.negative, saturated.positive, saturated.of_negative].map(percent);
-        table.add_row([name.to_string()].into_iter().chain(shares));
+        table.add_row([act.to_string()].into_iter().chain(shares));
         found.push(saturated);
-        inputs.push(Inputs::of(name, &inspection));
+        inputs.push(Inputs::of(act.label(), &inspection));
     }
-    inputs.pop();
+    inputs.retain(|inputs| inputs.name != NOT_DRAWN);
     let (sigmoid, relu, gelu) = (&found[0], &found[1], &found[2]);
     Ok(Measured {
         method: text!("claims.saturation.method"),

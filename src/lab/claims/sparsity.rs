@@ -1,6 +1,6 @@
 //! ReLU makes hidden units exactly sparse, and some of its units die.
 
-use super::lab::{act, mean_over_layers};
+use super::lab::{act, mean_over_layers, with};
 use super::{Lab, Measured, Verdict};
 use crate::lab::inspect::{Inspection, LayerInspection};
 use crate::support::numbers::percent;
@@ -28,19 +28,19 @@ fn dead(found: &Inspection) -> usize {
 pub fn measure(lab: &mut Lab) -> Result<Measured> {
     let mut table = Table::titled("claims.sparsity.columns").with_caption(text!("claims.sparsity.caption"));
     let mut found = Vec::new();
-    for name in ACTS {
-        let model = lab.inspect(&act(name))?;
+    for act in lab.acts(&ACTS)? {
+        let model = lab.inspect(&with(act))?;
         let saturated = sum(&model, |layer| layer.hidden.always_saturated);
         let units = sum(&model, |layer| layer.hidden.units);
         let counts = [dead(&model), saturated, units].map(|count| count.to_string());
-        table.add_row([name.to_string(), percent(zeros(&model))].into_iter().chain(counts));
+        table.add_row([act.to_string(), percent(zeros(&model))].into_iter().chain(counts));
         found.push(model);
     }
     let relu = &found[0];
     let units = sum(relu, |layer| layer.hidden.units);
     let before = dead(&lab.inspect_fresh(&act("relu"))?);
     let died = dead(relu).saturating_sub(before) as f64 / units as f64;
-    let only_relu = zeros(relu) >= SPARSE && found[1..].iter().all(|found| zeros(found) < SPARSE);
+    let only_relu = zeros(relu) >= SPARSE && found[1..ACTS.len()].iter().all(|found| zeros(found) < SPARSE);
     Ok(Measured {
         method: text!("claims.sparsity.method", tokens = relu.tokens),
         verdict: Verdict::of(&[only_relu, died >= DIE]),

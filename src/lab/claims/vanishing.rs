@@ -58,7 +58,7 @@ pub fn measure(lab: &mut Lab) -> Result<Measured> {
 fn gradients(lab: &mut Lab, setting: Architecture) -> Result<FreshModels> {
     let dataset = lab.dataset(&Settings::default())?;
     let recipe = lab.recipe(&Settings::default())?;
-    let acts = ACTS.map(str::parse).into_iter().collect::<Result<Vec<Activation>>>()?;
+    let acts = lab.acts(&ACTS)?;
     let waiting = waiting("differentiating fresh models, layers");
     fresh_models(&recipe, &dataset, (&acts, &DEPTHS), TOKENS, setting, &mut lab.following(&waiting))
 }
@@ -71,9 +71,9 @@ fn table(found: &FreshModels, caption: Text) -> Table {
     let layers = DEPTHS.map(|layers| number(text!("claims.layers", layers = layers)));
     let columns = std::iter::once(label(text!("claims.activation"))).chain(layers);
     let mut table = Table::new(columns).with_caption(caption);
-    for (name, models) in ACTS.iter().zip(found.gradients.chunks(DEPTHS.len())) {
+    for models in found.gradients.chunks(DEPTHS.len()) {
         let ratios = models.iter().map(|one| ratio(one.first_over_last));
-        table.add_row(std::iter::once(name.to_string()).chain(ratios));
+        table.add_row(std::iter::once(models[0].act.to_string()).chain(ratios));
     }
     table
 }
