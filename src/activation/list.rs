@@ -26,6 +26,11 @@ pub enum Node {
 }
 
 impl Node {
+    /// True for what isn't computed.
+    pub fn is_leaf(&self) -> bool {
+        matches!(self, Node::Input(_) | Node::Scalar(_) | Node::Constant(_))
+    }
+
     /// The operations that this one uses.
     pub fn operands(&self) -> impl Iterator<Item = Id> {
         let (count, ids) = match *self {

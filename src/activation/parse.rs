@@ -14,7 +14,7 @@ use super::graph::Builder;
 use super::library::{Entry, Library};
 use super::list::Id;
 use super::operations::{Binary, Unary};
-use super::tokens::{Parsed, Problem, Token, Tokens, VARIABLES};
+use super::tokens::{Parsed, Problem, Token, Tokens, VARIABLES, problem};
 use crate::support::failure::did_you_mean;
 
 /// The longest formula, in bytes.
@@ -43,7 +43,7 @@ pub struct Parsing {
 /// Parses a formula over x, or over g and u.
 pub fn parse(text: &str, library: &Library) -> Parsed<Parsing> {
     if text.len() > LONGEST {
-        return Err(Problem { message: format!("longer than {LONGEST} bytes"), at: LONGEST });
+        return problem(format!("longer than {LONGEST} bytes"), LONGEST);
     }
     let variables = Tokens::of(text)?.variables()?;
     let mut state = State { builder: Builder::default(), scalars: Vec::new(), library, depth: 0 };
@@ -90,10 +90,9 @@ impl<'l> State<'l> {
             Token::Name(_) | Token::Number(_) | Token::Symbol("(") => {
                 Err(formula.tokens.unexpected("an operator such as '*'"))
             }
-            Token::Symbol(symbol) if "<=>==!=".contains(symbol) => Err(Problem {
-                message: "comparisons stand in where(condition, a, b)".to_string(),
-                at: formula.tokens.at(),
-            }),
+            Token::Symbol(symbol) if "<=>==!=".contains(symbol) => {
+                problem("comparisons stand in where(condition, a, b)", formula.tokens.at())
+            }
             Token::Symbol(_) => Err(formula.tokens.unexpected("an operator or the end")),
         }
     }
@@ -107,7 +106,7 @@ impl<'l> State<'l> {
             };
             tokens.advance();
             if is_known(name) || names.iter().any(|(known, _)| known == name) {
-                return Err(Problem { message: format!("'{name}' has a meaning already"), at });
+                return problem(format!("'{name}' has a meaning already"), at);
             }
             tokens.expect("=")?;
             let sign = if tokens.take("-") { -1.0 } else { 1.0 };
@@ -149,16 +148,12 @@ pub fn is_known(name: &str) -> bool {
 }
 
 impl Formula<'_, '_, '_> {
-    fn problem<T>(&self, message: impl Into<String>, at: usize) -> Parsed<T> {
-        Err(Problem { message: message.into(), at })
-    }
-
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.state.depth == DEEPEST {
-            return self.problem(format!("nested deeper than {DEEPEST} levels"), self.tokens.at());
+            return problem(format!("nested deeper than {DEEPEST} levels"), self.tokens.at());
         }
         if self.state.builder.operations() > MOST_OPERATIONS {
-            return self.problem(format!("more than {MOST_OPERATIONS} operations"), self.tokens.at());
+            return problem(format!("more than {MOST_OPERATIONS} operations"), self.tokens.at());
         }
         self.state.depth += 1;
         let parsed = parse(self);
@@ -167,31 +162,25 @@ impl Formula<'_, '_, '_> {
     }
 
     fn sum(&mut self) -> Parsed<Id> {
-        let mut left = self.product()?;
-        loop {
-            let op = match self.tokens.peek() {
-                Token::Symbol("+") => Binary::Add,
-                Token::Symbol("-") => Binary::Subtract,
-                _ => return Ok(left),
-            };
-            self.tokens.advance();
-            let right = self.product()?;
-            left = self.state.builder.binary(op, left, right);
-        }
+        self.grouped_from_left(&[("+", Binary::Add), ("-", Binary::Subtract)], Self::product)
     }
 
     fn product(&mut self) -> Parsed<Id> {
-        let mut left = self.unary()?;
-        loop {
-            let op = match self.tokens.peek() {
-                Token::Symbol("*") => Binary::Multiply,
-                Token::Symbol("/") => Binary::Divide,
-                _ => return Ok(left),
-            };
-            self.tokens.advance();
-            let right = self.unary()?;
-            left = self.state.builder.binary(op, left, right);
+        self.grouped_from_left(&[("*", Binary::Multiply), ("/", Binary::Divide)], Self::unary)
+    }
+
+    /// Operands with operators of one precedence between them.
+    fn grouped_from_left(
+        &mut self,
+        operators: &[(&str, Binary)],
+        operand: impl Fn(&mut Self) -> Parsed<Id>,
+    ) -> Parsed<Id> {
+        let mut left = operand(self)?;
+        while let Some((_, op)) = operators.iter().find(|(symbol, _)| self.tokens.take(symbol)) {
+            let right = operand(self)?;
+            left = self.state.builder.binary(*op, left, right);
         }
+        Ok(left)
     }
 
     fn unary(&mut self) -> Parsed<Id> {
@@ -245,7 +234,7 @@ impl Formula<'_, '_, '_> {
             .chain(functions)
             .chain(self.state.library.names());
         let hint = did_you_mean(name, known);
-        self.problem(format!("unknown name '{name}'{hint}"), at)
+        problem(format!("unknown name '{name}'{hint}"), at)
     }
 
     /// A call whose name and `(` were read.
@@ -266,12 +255,12 @@ impl Formula<'_, '_, '_> {
                 let above = builder.binary(Binary::Maximum, *x, *low);
                 builder.binary(Binary::Minimum, above, *high)
             }
-            ("min" | "max", _) => return self.problem(format!("{name} takes 2 arguments"), at),
-            ("clamp", _) => return self.problem("clamp takes 3 arguments: clamp(x, low, high)", at),
+            ("min" | "max", _) => return problem(format!("{name} takes 2 arguments"), at),
+            ("clamp", _) => return problem("clamp takes 3 arguments: clamp(x, low, high)", at),
             _ => {
                 match (Unary::ALL.into_iter().find(|op| op.name() == name), self.state.library.entry(name)) {
                     (Some(op), _) if arguments.len() == 1 => builder.unary(op, arguments[0]),
-                    (Some(_), _) => return self.problem(format!("{name} takes 1 argument"), at),
+                    (Some(_), _) => return problem(format!("{name} takes 1 argument"), at),
                     (None, Some(entry)) => return self.activation(entry, &arguments, at),
                     (None, None) => return self.unknown(name, at),
                 }
@@ -289,7 +278,7 @@ impl Formula<'_, '_, '_> {
             let all = [variables, &parameters].concat().join(", ");
             let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
             let s = if most == 1 { "" } else { "s" };
-            return self.problem(format!("{0} takes {count} argument{s}: {0}({all})", entry.name), at);
+            return problem(format!("{0} takes {count} argument{s}: {0}({all})", entry.name), at);
         }
         let mut names = Vec::new();
         for (i, name) in variables.iter().chain(&parameters).enumerate() {

@@ -1,10 +1,14 @@
 //! A compiled formula: its value and derivatives over f64, over tensors, and as lists for kernels.
 
 use super::library::Library;
-use super::list::{Id, List};
+use super::list::{Id, List, Node};
+use super::operations::Binary;
 use super::parse::{Parsing, Scalar, parse};
 use super::tokens::Problem;
 use candle_core::{Result, Tensor};
+
+/// The input of [`Program::training`] after the activation's own, which are 0 and 1.
+pub const GRADIENT: usize = 2;
 
 /// A formula with its partial derivatives.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +17,9 @@ pub struct Program {
     pub forward: List,
     /// The value, then its derivatives with respect to each input and each learned scalar.
     pub backward: List,
+    /// The backward pass of training. Its input [`GRADIENT`] is the gradient of the value. The outputs are the gradients
+    /// of the inputs, the value, and its derivatives with respect to each learned scalar.
+    pub training: List,
     pub scalars: Vec<Scalar>,
     pub is_gated: bool,
 }
@@ -25,7 +32,8 @@ impl Program {
         let gradients = builder.differentiate(value, &[inputs, learned].concat());
         let outputs: Vec<Id> = std::iter::once(value).chain(gradients).collect();
         let (forward, backward) = (builder.list(&[value]), builder.list(&outputs));
-        Ok(Program { forward, backward, scalars, is_gated })
+        let training = training(backward.clone(), 1 + usize::from(is_gated));
+        Ok(Program { forward, backward, training, scalars, is_gated })
     }
 
     /// Inputs of the function: 1 (x), or 2 (g and u).
@@ -77,4 +85,22 @@ impl Program {
         }
         Ok(result)
     }
+}
+
+/// Multiplies the derivatives of the inputs by the gradient. The value comes last if no derivative needs it: a kernel may
+/// then write it over the gradient.
+fn training(List { mut nodes, outputs }: List, inputs: usize) -> List {
+    let mut value = outputs[0];
+    let (derivatives, of_scalars) = outputs[1..].split_at(inputs);
+    let gradient = nodes.len();
+    nodes.push(Node::Input(GRADIENT));
+    nodes.extend(derivatives.iter().map(|id| Node::Binary(Binary::Multiply, *id, gradient)));
+    let of_inputs = gradient + 1..nodes.len();
+    let is_needed =
+        nodes.iter().flat_map(Node::operands).chain(of_scalars.iter().copied()).any(|id| id == value);
+    if !is_needed && !nodes[value].is_leaf() {
+        nodes.push(nodes[value]);
+        value = nodes.len() - 1;
+    }
+    List { nodes, outputs: of_inputs.chain([value]).chain(of_scalars.iter().copied()).collect() }.needed()
 }

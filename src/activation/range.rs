@@ -23,10 +23,10 @@ impl fmt::Display for Trouble {
 }
 
 impl Function {
-    /// (smallest, largest) derivative, searched on [-20, 20].
+    /// (smallest, largest) derivative at the hundredths of [-20, 20].
     pub fn derivative_range(&self) -> (f64, f64) {
-        (-20_000..=20_000)
-            .map(|i| self.derivative(f64::from(i) * 1e-3))
+        (-2000..=2000)
+            .map(|i| self.derivative(f64::from(i) * 0.01))
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), d| (low.min(d), high.max(d)))
     }
 }

@@ -9,6 +9,10 @@ pub struct Problem {
 
 pub type Parsed<T> = Result<T, Problem>;
 
+pub fn problem<T>(message: impl Into<String>, at: usize) -> Parsed<T> {
+    Err(Problem { message: message.into(), at })
+}
+
 /// What a formula is over: x, or g and u.
 pub const VARIABLES: [&str; 3] = ["x", "g", "u"];
 
@@ -58,12 +62,7 @@ impl<'a> Tokens<'a> {
                     }
                     match rest[..length].parse::<f64>() {
                         Ok(number) if number.is_finite() => (Token::Number(number), length),
-                        _ => {
-                            return Err(Problem {
-                                message: format!("'{}' isn't a number", &rest[..length]),
-                                at,
-                            });
-                        }
+                        _ => return problem(format!("'{}' isn't a number", &rest[..length]), at),
                     }
                 }
                 c => {
@@ -71,12 +70,7 @@ impl<'a> Tokens<'a> {
                     let one = "+-*/^(),;=<>".contains(c).then(|| &rest[..1]);
                     match two.or(one) {
                         Some(symbol) => (Token::Symbol(&rest[..symbol.len()]), symbol.len()),
-                        None => {
-                            return Err(Problem {
-                                message: format!("unexpected '{}'", c.escape_debug()),
-                                at,
-                            });
-                        }
+                        None => return problem(format!("unexpected '{}'", c.escape_debug()), at),
                     }
                 }
             };
@@ -91,9 +85,7 @@ impl<'a> Tokens<'a> {
     pub fn variables(&self) -> Parsed<&'static [&'static str]> {
         let find = |name: &str| self.tokens.iter().find(|(token, _)| *token == Token::Name(name));
         match (find("x"), find("g").or(find("u"))) {
-            (Some((_, x)), Some((_, gate))) => {
-                Err(Problem { message: "a formula is over x, or over g and u".to_string(), at: *x.max(gate) })
-            }
+            (Some((_, x)), Some((_, gate))) => problem("a formula is over x, or over g and u", *x.max(gate)),
             (None, Some(_)) => Ok(&["g", "u"]),
             (_, None) => Ok(&["x"]),
         }
@@ -107,10 +99,8 @@ impl<'a> Tokens<'a> {
         self.tokens[self.next].1
     }
 
-    pub fn advance(&mut self) -> Token<'a> {
-        let token = self.peek();
+    pub fn advance(&mut self) {
         self.next = (self.next + 1).min(self.tokens.len() - 1);
-        token
     }
 
     pub fn take(&mut self, symbol: &str) -> bool {
@@ -162,7 +152,7 @@ pub fn in_list(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether a text begins with `name = number` and then ends, or goes on with a separator.
+/// True if a text begins with `name = number`, followed by a separator or the end.
 fn begins_with_scalar(text: &str) -> bool {
     let declaration = text.split([',', ';']).next().unwrap_or_default();
     let Some((name, value)) = declaration.split_once('=') else { return false };

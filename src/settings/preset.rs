@@ -67,9 +67,9 @@ impl Settings {
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
-            define_activations(name)?;
             let text = std::fs::read_to_string(path)
                 .map_err(|error| input_error!("cannot read preset {name}: {error}"))?;
+            define(&text, name)?;
             return Ok(parse(&text, name)?.over(&default));
         }
         if SHAPES.iter().any(|shape| shape.name == name) {
@@ -86,8 +86,11 @@ impl Settings {
 /// Defines the activations of a preset's table `[activations]`, which the flags may then name. A preset that can't be
 /// read defines nothing: reading its settings tells why.
 pub fn define_activations(name: &str) -> Result<()> {
-    let Ok(text) = std::fs::read_to_string(name) else { return Ok(()) };
-    let Ok(table) = toml::from_str::<toml::Table>(&text) else { return Ok(()) };
+    std::fs::read_to_string(name).map_or(Ok(()), |text| define(&text, name))
+}
+
+fn define(text: &str, name: &str) -> Result<()> {
+    let Ok(table) = toml::from_str::<toml::Table>(text) else { return Ok(()) };
     let Some(activations) = table.get("activations").and_then(toml::Value::as_table) else { return Ok(()) };
     for (own, formula) in activations {
         let Some(formula) = formula.as_str() else {

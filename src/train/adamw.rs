@@ -65,7 +65,7 @@ impl AdamW {
         }
     }
 
-    /// What a step keeps of a parameter's values: 1 - lr * weight decay.
+    /// What a step keeps of a parameter's values: 1 - lr * weight decay, if the parameter decays.
     fn kept(&self, spec: &ParamSpec, lr: f64) -> f64 {
         if spec.decays() { 1.0 - lr * self.training.weight_decay } else { 1.0 }
     }

@@ -152,7 +152,7 @@ struct State {
 
 impl Grammar {
     /// The surprisal of each derivation of a tale without extra facts, `text` ending in a newline.
-    /// One entry says that the derivation is unambiguous, none that it is no tale.
+    /// One entry means that the derivation is unambiguous; none, that the text isn't a tale.
     fn derivations(&self, text: &str) -> Vec<f64> {
         let start = State { at: 0, cast: Cast::default(), nats: (LENGTHS as f64).ln() };
         let mut states = self.sentence(text, &self.open, &[start]);

@@ -14,13 +14,10 @@ const BLOCK: usize = 512;
 
 type Block = [f32; BLOCK];
 
-/// The input of a backward pass that holds the gradient of the hidden values. 0 and 1 are the activation's own.
-const GRADIENT: usize = 2;
-
 /// A list of operations, and a block for the result of each.
-struct Code {
-    nodes: Vec<Node>,
-    outputs: Vec<Id>,
+struct Code<'l> {
+    nodes: &'l [Node],
+    outputs: &'l [Id],
     /// The block of each result. Results that are never needed at once share one.
     block_of: Vec<usize>,
     blocks: Vec<Vec<f32>>,
@@ -28,22 +25,22 @@ struct Code {
     only_for: Vec<Option<usize>>,
 }
 
-impl Code {
-    fn new(List { nodes, outputs }: List, scalars: &[f32]) -> Code {
+impl<'l> Code<'l> {
+    fn new(List { nodes, outputs }: &'l List, scalars: &[f32]) -> Code<'l> {
         let mut last_use = vec![0; nodes.len()];
         for (id, node) in nodes.iter().enumerate() {
             node.operands().for_each(|operand| last_use[operand] = id);
         }
         let mut only_for = vec![None; nodes.len()];
         for (index, &id) in outputs.iter().enumerate() {
-            only_for[id] = (last_use[id] == 0 && !is_leaf(&nodes[id])).then_some(index);
+            only_for[id] = (last_use[id] == 0 && !nodes[id].is_leaf()).then_some(index);
             last_use[id] = nodes.len();
         }
         let mut code = Code { nodes, outputs, block_of: Vec::new(), blocks: Vec::new(), only_for };
         let mut free = Vec::new();
         for (id, node) in code.nodes.iter().enumerate() {
             // Constants, scalars and inputs keep their blocks, from one block of values to the next.
-            let block = if is_leaf(node) { None } else { free.pop() };
+            let block = if node.is_leaf() { None } else { free.pop() };
             let block = block.unwrap_or(code.blocks.len());
             if block == code.blocks.len() {
                 code.blocks.push(vec![0.0; BLOCK]);
@@ -57,7 +54,7 @@ impl Code {
             let mut done: Vec<Id> = node.operands().filter(|operand| last_use[*operand] == id).collect();
             done.sort_unstable();
             done.dedup();
-            free.extend(done.iter().filter(|id| !is_leaf(&code.nodes[**id])).map(|id| code.block_of[*id]));
+            free.extend(done.iter().filter(|id| !code.nodes[**id].is_leaf()).map(|id| code.block_of[*id]));
         }
         code
     }
@@ -83,10 +80,6 @@ impl Code {
     }
 }
 
-fn is_leaf(node: &Node) -> bool {
-    matches!(node, Node::Input(_) | Node::Scalar(_) | Node::Constant(_))
-}
-
 /// The values from `at` of each input that isn't empty.
 fn part(inputs: [&[f32]; 2], at: usize, length: usize) -> [&[f32]; 2] {
     inputs.map(|input| if input.is_empty() { input } else { &input[at..at + length] })
@@ -94,30 +87,11 @@ fn part(inputs: [&[f32]; 2], at: usize, length: usize) -> [&[f32]; 2] {
 
 /// out = f(inputs), element by element: inputs are the up projection and an empty slice, or gate and up projection.
 pub fn forward(act: Activation, scalars: &[f32], inputs: [&[f32]; 2], out: &mut [f32]) {
-    let mut code = Code::new(act.program().forward.clone(), scalars);
+    let mut code = Code::new(&act.program().forward, scalars);
     for (block, out) in out.chunks_mut(BLOCK).enumerate() {
         let [first, second] = part(inputs, block * BLOCK, out.len());
         code.compute(0..code.nodes.len(), [first, second, &[]], &mut [out]);
     }
-}
-
-/// The list of a backward pass. Its outputs are the gradients of the inputs, the value, and the derivatives of the
-/// learned scalars. The value is computed last if no derivative needs it.
-fn backward_list(act: Activation) -> List {
-    let List { mut nodes, outputs } = act.program().backward.clone();
-    let mut value = outputs[0];
-    let (derivatives, of_scalars) = outputs[1..].split_at(act.program().inputs());
-    let gradient = nodes.len();
-    nodes.push(Node::Input(GRADIENT));
-    nodes.extend(derivatives.iter().map(|id| Node::Binary(Binary::Multiply, *id, gradient)));
-    let of_inputs = gradient + 1..nodes.len();
-    let is_needed =
-        nodes.iter().flat_map(Node::operands).chain(of_scalars.iter().copied()).any(|id| id == value);
-    if !is_needed && !is_leaf(&nodes[value]) {
-        nodes.push(nodes[value]);
-        value = nodes.len() - 1;
-    }
-    List { nodes, outputs: of_inputs.chain([value]).chain(of_scalars.iter().copied()).collect() }.needed()
 }
 
 /// The backward pass: from the gradient of the hidden values in `hidden`, the gradients of the inputs into
@@ -130,7 +104,7 @@ pub fn backward(
     gradients: [&mut [f32]; 2],
     of_scalars: &mut [f64],
 ) {
-    let mut code = Code::new(backward_list(act), scalars);
+    let mut code = Code::new(&act.program().training, scalars);
     let count = act.program().inputs();
     // The gradient of a block has been read when its value takes its place.
     let end = code.nodes.len();
@@ -162,15 +136,15 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[multiversion(targets = "simd")]
-fn run(code: &mut Code, operations: Range<Id>, inputs: [&[f32]; 3], outs: &mut [&mut [f32]]) {
+fn run(code: &mut Code<'_>, operations: Range<Id>, inputs: [&[f32]; 3], outs: &mut [&mut [f32]]) {
     const FMA: bool = fused!();
     // A whole block of inputs is read where it is, and a shorter one is copied. Outputs likewise.
     let whole = inputs.map(|input| <&Block>::try_from(input).ok());
     for id in operations {
-        let node = &code.nodes[id];
-        let is_known = match *node {
+        let node = code.nodes[id];
+        let is_known = match node {
             Node::Input(i) => whole[i].is_some(),
-            node => is_leaf(&node),
+            node => node.is_leaf(),
         };
         if is_known {
             continue;
@@ -182,7 +156,7 @@ fn run(code: &mut Code, operations: Range<Id>, inputs: [&[f32]; 3], outs: &mut [
             Node::Input(i) => whole[i].unwrap_or_else(|| block(&code.blocks[code.block_of[id]])),
             _ => block(&code.blocks[code.block_of[id]]),
         };
-        match *node {
+        match node {
             Node::Constant(_) | Node::Scalar(_) => {}
             Node::Input(i) => out[..inputs[i].len()].copy_from_slice(inputs[i]),
             Node::Unary(op, a) => unary::<FMA>(op, value(a), out),
