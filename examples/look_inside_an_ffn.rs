@@ -12,7 +12,7 @@ pub fn main() -> Result<()> {
     let flags = Settings { act: Some("relu".parse()?), layers: Some(3), ..Settings::default() };
     let config = Recipe::new(flags.over(&Settings::preset("default")?))?.model(100)?;
     let params = Params::init(&config, 1, &Device::Cpu)?;
-    let model = Gpt::new(&config, params.var_builder())?;
+    let model = Gpt::new(&config, &params.tensors())?;
 
     let ids = Tensor::new(&[[3u32, 14, 15, 92, 65, 35]], &Device::Cpu)?; // (B, T)
     let mut firing = Vec::new();

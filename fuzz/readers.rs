@@ -208,15 +208,16 @@ fn write_comparison(path: &Path, settings: &Settings) -> Result<()> {
     Ok(fs::write(path.join("results.jsonl"), lines)?)
 }
 
-/// Uses a checkpoint like `generate`, and its tokenizer like `train`.
+/// Reads a checkpoint like `eval`, uses it like `generate`, and its tokenizer like `train`.
 fn write_some(folder: &Path) -> Result<()> {
-    let model = checkpoint::load_model(folder, &Device::Cpu, Ops::Fused)?;
+    checkpoint::load_model(folder, &Device::Cpu, Ops::Fused)?;
     let tokenizer = checkpoint::load_tokenizer(folder)?;
     tokenizer.check_saving()?;
     tokenizer.dropped(&Part::written(TEXT.to_string()))?;
     let limits = Limits { max_tokens: 3, stop: vec!["\n".to_string()] };
     let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
-    generate(&model, &tokenizer, "the cat", &mut sampler, &limits, |_| Ok(()))?;
+    let mut decoder = checkpoint::load_decoder(folder, &Device::Cpu)?;
+    generate(&mut decoder, &tokenizer, "the cat", &mut sampler, &limits, |_| Ok(()))?;
     Ok(())
 }
 

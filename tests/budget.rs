@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Lines of code in `src/`, without tests, comments and blank lines.
-const CODE: usize = 23_730;
+const CODE: usize = 23_930;
 /// Commands, not counting `help`.
 const COMMANDS: usize = 13;
 /// Different flags over all commands.

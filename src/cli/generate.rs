@@ -5,8 +5,8 @@ use super::signals;
 use super::text::print_record;
 use crate::data::Source;
 use crate::generate::{Limits, Sampler, Sampling, generate};
-use crate::run::checkpoint::{load_model, load_tokenizer};
-use crate::settings::{LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, Ops, within};
+use crate::run::checkpoint::{load_decoder, load_tokenizer};
+use crate::settings::{LARGEST_SEED, LARGEST_VOCABULARY, MANY, MOST_STEPS, within};
 use crate::support::failure::escape_controls;
 use anyhow::Result;
 use clap::Args;
@@ -98,9 +98,10 @@ impl GenerateArgs {
 pub fn run(args: &GenerateArgs) -> Result<()> {
     let device = args.machine.open()?;
     let (prompt, checkpoint) = (args.prompt()?, args.model.find()?);
-    let model = load_model(&checkpoint, &device, Ops::Fused)?;
+    // In this order, the model's memory is what reading the tokenizer left free.
     let tokenizer = load_tokenizer(&checkpoint)?;
-    let (length, context) = (tokenizer.encode(&prompt)?.len(), model.config.context);
+    let mut decoder = load_decoder(&checkpoint, &device)?;
+    let (length, context) = (tokenizer.encode(&prompt)?.len(), decoder.config().context);
     if length > context {
         note!("the prompt has {length} tokens; the model reads only the last {context}, its context length");
     }
@@ -120,7 +121,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
         let mut sampler = Sampler::new(args.sampling(), number);
         show(&prompt)?;
         let began = Instant::now();
-        let generated = generate(&model, &tokenizer, &prompt, &mut sampler, &limits, &mut show)?;
+        let generated = generate(&mut decoder, &tokenizer, &prompt, &mut sampler, &limits, &mut show)?;
         let (text, tokens) = (&generated.text, generated.tokens);
         let speed = tokens as f64 / began.elapsed().as_secs_f64();
         if args.json {

@@ -118,6 +118,7 @@ pub fn comparison_json(
         "epochs": plan.epochs(),
         "runs": design.runs().len(),
         "runs_left": plan.runs_left,
+        "jobs": plan.jobs,
         "seconds": plan.seconds,
         "detectable_share": plan.detectable,
     }))

@@ -1,14 +1,21 @@
 //! The compute threads.
 
 use anyhow::{Context, Result};
+use std::env;
+
+/// How often a waiting thread of candle looks for work before it sleeps. With candle's default of 25,000, threads that
+/// share their processors with other programs train plain operations at a seventh of one thread's speed.
+const SPINS: (&str, &str) = ("CANDLE_BARRIER_POOL_SPIN_LIMIT", "0");
 
 /// Makes candle and the kernels compute with this many threads, or one per core. Call this before anything
 /// computes.
 pub fn set_threads(threads: Option<usize>) -> Result<()> {
-    if let Some(threads) = threads {
+    let threads = threads.map(|threads| ("RAYON_NUM_THREADS", threads.to_string()));
+    let spins = env::var_os(SPINS.0).is_none().then(|| (SPINS.0, SPINS.1.to_string()));
+    for (name, value) in threads.into_iter().chain(spins) {
         // SAFETY: commands call this first, while the process has one thread, so no other thread reads the
-        // environment. candle reads the number from this variable only.
-        unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+        // environment. candle reads both numbers from these variables only.
+        unsafe { env::set_var(name, value) };
     }
     // With this thread in the pool, work starts without waking another thread.
     let pool = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();

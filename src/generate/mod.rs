@@ -7,7 +7,7 @@ pub use sampler::{Sampler, Sampling};
 
 use crate::bail_input;
 use crate::data::Tokenizer;
-use crate::model::{Decoder, Model};
+use crate::model::Decoder;
 use anyhow::Result;
 
 /// A text made from a prompt.
@@ -27,27 +27,27 @@ pub struct Limits {
 }
 
 /// Reads tokens and predicts the next one, keeping at most a context of them in its cache.
-struct Reader {
-    decoder: Decoder,
-    /// The most tokens that it holds.
-    context: usize,
+struct Reader<'d> {
+    decoder: &'d mut Decoder,
     /// All tokens so far.
     history: Vec<u32>,
     /// Tokens of `history` that the decoder has read, whether it still holds them or not.
     read: usize,
 }
 
-impl Reader {
-    fn new(model: &Model, prompt: Vec<u32>) -> Reader {
-        Reader { decoder: model.decoder(), context: model.config.context, history: prompt, read: 0 }
+impl Reader<'_> {
+    fn new(decoder: &mut Decoder, prompt: Vec<u32>) -> Reader<'_> {
+        decoder.clear();
+        Reader { decoder, history: prompt, read: 0 }
     }
 
     /// Logits (V) of the token after `history`, of which a prompt's last context is read. When the
     /// context is full the older half of it is dropped and the rest read again, so that positions
     /// stay within the context.
     fn next_logits(&mut self) -> Result<Vec<f32>> {
-        if self.decoder.len() + self.history.len() - self.read > self.context {
-            let kept = if self.decoder.is_empty() { self.context } else { (self.context / 2).max(1) };
+        let context = self.decoder.config().context;
+        if self.decoder.len() + self.history.len() - self.read > context {
+            let kept = if self.decoder.is_empty() { context } else { (context / 2).max(1) };
             self.decoder.clear();
             self.read = self.history.len() - kept;
         }
@@ -61,7 +61,7 @@ impl Reader {
 /// tokens. `show` gets the text piece by piece, in whole characters, after every
 /// token; text that may become a stop string is held back, and an error of `show` ends the text. Rows of the vocabulary that have no token are never chosen.
 pub fn generate(
-    model: &Model,
+    decoder: &mut Decoder,
     tokenizer: &Tokenizer,
     prompt: &str,
     sampler: &mut Sampler,
@@ -76,11 +76,12 @@ pub fn generate(
             _ => bail_input!("the tokenizer makes no token of the prompt; give a longer --prompt"),
         }
     }
-    crate::data::check_ids(&ids, model.config.vocab_size)?;
+    let vocab_size = decoder.config().vocab_size;
+    crate::data::check_ids(&ids, vocab_size)?;
     let stops = tokenizer.stops();
-    sampler.exclude(tokenizer.ids_without_token(model.config.vocab_size));
-    let mut reader = Reader::new(model, ids);
-    let mut decoder = tokenizer.decoder(reader.history.last().copied());
+    sampler.exclude(tokenizer.ids_without_token(vocab_size));
+    let mut reader = Reader::new(decoder, ids);
+    let mut words = tokenizer.decoder(reader.history.last().copied());
     let mut text = String::new();
     let mut shown = 0;
     let mut tokens = 0;
@@ -93,7 +94,7 @@ pub fn generate(
         }
         tokens += 1;
         reader.history.push(id);
-        text += &decoder.push(id)?;
+        text += &words.push(id)?;
         if let Some(at) = first_stop(&text, &limits.stop) {
             text.truncate(at);
             stopped = true;
@@ -103,7 +104,7 @@ pub fn generate(
         shown = safe;
     }
     if !stopped {
-        text += &decoder.finish()?;
+        text += &words.finish()?;
     }
     show(&text[shown..])?;
     Ok(Generated { text, tokens })
@@ -124,7 +125,7 @@ fn held_back(text: &str, stops: &[String]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Params;
+    use crate::model::{Model, Params};
     use crate::settings::{Backbone, ModelConfig, Ops};
     use candle_core::Device;
 
@@ -151,7 +152,8 @@ mod tests {
             let model = Model::new(config, params, Ops::Fused).unwrap();
             let tokens = || {
                 let mut sampler = Sampler::new(Sampling { temperature: 0.8, ..Sampling::DEFAULT }, 0);
-                let mut reader = Reader::new(&model, vec![5, 4000, 17]);
+                let mut decoder = model.decoder();
+                let mut reader = Reader::new(&mut decoder, vec![5, 4000, 17]);
                 for _ in 0..40 {
                     let logits = reader.next_logits().unwrap();
                     reader.history.push(sampler.choose(&logits, &reader.history).unwrap());

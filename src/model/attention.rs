@@ -1,36 +1,13 @@
 //! Causal self-attention, with grouped key/value heads and a cache for decoding.
 
+use super::linear::Linear;
 use super::ops;
 use super::param_map::BlockParams;
 use super::parts::Parts;
 use super::positions::Positions;
 use candle_core::{Result, Tensor};
-use candle_nn::{Linear, Module};
-
-/// Keys and values of the tokens read so far, for one layer: (B, K, T, D) each.
-#[derive(Clone, Default)]
-pub struct KvCache(Option<(Tensor, Tensor)>);
-
-impl KvCache {
-    /// Tokens held.
-    pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |(keys, _)| keys.dims()[2])
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Appends, and returns everything held. Nothing is learned through a cache, so it keeps no graph.
-    fn extend(&mut self, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        let all = match self.0.take() {
-            None => (keys.detach(), values.detach()),
-            Some((k, v)) => (Tensor::cat(&[&k, keys], 2)?.detach(), Tensor::cat(&[&v, values], 2)?.detach()),
-        };
-        self.0 = Some(all.clone());
-        Ok(all)
-    }
-}
+use candle_nn::Module;
+use candle_nn::kv_cache::KvCache;
 
 pub struct Attention {
     query: Linear,
@@ -50,7 +27,7 @@ impl Attention {
         let [query, key, value] = match &linears[..] {
             [query, key, value] => [query.clone(), key.clone(), value.clone()],
             joint => {
-                let outputs = |i| outputs(&joint[0], i * config.dim, config.dim);
+                let outputs = |i| joint[0].outputs(i * config.dim, config.dim);
                 [outputs(0)?, outputs(1)?, outputs(2)?]
             }
         };
@@ -68,29 +45,16 @@ impl Attention {
         let mut k = at.rotate(split(self.key.forward(x)?, self.kv_heads)?)?;
         let mut v = split(self.value.forward(x)?, self.kv_heads)?;
         if let Some(cache) = cache {
-            (k, v) = cache.extend(&k, &v)?;
+            (k, v) = cache.append(&k, &v)?;
         }
-        let (k, v) = (self.repeat_kv(&k)?, self.repeat_kv(&v)?); // (B, H, S, D)
-        let scores = q.matmul(&k.t()?)?; // (B, H, T, S)
+        let grouped = |x: Tensor, last| x.reshape((batch, self.kv_heads, (), last));
+        let keys = k.dims()[2];
+        // Every key/value head serves H / K query heads in a row.
+        let scores = grouped(q, self.head_dim)?.matmul(&k.t()?)?; // (B, K, H / K T, S)
+        let scores = scores.reshape((batch, self.heads, tokens, keys))?;
         let weights = ops::causal_softmax(&scores, (self.head_dim as f64).powf(-0.5), at.mask.as_ref())?;
-        let mixed = weights.matmul(&v)?; // (B, H, T, D)
+        let mixed = grouped(weights, keys)?.matmul(&v)?; // (B, K, H / K T, D)
+        let mixed = mixed.reshape((batch, self.heads, tokens, self.head_dim))?;
         self.output.forward(&mixed.transpose(1, 2)?.reshape((batch, tokens, dim))?)
     }
-
-    /// (B, K, S, D) -> (B, H, S, D): every key/value head serves H / K query heads in a row.
-    fn repeat_kv(&self, x: &Tensor) -> Result<Tensor> {
-        if self.heads == self.kv_heads {
-            return Ok(x.clone());
-        }
-        let (b, k, s, d) = x.dims4()?;
-        let groups = self.heads / self.kv_heads;
-        x.unsqueeze(2)?.expand((b, k, groups, s, d))?.reshape((b, k * groups, s, d))
-    }
-}
-
-/// The map to `len` of the outputs, from `start`. Cutting the weights, not the result, keeps the backward
-/// pass from padding activations.
-fn outputs(linear: &Linear, start: usize, len: usize) -> Result<Linear> {
-    let bias = linear.bias().map(|bias| bias.narrow(0, start, len)).transpose()?;
-    Ok(Linear::new(linear.weight().narrow(0, start, len)?, bias))
 }

@@ -1,9 +1,10 @@
 //! Reading tokens to predict the next one.
 
-use super::attention::KvCache;
 use super::fused::{Cache, FusedGpt};
 use super::gpt::{Gpt, Pass};
+use crate::settings::ModelConfig;
 use candle_core::{Result, Tensor};
+use candle_nn::kv_cache::KvCache;
 use std::sync::Arc;
 
 /// A model with the keys and values of what it has read so far.
@@ -15,7 +16,7 @@ enum State {
 }
 
 impl Decoder {
-    pub(super) fn of_candle(model: Arc<Gpt>) -> Decoder {
+    pub fn of_candle(model: Arc<Gpt>) -> Decoder {
         let caches = model.caches();
         Decoder(State::Candle(model, caches))
     }
@@ -25,10 +26,18 @@ impl Decoder {
         Decoder(State::Fused(model, cache))
     }
 
+    /// What the model is.
+    pub fn config(&self) -> &ModelConfig {
+        match &self.0 {
+            State::Candle(model, _) => &model.config,
+            State::Fused(model, _) => &model.config,
+        }
+    }
+
     /// Tokens read.
     pub fn len(&self) -> usize {
         match &self.0 {
-            State::Candle(_, caches) => caches[0].len(),
+            State::Candle(_, caches) => caches[0].current_seq_len(),
             State::Fused(_, cache) => cache.len(),
         }
     }
@@ -40,7 +49,7 @@ impl Decoder {
     /// Forgets everything read.
     pub fn clear(&mut self) {
         match &mut self.0 {
-            State::Candle(model, caches) => *caches = model.caches(),
+            State::Candle(_, caches) => caches.iter_mut().for_each(KvCache::reset),
             State::Fused(_, cache) => cache.clear(),
         }
     }
@@ -54,8 +63,8 @@ impl Decoder {
             State::Fused(model, cache) => model.read(ids, cache),
             State::Candle(model, caches) => {
                 let ids = Tensor::new(ids, model.device())?.unsqueeze(0)?;
-                let logits = model.forward(&ids, &mut Pass { caches: Some(caches), ..Pass::default() })?; // (T, V)
-                logits.get(logits.dims()[0] - 1)?.to_vec1()
+                let x = model.stream(&ids, &mut Pass { caches: Some(caches), ..Pass::default() })?; // (1, T, C)
+                model.unembed(&x.narrow(1, x.dims()[1] - 1, 1)?.flatten_to(1)?)?.get(0)?.to_vec1()
             }
         }
     }

@@ -26,7 +26,7 @@ enum Engine {
 impl Model {
     /// The model over these parameters, computing on their device and in their number format.
     pub fn new(config: ModelConfig, params: Params, ops: Ops) -> Result<Model> {
-        let gpt = Arc::new(Gpt::new(&config, params.var_builder())?);
+        let gpt = Arc::new(Gpt::new(&config, &params.tensors())?);
         let fuses = ops == Ops::Fused && params.dtype() == DType::F32 && params.device().is_cpu();
         let engine = match fuses {
             true => Engine::Fused(Arc::new(FusedGpt::new(&config, params.clone()))),

@@ -1,10 +1,11 @@
 //! The feed-forward network: expand each token's row, activate, compress.
 
+use super::linear::Linear;
 use super::param_map::BlockParams;
 use super::parts::Parts;
 use crate::activation::Activation;
 use candle_core::{Result, Tensor};
-use candle_nn::{Linear, Module};
+use candle_nn::Module;
 
 /// `down(f(up x))`, or with a gated activation `down(f(gate x, up x))`.
 pub struct Ffn {
@@ -24,21 +25,6 @@ pub struct Hidden {
 }
 
 impl Ffn {
-    /// With the activation's learned scalars at their initial values.
-    ///
-    /// # Errors
-    /// Those of candle.
-    ///
-    /// # Panics
-    /// If `gate` is there without a gated activation, or the other way round.
-    pub fn from_linears(act: Activation, gate: Option<Linear>, up: Linear, down: Linear) -> Result<Ffn> {
-        assert_eq!(act.is_gated(), gate.is_some(), "a gated activation has a gate");
-        let weight = up.weight();
-        let scalar = |initial: &f64| Tensor::new(&[*initial], weight.device())?.to_dtype(weight.dtype());
-        let scalars = act.program().initial().iter().map(scalar).collect::<Result<_>>()?;
-        Ok(Ffn { act, scalars, gate, up, down })
-    }
-
     pub(super) fn new(parts: &Parts, of: &BlockParams) -> Result<Ffn> {
         let gate = of.gate.map(|gate| parts.linear(gate)).transpose()?;
         let (up, down) = (parts.linear(of.up)?, parts.linear(of.down)?);

@@ -1,16 +1,18 @@
 //! The reference model: a decoder-only transformer built from candle modules.
 
-use super::attention::{Attention, KvCache};
+use super::attention::Attention;
 use super::dropout::Dropout;
 use super::ffn::Ffn;
+use super::linear::{Embedding, Linear};
 use super::norm::Norm;
 use super::ops;
 use super::param_map::{BlockParams, ParamMap};
-use super::parts::Parts;
+use super::parts::{Parts, Tensors};
 use super::positions::{Positions, Rope};
 use crate::settings::{Backbone, ModelConfig};
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::{Embedding, Linear, Module, VarBuilder};
+use candle_nn::Module;
+use candle_nn::kv_cache::KvCache;
 
 /// What one forward pass does besides computing logits.
 #[derive(Default)]
@@ -31,6 +33,9 @@ impl Pass<'_> {
         }
     }
 }
+
+/// Tokens that a cache makes room for at once.
+const CACHED: usize = 256;
 
 /// One transformer block: attention moves information between tokens, the FFN works on each by itself.
 pub struct Block {
@@ -76,47 +81,47 @@ pub struct Gpt {
     pub(super) blocks: Vec<Block>,
     norm: Norm,
     head: Linear,
+    device: Device,
+    dtype: DType,
 }
 
 impl Gpt {
-    /// The model over the tensors of `vb`, named and shaped as [`ParamMap`] says.
+    /// The model over tensors that are named and shaped as [`ParamMap`] says.
     ///
     /// # Errors
     /// If a tensor is missing or has another shape.
-    #[expect(clippy::needless_pass_by_value, reason = "every model of candle takes its VarBuilder so")]
-    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Gpt> {
+    pub fn new(config: &ModelConfig, tensors: &Tensors) -> Result<Gpt> {
         let map = ParamMap::new(config);
-        let parts = Parts { config, map: &map, vb: &vb };
-        let embedding = parts.tensor(map.embedding)?; // (V, C)
+        let parts = Parts { config, map: &map, tensors };
+        let (device, dtype) = (parts.device().clone(), parts.dtype());
         let rope = match config.backbone {
-            Backbone::Llama => Some(Rope::new(config, vb.dtype(), vb.device())?),
+            Backbone::Llama => Some(Rope::new(config, dtype, &device)?),
             Backbone::Gpt2 => None,
         };
         Ok(Gpt {
-            head: Linear::new(
-                if config.tied { embedding.clone() } else { parts.tensor(map.head.weight)? },
-                None,
-            ),
-            embedding: Embedding::new(embedding, config.dim),
+            head: parts.linear(map.head)?,
+            embedding: parts.embedding()?,
             position_embedding: map.positions.map(|table| parts.tensor(table)).transpose()?,
             rope,
             blocks: map.blocks.iter().map(|block| Block::new(&parts, block)).collect::<Result<_>>()?,
             norm: parts.norm(map.norm)?,
             config: config.clone(),
+            device,
+            dtype,
         })
     }
 
     pub fn device(&self) -> &Device {
-        self.head.weight().device()
+        &self.device
     }
 
     pub fn dtype(&self) -> DType {
-        self.head.weight().dtype()
+        self.dtype
     }
 
     /// Empty caches, one per layer.
     pub fn caches(&self) -> Vec<KvCache> {
-        vec![KvCache::default(); self.config.layers]
+        vec![KvCache::new(2, CACHED.min(self.config.context)); self.config.layers]
     }
 
     /// Token ids (B, T) -> logits (B T, V).
@@ -124,6 +129,14 @@ impl Gpt {
     /// # Errors
     /// If the tokens, with those already in the cache, exceed the context.
     pub fn forward(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        self.unembed(&self.stream(ids, pass)?.flatten_to(1)?)
+    }
+
+    /// Token ids (B, T) -> the residual stream after the last block, (B, T, C).
+    ///
+    /// # Errors
+    /// Those of [`Gpt::forward`].
+    pub(super) fn stream(&self, ids: &Tensor, pass: &mut Pass) -> Result<Tensor> {
         let (mut x, at) = self.embed(ids, pass)?;
         for (layer, block) in self.blocks.iter().enumerate() {
             x = block.forward(&x, layer, &at, pass)?;
@@ -131,13 +144,13 @@ impl Gpt {
                 x = x.detach();
             }
         }
-        self.unembed(&x.flatten_to(1)?)
+        Ok(x)
     }
 
     /// Token ids (B, T) -> the residual stream before the first block, (B, T, C), and where the tokens stand.
     pub(super) fn embed(&self, ids: &Tensor, pass: &Pass) -> Result<(Tensor, Positions)> {
         let tokens = ids.dims2()?.1;
-        let start = pass.caches.as_ref().map_or(0, |caches| caches[0].len());
+        let start = pass.caches.as_ref().map_or(0, |caches| caches[0].current_seq_len());
         if start + tokens > self.config.context {
             candle_core::bail!("{} tokens exceed the context of {}", start + tokens, self.config.context);
         }
@@ -157,11 +170,6 @@ impl Gpt {
     /// The FFN of each block.
     pub fn ffns(&self) -> impl Iterator<Item = &Ffn> {
         self.blocks.iter().map(|block| &block.ffn)
-    }
-
-    /// The unembedding, (V, C).
-    pub fn head(&self) -> &Tensor {
-        self.head.weight()
     }
 
     /// Negative log-likelihood of each target in nats: ids and targets (B, T) -> (B T).

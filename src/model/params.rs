@@ -2,6 +2,7 @@
 
 use super::param_map::ParamMap;
 use super::param_spec::{ParamSpec, Role};
+use super::parts::Tensors;
 use crate::settings::ModelConfig;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
@@ -78,8 +79,8 @@ impl Params {
 
     /// The parameters by name, for [`Gpt::new`](super::Gpt::new): its tensors share their values with the
     /// variables, which autograd therefore reaches.
-    pub fn var_builder(&self) -> VarBuilder<'static> {
+    pub fn tensors(&self) -> Tensors<'static> {
         let named = self.iter().map(|(spec, var)| (spec.name.clone(), var.as_tensor().clone()));
-        VarBuilder::from_tensors(named.collect::<HashMap<_, _>>(), self.dtype(), self.device())
+        Tensors::Full(VarBuilder::from_tensors(named.collect::<HashMap<_, _>>(), self.dtype(), self.device()))
     }
 }

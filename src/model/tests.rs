@@ -77,7 +77,7 @@ fn logits_after_the_first_and_last_layer_match_transformers() {
                 (0..spec.elements()).map(|k| base + 0.3 * (0.37 * k as f64 + phase).sin()).collect();
             Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
         });
-        let model = Gpt::new(&config, params.unwrap().var_builder()).unwrap();
+        let model = Gpt::new(&config, &params.unwrap().tensors()).unwrap();
         let ids = Tensor::new(&[[3u32, 1, 4, 1, 5, 9]], &Device::Cpu).unwrap();
         let mut added: Vec<Tensor> = Vec::new();
         let mut observer = |site: Site, layer: usize, x: &Tensor| {

@@ -216,7 +216,7 @@ impl<'a> Trainer<'a> {
         let mut sampler = Sampler::new(Sampling::DEFAULT, 0);
         let limits = Limits { max_tokens, stop: Vec::new() };
         let tokenizer = &self.dataset.tokenizer;
-        Ok(generate(&self.model, tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?.text)
+        Ok(generate(&mut self.model.decoder(), tokenizer, "\n", &mut sampler, &limits, |_| Ok(()))?.text)
     }
 }
 

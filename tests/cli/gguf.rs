@@ -2,9 +2,13 @@
 
 use super::imports::{copy, fixture};
 use super::*;
+use candle_core::Device;
+use candle_core::quantized::gguf_file::{Content, Value as GgufValue, write as write_gguf};
+use candle_core::quantized::{GgmlDType, QTensor};
 use serde_json::json;
 use std::path::PathBuf;
-use tinygpt::run::checkpoint::load_tokenizer;
+use tinygpt::run::checkpoint::{load_decoder, load_model, load_tokenizer};
+use tinygpt::settings::Ops;
 
 /// Flags of one model for each architecture in llama.cpp. Together they cover both kinds of tokenizers, grouped
 /// key/value heads, and tied and untied output heads.
@@ -54,6 +58,50 @@ fn exported_models_reimport_unchanged() {
         assert!(succeed(tinygpt(&folder).args(flags)).starts_with("the"));
         let flags = ["inspect", "--checkpoint", "model.gguf", "--data", "text.txt", "--max-tokens", "100"];
         succeed(tinygpt(&folder).args(flags));
+    }
+}
+
+/// Writes `model.gguf` again as `other.gguf`, with its quantized matrices in another type.
+fn requantize(folder: &TempDir, dtype: GgmlDType) {
+    let mut file = std::fs::File::open(folder.path().join("model.gguf")).unwrap();
+    let content = Content::read(&mut file).unwrap();
+    let tensors = content.tensor_infos.keys().map(|name| {
+        let tensor = content.tensor(&mut file, name, &Device::Cpu).unwrap();
+        let again = || QTensor::quantize(&tensor.dequantize(&Device::Cpu).unwrap(), dtype).unwrap();
+        (name.as_str(), if tensor.dtype() == GgmlDType::Q8_0 { again() } else { tensor })
+    });
+    let tensors: Vec<(&str, QTensor)> = tensors.collect();
+    let metadata: Vec<(&str, &GgufValue)> =
+        content.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let mut out = std::fs::File::create(folder.path().join("other.gguf")).unwrap();
+    let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
+    write_gguf(&mut out, &metadata, &tensors).unwrap();
+}
+
+/// candle rounds the inputs of a quantized product to 8 bits. The f32 model of the same file says what that is worth.
+#[test]
+fn quantized_matrices_predict_what_their_values_in_f32_do() {
+    let folder = folder();
+    let ids: Vec<u32> = (0..30).map(|i| i * 7 % 50).collect();
+    for (graph, flags) in GRAPHS {
+        train_graph(&folder, flags);
+        export(&folder, "q8_0");
+        for dtype in [GgmlDType::Q8_0, GgmlDType::Q4_0, GgmlDType::Q4_1] {
+            requantize(&folder, dtype);
+            let path = folder.path().join("other.gguf");
+            let mut exact = load_model(&path, &Device::Cpu, Ops::Fused).unwrap().decoder();
+            let mut quantized = load_decoder(&path, &Device::Cpu).unwrap();
+            // A prompt at once, which is dequantized, and then token by token.
+            for read in [&ids[..20], &ids[20..21], &ids[21..22]] {
+                let [exact, quantized] =
+                    [&mut exact, &mut quantized].map(|decoder| decoder.read(read).unwrap());
+                let square =
+                    |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>();
+                let error = square(&mut exact.iter().zip(&quantized).map(|(a, b)| a - b));
+                let share = (error / square(&mut exact.iter().copied())).sqrt();
+                assert!(share > 0.0 && share < 0.04, "{graph} {dtype:?}: off by {share}");
+            }
+        }
     }
 }
 

@@ -67,9 +67,11 @@ pub struct CompareArgs {
     /// Times a few steps, and prints the runs, their time, and the smallest difference that they can detect.
     #[arg(long, help_heading = "Run")]
     pub dry_run: bool,
-    /// Processes to train in, which share the threads
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within(1..=MOST_JOBS), help_heading = "Run")]
-    pub jobs: usize,
+    /// Processes to train in, which share the threads [default: measured]
+    ///
+    /// By default one per thread if that is faster than one for all threads.
+    #[arg(long, value_name = "N", value_parser = within(1..=MOST_JOBS), help_heading = "Run")]
+    pub jobs: Option<usize>,
     /// Train only run K of those that --dry-run counts, from 1 [default: $SLURM_ARRAY_TASK_ID]
     #[arg(long, value_name = "K", value_parser = within(1..=MOST_STEPS), help_heading = "Run")]
     pub only: Option<usize>,
@@ -116,11 +118,20 @@ impl CompareArgs {
         Ok(baseline)
     }
 
+    /// Processes, unless they are to be measured. Standard input can be read by one only.
+    pub fn jobs(&self) -> Option<usize> {
+        self.jobs.or(self.reads_stdin().then_some(1))
+    }
+
+    fn reads_stdin(&self) -> bool {
+        self.settings.data.as_deref() == Some("-")
+    }
+
     pub fn check(&self) -> Result<()> {
         if self.settings.act.is_some() {
             bail_input!("compare takes --acts, a list, instead of --act");
         }
-        if self.jobs > 1 && self.settings.data.as_deref() == Some("-") {
+        if self.jobs() > Some(1) && self.reads_stdin() {
             bail_input!(
                 "--jobs cannot give standard input to several processes: save the text to a file first"
             );

@@ -58,7 +58,7 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     let work = Work::new(&runs, plan.as_ref(), &grid, (&dataset, &device));
     let done = match only {
         Some((only, _)) => work.train_one(&mut grid, only),
-        None => args.train_all(&mut grid, &work, &out),
+        None => args.train_all(plan.as_ref().map_or(1, |plan| plan.jobs), &mut grid, &work, &out),
     };
     done.map_err(|error| if_interrupted(error, || args.saved(&grid, &work, &out)))?;
     if args.worker || only.is_some() { Ok(()) } else { finish(args, &out, &grid) }
@@ -78,7 +78,7 @@ fn announce(
         return Ok(None);
     }
     let before = evaluate(out, comparison, &results)?;
-    let timing = timing.clone().map_or_else(|| time(design, recipe, dataset, device), Ok)?;
+    let timing = timing.clone().map_or_else(|| time(design, recipe, dataset, device, args.jobs()), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
     design.arms.iter().for_each(|arm| super::train::warn_of_trouble(arm.act));
@@ -100,9 +100,9 @@ fn announce(
 }
 
 impl CompareArgs {
-    fn train_all(&self, grid: &mut Grid, work: &Work, out: &Path) -> Result<()> {
-        if self.jobs > 1 {
-            jobs::run(self.jobs, out, &mut grid.results, work)?;
+    fn train_all(&self, jobs: usize, grid: &mut Grid, work: &Work, out: &Path) -> Result<()> {
+        if jobs > 1 {
+            jobs::run(jobs, out, &mut grid.results, work)?;
         }
         work.train_all(grid, !self.worker)
     }

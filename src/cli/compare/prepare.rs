@@ -64,7 +64,7 @@ pub fn prepare(
         return prepared(with_steps(&recipe, steps)?, Design { seeds: saved.seeds, ..design }, None);
     }
     args.place(&new(&recipe, design.clone()))?;
-    let timing = time(&design, &recipe, dataset, device)?;
+    let timing = time(&design, &recipe, dataset, device, args.jobs())?;
     let fit = fit(budget, &design, &timing, &recipe)?;
     let design = Design { seeds: seeds(&recipe, fit.seeds), ..design };
     // What a step takes doesn't depend on how many there are.
@@ -77,7 +77,7 @@ fn check_memory(args: &CompareArgs, recipe: &Recipe, design: &Design, dataset: &
     for run in design.runs() {
         most = most.max(train::Plan::new(&recipe.with(&run.settings())?, dataset)?.memory);
     }
-    memory::check(args.jobs as f64 * most)
+    memory::check(args.jobs().unwrap_or(1) as f64 * most)
 }
 
 fn check_only(only: Option<(usize, &str)>, design: &Design) -> Result<()> {

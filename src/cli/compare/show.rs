@@ -33,6 +33,13 @@ pub fn plan(plan: &Plan, design: &Design) {
             .join(", ")
     };
     note!("time    about {}", duration(plan.seconds));
+    if plan.timing.speedup > 1.0 {
+        note!(
+            "jobs    {} at once, one thread each: {:.2} times as fast as one by one with all threads",
+            plan.jobs,
+            plan.timing.speedup
+        );
+    }
     note!("speed   milliseconds per step: {}", each(&|i| format!("{:.1}", 1e3 * plan.timing.steps[i])));
     note!(
         "start   root mean square of the FFN outputs: {}",

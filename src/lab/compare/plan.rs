@@ -6,7 +6,8 @@ use super::results::Results;
 use super::statistics::{LEAST_SEEDS, detectable_among};
 use crate::bail_input;
 use crate::data::Dataset;
-use crate::settings::{Length, Recipe, Settings};
+use crate::settings::{Length, Ops, Recipe, Settings};
+use crate::support::memory;
 use crate::support::waiting::waiting;
 use crate::train::{self, Trainer};
 use anyhow::Result;
@@ -16,6 +17,11 @@ use std::time::Duration;
 /// Steps timed per arm, and about how long at most.
 const TIMED_STEPS: usize = 20;
 const TIMED_FOR: Duration = Duration::from_secs(5);
+
+/// Runs side by side, each in a process of its own, are chosen if all runs of a seed take longer than this many seconds
+/// and it's this many times as fast.
+const WORTH_PROCESSES: f64 = 5.0;
+const FASTER: f64 = 1.2;
 
 /// Standard deviation over seeds of a paired difference, as a share of the loss, where nothing better is
 /// known: see docs/results/README.md.
@@ -32,6 +38,10 @@ pub struct Timing {
     pub steps: Vec<f64>,
     /// Seconds to score the validation text once.
     pub scoring: f64,
+    /// Runs at once.
+    pub jobs: usize,
+    /// How many times as fast that is as one after the other, with all threads.
+    pub speedup: f64,
     /// The initial root mean square of each arm's FFN outputs.
     pub ffn_output_rms: Vec<f64>,
     /// Share of the training text that a step reads.
@@ -46,6 +56,8 @@ pub struct Plan {
     /// Seconds that each run takes, done or not, in the order of [`Design::runs`].
     pub run_seconds: Vec<f64>,
     pub runs_left: usize,
+    /// Runs at once.
+    pub jobs: usize,
     /// Seconds that the runs left take.
     pub seconds: f64,
     /// The least difference that will be found with a chance of 80%, as a share of the loss.
@@ -55,10 +67,22 @@ pub struct Plan {
     pub measured: bool,
 }
 
-/// Times a few steps of every arm, in earnest but for nothing.
-pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device) -> Result<Timing> {
-    let mut timing =
-        Timing { steps: Vec::new(), scoring: 0.0, ffn_output_rms: Vec::new(), epochs_per_step: 0.0 };
+/// Times a few steps of every arm, in earnest but for nothing. Without `jobs`, chooses how many runs to train at once.
+pub fn time(
+    design: &Design,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    device: &Device,
+    jobs: Option<usize>,
+) -> Result<Timing> {
+    let mut timing = Timing {
+        steps: Vec::new(),
+        scoring: 0.0,
+        jobs: jobs.unwrap_or(1),
+        speedup: 1.0,
+        ffn_output_rms: Vec::new(),
+        epochs_per_step: 0.0,
+    };
     let seed = design.seeds.iter().copied().take(1).collect();
     let one_each = Design { seeds: seed, rates: Vec::new(), ..design.clone() };
     let plan = train::Plan::new(recipe, dataset)?;
@@ -76,14 +100,41 @@ pub fn time(design: &Design, recipe: &Recipe, dataset: &Dataset, device: &Device
             timing.scoring = trainer.time_scoring()?;
         }
     }
+    let is_long = timing.seed_seconds(design, plan.steps, recipe.training.eval_every) > WORTH_PROCESSES;
+    if jobs.is_none() && is_long && recipe.ops == Ops::Fused && device.is_cpu() {
+        let _waiting = waiting("timing runs side by side");
+        let first = recipe.with(&one_each.runs()[0].settings())?;
+        let speedup = side_by_side(&first, dataset, device, timing.steps[0])?;
+        if speedup > FASTER {
+            (timing.jobs, timing.speedup) = (rayon::current_num_threads(), speedup);
+        }
+    }
     Ok(timing)
+}
+
+/// How many times as fast one run per thread is as runs that take `alone` seconds per step with all threads.
+fn side_by_side(recipe: &Recipe, dataset: &Dataset, device: &Device, alone: f64) -> Result<f64> {
+    let threads = rayon::current_num_threads();
+    if threads == 1 || !memory::fits(threads as f64 * train::Plan::new(recipe, dataset)?.memory) {
+        return Ok(1.0);
+    }
+    let timed = || -> Result<f64> {
+        let own = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+        own.install(|| Trainer::start(recipe, dataset, device)?.time_steps(TIMED_STEPS, TIMED_FOR))
+    };
+    let steps = std::thread::scope(|scope| {
+        let timing: Vec<_> = (0..threads).map(|_| scope.spawn(timed)).collect();
+        timing.into_iter().map(|one| one.join().expect("timing doesn't panic")).collect::<Result<Vec<f64>>>()
+    })?;
+    let step = steps.iter().sum::<f64>() / threads as f64;
+    Ok(if step.is_finite() { threads as f64 * alone / step } else { 1.0 })
 }
 
 impl Timing {
     /// Seconds that a run of an arm takes, with so many steps and an evaluation every so many.
     fn run_seconds(&self, arm: usize, steps: usize, eval_every: usize) -> f64 {
         let evaluations = if eval_every == 0 { 1 } else { steps.div_ceil(eval_every) };
-        self.steps[arm] * steps as f64 + evaluations as f64 * self.scoring
+        (self.steps[arm] * steps as f64 + evaluations as f64 * self.scoring) / self.speedup
     }
 
     /// Seconds that a seed's runs take.
@@ -157,6 +208,7 @@ impl Plan {
             steps,
             run_seconds,
             runs_left: left.len(),
+            jobs: timing.jobs.clamp(1, left.len().max(1)),
             seconds: left.iter().sum(),
             detectable: assumed_std * detectable_among(design.seeds.len(), design.pairs()),
             assumed_std,

@@ -117,13 +117,13 @@ fn initial_gradients(
         let spec = if is_stack { &keeping_scale(spec, config) } else { spec };
         Tensor::from_vec(spec.initial_values(seed), spec.shape.as_slice(), &Device::Cpu)?.to_dtype(DType::F64)
     })?;
-    let model = Gpt::new(config, params.var_builder())?;
+    let model = Gpt::new(config, &params.tensors())?;
     let logits = if is_stack {
         let mut x = params.vars[params.map.embedding].index_select(&ids.flatten_all()?, 0)?; // (B T, C)
         for ffn in model.ffns() {
             x = ffn.forward(&x)?;
         }
-        x.matmul(&model.head().t()?)?
+        x.matmul(&params.vars[params.map.head.weight].t()?)?
     } else {
         model.forward(&ids, &mut Pass { learning: true, ..Pass::default() })?
     };

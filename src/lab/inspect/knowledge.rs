@@ -35,7 +35,7 @@ impl Knowledge {
 pub fn completion(model: &Model, tokenizer: &Tokenizer, prompt: &str) -> Result<String> {
     let limits = Limits { max_tokens: ANSWER_TOKENS, stop: [".", "。", "\n"].map(String::from).to_vec() };
     let mut sampler = Sampler::new(Sampling { temperature: 0.0, ..Sampling::DEFAULT }, 0);
-    Ok(generate(model, tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
+    Ok(generate(&mut model.decoder(), tokenizer, prompt, &mut sampler, &limits, |_| Ok(()))?.text)
 }
 
 /// The most probable end of a question's sentence, and whether it's the answer.

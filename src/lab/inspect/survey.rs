@@ -125,7 +125,13 @@ pub fn inspect(
             hidden: watch.tally.finish(),
             output: FfnOutput { rms, residual_rms, relative: rms / residual_rms },
             linear: linear_fit(&watch.fitted, &watch.scored)?,
-            memories: memories(&watch.firing, &values, model.gpt.head(), &text, units)?,
+            memories: memories(
+                &watch.firing,
+                &values,
+                model.params.vars[model.params.map.head.weight].as_tensor(),
+                &text,
+                units,
+            )?,
         })
     };
     Ok(Inspection {

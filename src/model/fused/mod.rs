@@ -33,7 +33,7 @@ use workspace::{Kept, PassShape, sequences_together};
 
 /// A model, and the buffers that its passes share.
 pub struct FusedGpt {
-    config: ModelConfig,
+    pub config: ModelConfig,
     params: Params,
     angles: Option<Angles>,
     workspace: Mutex<Workspace>,

@@ -9,7 +9,7 @@ use super::manifest::{self, CARD};
 use super::tensors::{read_tensors, write_tensors};
 use super::trainer::{TRAINER, TrainerState};
 use crate::data::Tokenizer;
-use crate::model::Model;
+use crate::model::{Decoder, Model};
 use crate::settings::{ModelConfig, Ops};
 use crate::support::files::{SAVING, sync};
 use crate::support::owned::entries;
@@ -133,6 +133,18 @@ pub fn load_model(directory: &Path, device: &Device, ops: Ops) -> Result<Model> 
     manifest::verify(directory, &weights)?;
     let params = read_params(directory, &weights, &config, device)?;
     Ok(Model::new(config, params, ops)?)
+}
+
+/// Reads what continues texts: the model of a checkpoint, whose matrices stay quantized if they are.
+pub fn load_decoder(directory: &Path, device: &Device) -> Result<Decoder> {
+    if is_gguf(directory) && device.is_cpu() {
+        let waiting = waiting(format!("reading {}", directory.display()));
+        if let Some(decoder) = gguf::read_decoder(directory)? {
+            return Ok(decoder);
+        }
+        drop(waiting);
+    }
+    Ok(load_model(directory, device, Ops::Fused)?.decoder())
 }
 
 /// Reads the tokenizer of a checkpoint, a directory or a GGUF file, with the special tokens that

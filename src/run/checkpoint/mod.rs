@@ -15,7 +15,7 @@ pub(crate) use card::{Metrics, write_card};
 pub(crate) use config::config_json;
 pub use config::{loads_in, parse_config};
 pub(crate) use files::remove;
-pub use files::{Checkpoint, load_config, load_model, load_optimizer, load_tokenizer, save};
+pub use files::{Checkpoint, load_config, load_decoder, load_model, load_optimizer, load_tokenizer, save};
 pub(crate) use files::{foreign_file, is_saved};
 pub use gguf::{Quantization, export_gguf};
 pub(crate) use gguf::{is_gguf, llama_cpp_graph};

@@ -32,6 +32,11 @@ pub fn check(needed: f64) -> Result<()> {
     Ok(())
 }
 
+/// True unless `needed` bytes are more than there are.
+pub fn fits(needed: f64) -> bool {
+    limits::available().is_none_or(|available| needed <= available.bytes as f64)
+}
+
 /// The most memory that this process has held, or has held since [`forget_peak`], in bytes, where the
 /// system tells.
 pub fn peak() -> Option<u64> {

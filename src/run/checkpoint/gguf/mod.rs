@@ -11,7 +11,7 @@ mod tokenizer;
 mod verify;
 mod write;
 
-pub use read::{read_config, read_model, read_tokenizer};
+pub use read::{read_config, read_decoder, read_model, read_tokenizer};
 pub use write::{Quantization, export_gguf};
 
 use crate::activation::Activation;
@@ -99,6 +99,15 @@ impl Layout {
                 halves.transpose(1, 2)?.reshape((rows, columns))
             }
         }
+    }
+
+    /// Which row in GGUF is each row of the parameter, whose heads are interleaved there.
+    fn without_interleaving(heads: usize, rows: usize) -> impl Iterator<Item = usize> {
+        let size = rows / heads;
+        (0..rows).map(move |row| {
+            let (head, i) = (row / size, row % size);
+            head * size + i % (size / 2) * 2 + i / (size / 2)
+        })
     }
 
     /// The parameter of what lies in GGUF.
