@@ -8,7 +8,7 @@ use super::tokens::Problem;
 use candle_core::{Result, Tensor};
 
 /// The input of [`Program::training`] after the activation's own, which are 0 and 1.
-pub const GRADIENT: usize = 2;
+const GRADIENT: usize = 2;
 
 /// A formula with its partial derivatives.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Program {
     pub forward: List,
     /// The value, then its derivatives with respect to each input and each learned scalar.
     pub backward: List,
-    /// The backward pass of training. Its input [`GRADIENT`] is the gradient of the value. The outputs are the gradients
+    /// The backward pass of training. Its third input is the gradient of the value. The outputs are the gradients
     /// of the inputs, the value, and its derivatives with respect to each learned scalar.
     pub training: List,
     pub scalars: Vec<Scalar>,
