@@ -4,17 +4,19 @@
     cargo build --release && python scripts/compare_pytorch.py
     python scripts/compare_pytorch.py --work generate --llama2c path/to/llama2.c/run
 
-Prints a Markdown table with the median and range over the turns. Ratios are relative to the fastest other program at the
-same work. Run it on an otherwise idle machine: threads that synchronize at every operation become many times slower when
+Prints the machine, and a Markdown table with the median and range over the turns. Ratios are relative to the fastest other
+program that does the same work in f32, as tinygpt does; PyTorch under autocast to bfloat16 has rows of its own. Run it on an otherwise idle machine: threads that synchronize at every operation become many times slower when
 another program takes a core. Each run first waits until the processors are idle, at most --wait seconds. Disturbed runs
 count only if all runs of that program were disturbed.
 """
 
 import argparse
 import array
+import datetime
 import json
 import os
 import pathlib
+import platform
 import random
 import re
 import statistics
@@ -26,6 +28,7 @@ import time
 
 DISTURBED = 0.05  # share of processor time used by other programs
 PEER = pathlib.Path(__file__).with_name("peer.py")
+BF16 = ", bf16"  # ends the names of programs that don't compute in f32
 SMALL = {"layers": 4, "dim": 128, "heads": 4, "context": 64, "batch": 12, "vocab": 65}
 LARGE = {"layers": 6, "dim": 384, "heads": 6, "context": 256, "batch": 16, "vocab": 65}
 STORIES = {"layers": 6, "dim": 288, "heads": 6, "ffn_dim": 768, "context": 256, "vocab": 32000}
@@ -54,8 +57,9 @@ def programs(args, work, scratch):
     if kind == "train":
         peer += [*model, "--steps", str(args.steps or (100 if group == "small" else 10)),
                  "--warmup-steps", "10" if group == "small" else "3"]
-        yield "PyTorch eager", [*peer, "--mode", "eager"], read_json
-        yield "PyTorch compile", [*peer, "--mode", "compile"], read_json
+        for suffix, precision in [("", []), (BF16, ["--bf16"])]:
+            for mode in ["eager", "compile"]:
+                yield f"PyTorch {mode}{suffix}", [*peer, "--mode", mode, *precision], read_json
         return
     yield "transformers", peer, read_json
     if args.llama2c:
@@ -182,7 +186,7 @@ def rows(title, found):
 
     # Disturbed runs count only if there are no others.
     found = {name: [run for run in runs if run["others"] <= DISTURBED] or runs for name, runs in found.items()}
-    others = [name for name in found if name != "tinygpt"]
+    others = [name for name in found if name != "tinygpt" and not name.endswith(BF16)]
     best = max(others, key=lambda name: median(found[name], "tokens_per_second"), default=None)
     for name, runs in found.items():
         disturbed = any(run["others"] > DISTURBED for run in runs)
@@ -192,6 +196,31 @@ def rows(title, found):
             cells.append(f"{median(runs, key):,.0f} ({min(values):,.0f}–{max(values):,.0f})")
             cells.append(f"{median(runs, key) / median(found[best], key):.2f}" if best else "")
         yield "| " + " | ".join(cells) + " |"
+
+
+def machine():
+    """The processor, its caches and instruction sets, and the build of tinygpt, as the system tells."""
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text()
+        fields = dict(re.findall(r"^(\S.*?)\s*: (.*)$", text, re.MULTILINE))
+        flags = fields.get("flags", fields.get("Features", "")).split()
+        caches = []
+        for cache in sorted(pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+            level, kind, size = ((cache / part).read_text().strip() for part in ("level", "type", "size"))
+            if kind != "Instruction":
+                caches.append(f"L{level} {size}")
+    except OSError:
+        return platform.processor() or platform.machine()
+    known = ["avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve"]
+    name = fields.get("model name", platform.machine())
+    sets = ", ".join(flag for flag in known if flag in flags)
+    return f"{name}, {os.cpu_count()} processors; {', '.join(caches)}; {sets}"
+
+
+def build():
+    """The commit of tinygpt, where this is a repository."""
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=PEER.parent)
+    return described.stdout.strip() or "unknown"
 
 
 def main():
@@ -220,6 +249,7 @@ def main():
                 table += rows(title, raw[title])
                 if args.json:
                     args.json.write_text(json.dumps(raw, indent=1) + "\n")
+    print(f"Machine: {machine()}. Build {build()}, {datetime.date.today()}.\n")
     print("| work | program | tokens/s | ratio | peak RSS, MB | ratio |\n|---|---|---|---|---|---|")
     print("\n".join(table))
     runs = [run for found in raw.values() for each in found.values() for run in each]

@@ -48,9 +48,10 @@ def keep_freed_memory():
         pass
 
 
-def train_step(model, loss_of, optimizer, inputs, targets):
-    """Makes one update and returns the loss before it."""
-    loss = loss_of(inputs, targets)
+def train_step(model, loss_of, optimizer, inputs, targets, bf16=False):
+    """Makes one update and returns the loss before it. `bf16` runs the forward pass under autocast."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss = loss_of(inputs, targets)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     optimizer.step()
@@ -75,11 +76,11 @@ def train(args):
         rows = torch.randint(args.vocab, (args.batch, args.context + 1))
         inputs, targets = rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
         start = time.perf_counter()
-        train_step(model, loss_of, optimizer, inputs, targets)
+        train_step(model, loss_of, optimizer, inputs, targets, args.bf16)
         seconds.append(time.perf_counter() - start)
     step = statistics.median(seconds[args.warmup_steps :])
     report(tokens_per_second=round(args.batch * args.context / step, 1), step_ms=round(1000 * step, 3),
-           parameters=sum(p.numel() for p in model.parameters()), mode=args.mode)
+           parameters=sum(p.numel() for p in model.parameters()), mode=args.mode, bf16=args.bf16)
 
 
 def generate(args):
@@ -147,6 +148,7 @@ def main():
     p.add_argument("--backbone", choices=["gpt2", "llama"], default="gpt2")
     p.add_argument("--act", default="gelu", help="same names as tinygpt's --act")
     p.add_argument("--mode", choices=["eager", "compile"], default="eager")
+    p.add_argument("--bf16", action="store_true", help="forward pass under autocast to bfloat16")
     shape(p, layers=4, dim=128, heads=4, context=64, batch=12, vocab=65, steps=50, warmup_steps=10)
     p.add_argument("--ffn-dim", type=int, help="default: 4 * dim, or 8/3 * dim rounded to a multiple of 8 if gated")
 
