@@ -213,14 +213,13 @@ fn take_place(args: &ClaimsArgs) -> Result<File> {
 
 /// The report, with what reproduces it.
 fn report(recipe: &Recipe, claims: &[Claim]) -> Document {
-    let own = [("--only", 1), ("--json", 0), ("--plot", 1)];
-    let (of_functions, of_others) =
-        (arguments_without(&own), arguments_without(&[&own[..], &[("--acts", 1)]].concat()));
-    let (of_functions, of_others) = (command_of(of_functions), command_of(of_others));
     let settings = common_settings(recipe.settings(), &["act", "threads", "keep"]);
-    let one = |name: &str| match ABOUT_FUNCTIONS.contains(&name) {
-        true => format!("{of_functions} --only {name}"),
-        false => format!("{of_others} --only {name}"),
+    let one = |name: &str| {
+        let mut without = vec![("--only", 1), ("--json", 0), ("--plot", 1)];
+        if !ABOUT_FUNCTIONS.contains(&name) {
+            without.push(("--acts", 1));
+        }
+        format!("{} --only {name}", command_of(arguments_without(&without)))
     };
     claims_document(claims, &settings, &Commands { all: &command_line(), one: &one })
 }

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
-/// Time between progress lines where there is no bar: standard error isn't a terminal.
+/// Time between progress lines when standard error isn't a terminal and so has no bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Width of a run's bar in columns.

@@ -86,7 +86,7 @@ pub fn rows(matrix: &QTensor, rows: impl IntoIterator<Item = usize>) -> Result<Q
     for row in rows {
         match data.get(row * size..(row + 1) * size) {
             Some(row) => chosen.extend_from_slice(row),
-            None => candle_core::bail!("there is no row {row} among {all}"),
+            None => candle_core::bail!("row {row} is out of range: the matrix has {all} rows"),
         }
     }
     let count = chosen.len() / size;

@@ -8,7 +8,7 @@ use crate::support::table::Table;
 use anyhow::Result;
 
 const ACTS: [&str; 6] = ["sigmoid", "relu", "gelu", "silu", "tanh", "identity"];
-/// The ones that aren't trained.
+/// The ones of these that aren't trained.
 const COMPUTED_ONLY: [&str; 1] = ["silu"];
 /// A mean within this many standard deviations of 0 is centered.
 const CENTRED: f64 = 0.1;
