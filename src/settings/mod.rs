@@ -188,6 +188,8 @@ pub struct Settings {
     #[arg(long, help_heading = "Machine")]
     pub ops: Option<Ops>,
     /// Where to compute: cpu, cuda, cuda:1, metal [default: cpu]
+    ///
+    /// cuda and metal need a build with that feature, and use candle's operations. Their speed hasn't been measured.
     #[arg(long, value_name = "DEVICE", hide_possible_values = true, help_heading = "Machine")]
     pub device: Option<DeviceKind>,
     /// Names of a preset's own formulas. Reading the preset defines them, and they are saved as formulas.

@@ -11,6 +11,8 @@ pub enum Failure {
     Busy(String),
     /// The loss stopped being a number.
     Diverged(String),
+    /// An assertion about a result doesn't hold.
+    Refuted(String),
     /// A signal asked to stop. The message, of any number of lines, says what is saved and how to resume.
     Interrupted(String),
 }
@@ -23,6 +25,7 @@ impl Failure {
         match self {
             Failure::Input(_) | Failure::Busy(_) => 2,
             Failure::Diverged(_) => 3,
+            Failure::Refuted(_) => 4,
             Failure::Interrupted(_) => INTERRUPTED,
         }
     }
@@ -34,6 +37,7 @@ impl fmt::Display for Failure {
             Failure::Input(message)
             | Failure::Busy(message)
             | Failure::Diverged(message)
+            | Failure::Refuted(message)
             | Failure::Interrupted(message) => f.write_str(message),
         }
     }
@@ -41,7 +45,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Exit code of any error: 2 for bad input, 3 for divergence, 1 for the rest.
+/// Exit code of any error: 2 for bad input, 3 for divergence, 4 for a refuted assertion, 1 for the rest.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(1, Failure::exit_code)
 }

@@ -101,9 +101,48 @@ fn three_seeds_with_a_clear_difference_give_a_verdict() {
     let headline = report["headline"].as_str().unwrap();
     assert!(headline.starts_with("swiglu beats sigmoid by ") && headline.contains("at this learning rate"));
 
-    // The difference is smaller than --matters, so the verdict calls it small.
+    // The difference is smaller than --matters, which makes the two equal.
     let report = compare(&folder, &[flags.as_slice(), &["--matters", "90%"]].concat());
-    assert_eq!(report["results"][0]["verdict"], "better_but_small");
+    assert_eq!(report["results"][0]["verdict"], "equal_slightly_better");
+
+    // Scripts ask for a verdict from either side. Everything has been trained, so only the verdict is checked.
+    let asserting = |text: &str| {
+        let mut command = tinygpt(&folder);
+        command.arg("compare").args(SMALL).args(flags).args(["--out", "cmp", "--assert", text]);
+        command.output().unwrap()
+    };
+    for shown in ["swiglu better than sigmoid", "sigmoid worse than swiglu"] {
+        assert!(asserting(shown).status.success(), "{shown}");
+    }
+    let refuted = asserting("swiglu equal to sigmoid");
+    let error = String::from_utf8(refuted.stderr).unwrap();
+    assert_eq!(refuted.status.code(), Some(4), "{error}");
+    assert!(error.contains("swiglu against sigmoid is \"better\""), "{error}");
+    assert!(!refuted.stdout.is_empty(), "the table comes first");
+    let other = asserting("swiglu better than gelu");
+    assert_eq!(other.status.code(), Some(2), "a pair that isn't tested");
+}
+
+/// Otherwise the pairs could be chosen after a look at the results.
+#[test]
+fn a_finished_comparison_keeps_the_pairs_it_was_begun_with() {
+    let folder = folder();
+    let run = |flags: &[&str]| {
+        let mut command = tinygpt(&folder);
+        command.arg("compare").args(SMALL).args(["--acts", "relu,gelu,silu", "--seeds", "3", "--out", "cmp"]);
+        command.args(flags).output().unwrap()
+    };
+    assert!(run(&["--baseline", "relu", "--steps", "2"]).status.success());
+    let other = run(&["--baseline", "gelu", "--steps", "2"]);
+    let error = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("tested pairs that this one leaves out") && error.contains("--all-pairs"),
+        "{error}"
+    );
+    let all = run(&["--all-pairs", "--steps", "2", "--json"]);
+    let report: Value = serde_json::from_slice(&all.stdout).unwrap();
+    assert_eq!(report["pairs"].as_array().unwrap().len(), 3, "{report}");
 }
 
 #[test]

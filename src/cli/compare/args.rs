@@ -3,7 +3,9 @@
 use crate::activation::Activation;
 use crate::cli::outputs::{Inputs, check_folder};
 use crate::cli::print::Wide;
-use crate::lab::compare::{ArmDesign, Comparison, Design, Matching, check_place, load, place, unnamed};
+use crate::lab::compare::{
+    ArmDesign, Assertion, Comparison, Design, Matching, check_place, load, place, unnamed,
+};
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
 use crate::support::environment;
 use crate::{bail_input, input_error};
@@ -29,14 +31,27 @@ pub struct CompareArgs {
     /// Activation that the others are compared with [default: relu, or the first of --acts]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub baseline: Option<Activation>,
+    /// Test every pair of activations, not only each with the baseline
+    ///
+    /// The pairs are fixed before the first run. More of them need more seeds, because verdicts are corrected for their
+    /// number.
+    #[arg(long)]
+    pub all_pairs: bool,
     /// Learning rates to try, separated by commas, instead of --lr
     ///
     /// Every activation and seed is trained at each, and an activation is judged at its best.
     #[arg(long, value_name = "A,B,C", conflicts_with = "lr")]
     pub lrs: Option<List<f64>>,
     /// Smallest difference of the loss that counts, such as 0.5% or 0.005
+    ///
+    /// Activations whose interval lies within it are equal.
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0.5%")]
     pub matters: f64,
+    /// Verdict to expect, such as 'swiglu better than relu', else exit with 4; may be given more than once
+    ///
+    /// 'A better than B', 'A worse than B' or 'A equal to B', for a pair that is tested.
+    #[arg(long = "assert", value_name = "VERDICT")]
+    pub assertions: Vec<Assertion>,
     /// What every FFN has as many of: params or flops
     #[arg(long = "match", value_enum, default_value = "params")]
     pub matching: Matching,
@@ -152,15 +167,18 @@ impl CompareArgs {
                 .with(&Settings { lr: Some(lr), ..Settings::default() })
                 .map_err(|error| input_error!("--lrs: {error}"))?;
         }
-        Ok(Design {
+        let design = Design {
             baseline: self.baseline(&self.acts)?,
+            all_pairs: self.all_pairs,
             arms: self.acts.iter().copied().map(ArmDesign::new).collect(),
             seeds: seeds(recipe, self.seeds.unwrap_or(SEEDS)),
             rates,
             matters: self.matters,
             matching: self.matching,
             match_init: self.match_init,
-        })
+        };
+        self.assertions.iter().try_for_each(|assertion| assertion.check(&design))?;
+        Ok(design)
     }
 
     /// The comparison that this command began before, which keeps the steps and seeds that `--budget` chose:

@@ -146,6 +146,11 @@ fn finish(args: &CompareArgs, out: &Path, grid: &Grid) -> Result<()> {
     }
     let diverged: Vec<String> =
         grid.results.diverged().map(|(run, why)| format!("{}: {why}", run.label())).collect();
+    let refuted: Vec<String> =
+        args.assertions.iter().filter_map(|assertion| assertion.refuted_by(&analysis)).collect();
+    if !refuted.is_empty() {
+        return Err(Failure::Refuted(refuted.join("; ")).into());
+    }
     match diverged.as_slice() {
         [] => Ok(()),
         _ => Err(Failure::Diverged(diverged.join("; ")).into()),

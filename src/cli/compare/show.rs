@@ -32,6 +32,7 @@ pub fn plan(plan: &Plan, design: &Design) {
             .collect::<Vec<_>>()
             .join(", ")
     };
+    note!("tests   {}", tested(design));
     note!("time    about {}", duration(plan.seconds));
     if plan.timing.speedup > 1.0 {
         note!(
@@ -55,6 +56,16 @@ pub fn plan(plan: &Plan, design: &Design) {
         100.0 * plan.assumed_std,
         if plan.measured { "measured so far" } else { "a typical value" }
     );
+}
+
+/// The pairs that are tested.
+fn tested(design: &Design) -> String {
+    match design.contrasts().len() {
+        0 => "none".to_string(),
+        1 => format!("1 pair, with {}", design.baseline),
+        pairs if design.all_pairs => format!("all {pairs} pairs"),
+        pairs => format!("{pairs} pairs, each activation with {}", design.baseline),
+    }
 }
 
 /// The table of arms, the grid of learning rates if there is one, and the verdict.

@@ -17,9 +17,9 @@ pub struct Analysis {
     pub warnings: Vec<Text>,
     /// The lowest mean final loss first, those of which every run diverged last.
     pub arms: Vec<Arm>,
-    /// Each arm against the baseline, then the winner against the runner-up if neither is the baseline.
+    /// The pairs that the design tests: see [`Design::contrasts`](super::Design::contrasts).
     pub pairs: Vec<Pair>,
-    /// The least relative difference of loss that is worth a verdict of "better": 0.005 is half a per cent.
+    /// Relative differences of loss below this count as none: 0.005 is half a percent.
     pub matters: f64,
     /// The loss of the distribution that the text was drawn from, where known: nats per token.
     pub floor: Option<f64>,
@@ -154,7 +154,7 @@ impl Pair {
     /// The seeds that would probably decide an undecided pair.
     pub fn seeds_needed(&self) -> Option<u64> {
         match self.verdict {
-            Verdict::Indistinguishable { seeds_needed } => seeds_needed,
+            Verdict::Undecided { seeds_needed } => seeds_needed,
             _ => None,
         }
     }
@@ -166,11 +166,12 @@ impl Pair {
 pub enum Verdict {
     Better,
     Worse,
-    /// Different, but by less than matters.
-    BetterButSmall,
-    WorseButSmall,
+    /// The difference is smaller than what matters. The interval of the other two excludes 0.
+    Equal,
+    EqualSlightlyBetter,
+    EqualSlightlyWorse,
     /// About so many seeds would tell, where fewer than a thousand would.
-    Indistinguishable {
+    Undecided {
         seeds_needed: Option<u64>,
     },
     /// Fewer than three seeds: no claim.
@@ -180,14 +181,19 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    pub fn is_equal(self) -> bool {
+        matches!(self, Verdict::Equal | Verdict::EqualSlightlyBetter | Verdict::EqualSlightlyWorse)
+    }
+
     /// In one word, for programs.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Better => "better",
             Verdict::Worse => "worse",
-            Verdict::BetterButSmall => "better_but_small",
-            Verdict::WorseButSmall => "worse_but_small",
-            Verdict::Indistinguishable { .. } => "indistinguishable",
+            Verdict::Equal => "equal",
+            Verdict::EqualSlightlyBetter => "equal_slightly_better",
+            Verdict::EqualSlightlyWorse => "equal_slightly_worse",
+            Verdict::Undecided { .. } => "undecided",
             Verdict::TooFewSeeds => "too_few_seeds",
             Verdict::Diverged => "diverged",
         }

@@ -1,6 +1,7 @@
 //! What the runs of a comparison have in common, and the file that holds it.
 
 use super::design::Design;
+use crate::activation::Activation;
 use crate::bail_input;
 use crate::settings::Settings;
 use crate::support::files::replace;
@@ -54,12 +55,18 @@ impl Comparison {
         self.identity() == saved.identity() && self.left_out(saved) == 0
     }
 
-    /// Arms, seeds and learning rates of `saved` that this comparison doesn't have.
+    /// Arms, seeds, learning rates and tested pairs of `saved` that this comparison doesn't have. Which pairs are
+    /// tested is fixed before the first run; more of them make every test stricter.
     fn left_out(&self, saved: &Comparison) -> usize {
         let (own, saved) = (&self.design, &saved.design);
+        let contrasts = own.contrasts();
+        let is_tested = |&(a, b): &(Activation, Activation)| {
+            contrasts.iter().any(|&tested| tested == (a, b) || tested == (b, a))
+        };
         saved.arms.iter().filter(|arm| !own.arms.contains(arm)).count()
             + saved.seeds.iter().filter(|seed| !own.seeds.contains(seed)).count()
             + saved.rates.iter().filter(|rate| !own.rates.contains(rate)).count()
+            + saved.contrasts().iter().filter(|pair| !is_tested(pair)).count()
     }
 }
 

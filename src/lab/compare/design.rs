@@ -40,7 +40,10 @@ pub struct Design {
     pub seeds: Vec<u64>,
     /// Learning rates of a grid, lowest first; empty where all runs have that of the settings.
     pub rates: Vec<f64>,
-    /// The least relative difference of loss that matters: 0.005 is half a per cent.
+    /// Whether every pair of arms is tested, or each arm against the baseline.
+    #[serde(default)]
+    pub all_pairs: bool,
+    /// The least relative difference of loss that matters: 0.005 is half a percent.
     pub matters: f64,
     pub matching: Matching,
     pub match_init: bool,
@@ -79,13 +82,18 @@ impl Design {
         if self.rates.is_empty() { vec![None] } else { self.rates.iter().copied().map(Some).collect() }
     }
 
-    /// The pairs of arms that are reported: each against the baseline, and the winner against the runner-up.
-    pub fn pairs(&self) -> usize {
-        match self.arms.len() {
-            0 | 1 => 0,
-            2 => 1,
-            arms => arms,
+    /// The pairs of arms that are tested: each arm against the baseline and, with `all_pairs`, against the arms
+    /// after it. Results can't change them, or a difference picked for its size would pass as one of a few.
+    pub fn contrasts(&self) -> Vec<(Activation, Activation)> {
+        let others: Vec<Activation> =
+            self.arms.iter().map(|arm| arm.act).filter(|act| *act != self.baseline).collect();
+        let mut contrasts: Vec<_> = others.iter().map(|&act| (act, self.baseline)).collect();
+        if self.all_pairs {
+            for (i, &act) in others.iter().enumerate() {
+                contrasts.extend(others[i + 1..].iter().map(|&later| (act, later)));
+            }
         }
+        contrasts
     }
 }
 

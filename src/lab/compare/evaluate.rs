@@ -157,18 +157,14 @@ fn spread(mut values: Vec<f64>) -> Spread {
     Spread { median: at(values.len() / 2), low: at(0), high: at(values.len().saturating_sub(1)) }
 }
 
-/// Each arm against the baseline, then the winner against the runner-up: tested together.
+/// The pairs of the design, tested together, in the order of their arms.
 fn evaluate_pairs(design: &Design, arms: &[(Arm, Vec<&Line>)]) -> Vec<Pair> {
-    let Some(baseline) = arms.iter().find(|(arm, _)| arm.act == design.baseline) else { return Vec::new() };
-    let mut compared: Vec<_> =
-        arms.iter().filter(|(arm, _)| arm.act != design.baseline).map(|arm| (arm, baseline)).collect();
-    let not_reported_yet = |arm: &Arm| arm.act != design.baseline && arm.loss.n > 0;
-    match arms {
-        [winner, runner_up, ..] if not_reported_yet(&winner.0) && not_reported_yet(&runner_up.0) => {
-            compared.push((winner, runner_up));
-        }
-        _ => {}
-    }
+    let place = |act| arms.iter().position(|(arm, _)| arm.act == act);
+    let contrasts = design.contrasts().into_iter();
+    let mut places: Vec<(usize, usize)> = contrasts.filter_map(|(a, b)| place(a).zip(place(b))).collect();
+    let baseline = place(design.baseline);
+    places.sort_by_key(|&(a, b)| (Some(b) != baseline, a, b));
+    let compared: Vec<_> = places.into_iter().map(|(a, b)| (&arms[a], &arms[b])).collect();
     let matched: Vec<Vec<(&Line, &Line)>> = compared.iter().map(|((_, a), (_, b))| by_seed(a, b)).collect();
     let loss = |line: &Line| line.outcome.as_ref().map_or(f64::NAN, |outcome| outcome.val_loss);
     let differences: Vec<Vec<f64>> =
@@ -222,15 +218,15 @@ pub fn verdict(tested: &Tested, loss: f64, matters: f64) -> Verdict {
     if tested.summary.n < LEAST_SEEDS {
         return Verdict::TooFewSeeds;
     }
-    if !tested.is_different() {
-        return Verdict::Indistinguishable { seeds_needed: seeds_needed(tested) };
-    }
-    let difference = tested.summary.mean;
-    match (difference < 0.0, (difference / loss).abs() < matters) {
-        (true, false) => Verdict::Better,
-        (true, true) => Verdict::BetterButSmall,
-        (false, false) => Verdict::Worse,
-        (false, true) => Verdict::WorseButSmall,
+    let margin = matters * loss;
+    let lower = tested.summary.mean < 0.0;
+    match (tested.is_equal(margin), tested.is_different()) {
+        (true, false) => Verdict::Equal,
+        (true, true) if lower => Verdict::EqualSlightlyBetter,
+        (true, true) => Verdict::EqualSlightlyWorse,
+        (false, true) if lower => Verdict::Better,
+        (false, true) => Verdict::Worse,
+        (false, false) => Verdict::Undecided { seeds_needed: seeds_needed(tested, margin) },
     }
 }
 
@@ -257,6 +253,7 @@ mod tests {
                 arms: acts.into_iter().map(ArmDesign::new).collect(),
                 seeds: (0..seeds).collect(),
                 rates: Vec::new(),
+                all_pairs: false,
                 matters: 0.0,
                 matching: Matching::Params,
                 match_init: false,
@@ -291,18 +288,57 @@ mod tests {
     }
 
     fn is_claim(pair: &Pair) -> bool {
-        !matches!(pair.verdict, Verdict::Indistinguishable { .. } | Verdict::TooFewSeeds)
+        !matches!(pair.verdict, Verdict::Undecided { .. } | Verdict::TooFewSeeds)
+    }
+
+    /// A comparison of every pair, in which relative differences below `matters` count as none.
+    fn of_all_pairs(seeds: u64, matters: f64) -> Comparison {
+        let comparison = comparison(seeds);
+        Comparison { design: Design { all_pairs: true, matters, ..comparison.design.clone() }, ..comparison }
     }
 
     #[test]
     fn identical_arms_differ_in_at_most_5_percent_of_comparisons() {
-        for seeds in [3, 5, 8] {
-            let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "identical arms"));
-            let claims = (0..1000)
+        for (seeds, all) in [3, 5, 8].into_iter().flat_map(|seeds| [(seeds, false), (seeds, true)]) {
+            let comparison = if all { of_all_pairs(seeds, 0.0) } else { comparison(seeds) };
+            assert_eq!(comparison.design.contrasts().len(), if all { 6 } else { 3 });
+            let mut rng = random::stream(seeds, "identical arms");
+            let claims = (0..5000)
                 .filter(|_| simulate(&comparison, [0.0; 4], &mut rng).pairs.iter().any(is_claim))
+                .count();
+            println!("{claims} of 5,000 with {seeds} seeds, all pairs: {all}");
+            assert!(claims <= 250, "{claims} of 5,000 with {seeds} seeds, all pairs: {all}");
+        }
+    }
+
+    /// The other arms are all 1% worse than relu, which is what matters.
+    #[test]
+    fn arms_that_differ_by_what_matters_are_equal_in_at_most_5_percent_of_comparisons() {
+        for seeds in [3, 5, 8, 20] {
+            let (comparison, mut rng) = (of_all_pairs(seeds, 0.01), random::stream(seeds, "at the margin"));
+            let relu = comparison.design.baseline;
+            let is_false = |pair: &Pair| pair.against == relu && pair.verdict.is_equal();
+            let effects = [0.0, 0.02, 0.02, 0.02];
+            let claims = (0..1000)
+                .filter(|_| simulate(&comparison, effects, &mut rng).pairs.iter().any(is_false))
                 .count();
             assert!(claims <= 50, "{claims} of 1,000 with {seeds} seeds");
         }
+    }
+
+    /// Two standard deviations of a difference matter: the seeds that an undecided pair names find it equal.
+    #[test]
+    fn identical_arms_are_found_equal_with_enough_seeds() {
+        let mut rng = random::stream(5, "equal arms");
+        let equal = |seeds, rng: &mut Stream| {
+            let comparison = of_all_pairs(seeds, 0.02 * 2f64.sqrt() / 2.0);
+            let times = (0..200).map(|_| simulate(&comparison, [0.0; 4], rng));
+            times.filter(|analysis| analysis.pairs.iter().all(|pair| pair.verdict.is_equal())).count()
+        };
+        let (few, enough) = (equal(4, &mut rng), equal(12, &mut rng));
+        assert!(few < 100 && enough > 190, "{few} and {enough} of 200");
+        let undecided = simulate(&of_all_pairs(4, 0.01), [0.0; 4], &mut rng);
+        assert!(undecided.pairs.iter().any(|pair| pair.seeds_needed().is_some_and(|n| (5..60).contains(&n))));
     }
 
     /// Differences of two arms have a standard deviation of sqrt(2) 0.01. Binomial noise of 1,000 comparisons
@@ -311,7 +347,8 @@ mod tests {
     fn the_detectable_difference_is_found_in_80_percent_of_comparisons() {
         for seeds in [4, 5, 8, 20] {
             let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "a difference"));
-            let effect = 0.01 * 2f64.sqrt() * detectable_among(seeds as usize, comparison.design.pairs());
+            let effect =
+                0.01 * 2f64.sqrt() * detectable_among(seeds as usize, comparison.design.contrasts().len());
             let found = |analysis: &Analysis| {
                 analysis
                     .pairs
@@ -345,10 +382,15 @@ mod tests {
             "{clear}"
         );
         let even = english(&simulate(&comparison(8), [0.0, 0.3, 0.2, 0.0], &mut rng).headline);
-        assert!(even.contains("are indistinguishable with 8 seeds") && even.contains("would need"), "{even}");
+        assert!(even.contains("are undecided with 8 seeds") && even.contains("would need"), "{even}");
         let small = Comparison { design: Design { matters: 0.2, ..comparison(8).design }, ..comparison(8) };
         let small = english(&simulate(&small, [0.0, 0.3, 0.2, -0.2], &mut rng).headline);
-        assert!(small.contains("less than the 20% that matter"), "{small}");
+        assert!(small.contains("differ by less than 20%") && small.contains("excludes 0"), "{small}");
+        // The runner-up is named only if its pair is one of the design's.
+        let runner_up = english(&simulate(&comparison(8), [0.0, -0.1, 0.2, -0.2], &mut rng).headline);
+        assert!(!runner_up.contains("gelu"), "{runner_up}");
+        let all = english(&simulate(&of_all_pairs(8, 0.0), [0.0, -0.1, 0.2, -0.2], &mut rng).headline);
+        assert!(all.contains("swiglu beats gelu by"), "{all}");
         // The baseline wins.
         let relu = english(&simulate(&comparison(8), [0.0, 0.3, 0.2, 0.5], &mut rng).headline);
         assert!(relu.starts_with("relu beats silu by"), "{relu}");

@@ -34,8 +34,7 @@ pub fn headline(analysis: &Analysis) -> Text {
 /// The reported pair of two arms.
 fn pair(analysis: &Analysis, a: Activation, b: Activation) -> Option<&Pair> {
     let is = |pair: &&Pair| (pair.act, pair.against) == (a, b) || (pair.act, pair.against) == (b, a);
-    // The last one: two arms may be compared as winner and runner-up and each with the baseline.
-    analysis.pairs.iter().rfind(is)
+    analysis.pairs.iter().find(is)
 }
 
 /// The winner against another arm.
@@ -65,15 +64,19 @@ fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activat
             gained = gained,
             speed = speed(analysis, winner, other)
         ),
-        Verdict::BetterButSmall | Verdict::WorseButSmall => text!(
-            "compare.headline.beats_by_little",
+        Verdict::Equal | Verdict::EqualSlightlyBetter | Verdict::EqualSlightlyWorse => text!(
+            "compare.headline.equal",
             winner = winner,
             other = other,
             gained = gained,
-            matters = setting(100.0 * analysis.matters)
+            matters = setting(100.0 * analysis.matters),
+            all_the_same = match pair.verdict {
+                Verdict::Equal => Text::default(),
+                _ => text!("compare.headline.excludes_zero"),
+            }
         ),
-        Verdict::Indistinguishable { seeds_needed } => text!(
-            "compare.headline.indistinguishable",
+        Verdict::Undecided { seeds_needed } => text!(
+            "compare.headline.undecided",
             winner = winner,
             other = other,
             seeds = pair.n,

@@ -7,6 +7,7 @@
 //! they left there into an [`Analysis`].
 
 pub mod analysis;
+mod assertion;
 mod comparison;
 mod curves;
 mod design;
@@ -21,6 +22,7 @@ mod results;
 mod statistics;
 
 pub use analysis::{Analysis, Arm, Pair, Verdict};
+pub use assertion::Assertion;
 pub use comparison::{Comparison, load};
 pub use design::{ArmDesign, Design, Matching, Run};
 pub use evaluate::evaluate;

@@ -40,7 +40,7 @@ pub fn refuse_other(path: &Path, comparison: &Comparison) -> Result<()> {
     match read(path) {
         Some(Ok(saved)) if comparison.continues(&saved) => Ok(()),
         Some(Ok(saved)) if comparison.identity() == saved.identity() => bail_input!(
-            "{shown} holds a larger comparison, with activations, seeds or learning rates that this one leaves out: add them, name another --out, or replace it with --force"
+            "{shown} holds a larger comparison, with activations, seeds, learning rates or tested pairs that this one leaves out: add them (--all-pairs tests every pair), name another --out, or replace it with --force"
         ),
         Some(Err(error)) => Err(error),
         Some(Ok(_)) => bail_input!(

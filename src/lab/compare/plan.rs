@@ -210,7 +210,7 @@ impl Plan {
             runs_left: left.len(),
             jobs: timing.jobs.clamp(1, left.len().max(1)),
             seconds: left.iter().sum(),
-            detectable: assumed_std * detectable_among(design.seeds.len(), design.pairs()),
+            detectable: assumed_std * detectable_among(design.seeds.len(), design.contrasts().len()),
             assumed_std,
             measured: measured.is_some(),
             timing,

@@ -6,8 +6,8 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The share of comparisons without any difference in which one is claimed all the same.
 const ALPHA: f64 = 0.05;
-/// The chance to find a difference of the size that a plan names.
-const POWER: f64 = 0.8;
+/// The chance to find a difference of the size that a plan names is 80%: this quantile of the normal distribution.
+const POWER_QUANTILE: f64 = 0.841_621;
 /// Seeds beyond which nobody will go.
 const MOST_SEEDS: u64 = 1000;
 /// Seeds below which nothing is claimed.
@@ -51,12 +51,22 @@ pub struct Tested {
     pub interval: Option<(f64, f64)>,
     /// The error rate that the procedure left for this difference, that of its interval.
     pub alpha: f64,
+    /// How far from 0 the true difference is at most; see [`Tested::is_equal`].
+    pub reach: Option<f64>,
 }
 
 impl Tested {
     /// Whether there is a difference.
     pub fn is_different(&self) -> bool {
         self.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+    }
+
+    /// Whether the difference is smaller than `margin`: two one-sided tests (Schuirmann 1987), corrected for their
+    /// number by Bonferroni's procedure. The chance to call any of the differences that are not smaller equal is at
+    /// most 5%. Holm's intervals narrow as differences from 0 are found, which says nothing about equality; up to two
+    /// pairs, both are the same.
+    pub fn is_equal(&self, margin: f64) -> bool {
+        self.reach.is_some_and(|reach| reach < margin)
     }
 }
 
@@ -70,12 +80,18 @@ pub fn holm(families: &[Vec<f64>]) -> Vec<Tested> {
     let mut tested = Vec::new();
     for (summary, p) in summaries.into_iter().zip(p_values) {
         let step = p.and_then(|_| steps.next());
-        let alpha = step.map_or(ALPHA / families.len() as f64, |step| step.alpha);
+        let among = families.len() as f64;
+        let alpha = step.map_or(ALPHA / among, |step| step.alpha);
+        let reach = step.map(|_| {
+            let (low, high) = interval(&summary, alpha.min(2.0 * ALPHA / among));
+            (-low).max(high)
+        });
         tested.push(Tested {
             summary,
             p: step.map(|step| step.p),
             interval: step.map(|step| interval(&summary, step.alpha)),
             alpha,
+            reach,
         });
     }
     tested
@@ -139,11 +155,15 @@ fn students_t(n: usize) -> Option<StudentsT> {
 }
 
 /// The smallest difference that n seeds detect with a power of 80%, in standard deviations of a paired
-/// difference, at error rate alpha: (t of 1 - alpha / 2 + t of 0.8) / sqrt(n), both with n - 1 degrees of
-/// freedom. Infinite below two seeds.
+/// difference, at error rate alpha: noncentral t with the approximation of Johnson & Welch 1940. Infinite below two
+/// seeds.
 pub fn detectable(n: usize, alpha: f64) -> f64 {
     match students_t(n) {
-        Some(t) if n > 1 => (t.inverse_cdf(1.0 - alpha / 2.0) + t.inverse_cdf(POWER)) / (n as f64).sqrt(),
+        Some(t) if n > 1 => {
+            let (freedom, critical) = ((n - 1) as f64, t.inverse_cdf(1.0 - alpha / 2.0));
+            let spread = (1.0 + critical * critical / (2.0 * freedom)).sqrt();
+            (critical * (1.0 - 0.25 / freedom) + POWER_QUANTILE * spread) / (n as f64).sqrt()
+        }
         _ => f64::INFINITY,
     }
 }
@@ -153,9 +173,11 @@ pub fn detectable_among(n: usize, pairs: usize) -> f64 {
     detectable(n, ALPHA / pairs.max(1) as f64)
 }
 
-/// Seeds that would detect a difference of this size with a power of 80%, at most 1,000.
-pub fn seeds_needed(tested: &Tested) -> Option<u64> {
-    let effect = tested.summary.mean.abs() / tested.summary.std?;
+/// Seeds that would show with a power of 80% that a difference of this size isn't 0, or that it is smaller than
+/// `margin`, whichever takes fewer. At most 1,000.
+pub fn seeds_needed(tested: &Tested, margin: f64) -> Option<u64> {
+    let size = tested.summary.mean.abs();
+    let effect = size.max(margin - size) / tested.summary.std?;
     // The more seeds, the less is needed: halve the range until one is left.
     let (mut low, mut high) = (LEAST_SEEDS as u64, MOST_SEEDS + 1);
     while low < high {

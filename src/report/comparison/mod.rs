@@ -5,7 +5,7 @@ mod curves;
 mod learned;
 mod rows;
 
-pub use arms::table;
+pub use arms::{table, verdict};
 
 use super::document::{Block, Document};
 use super::html::page as html_page;

@@ -128,10 +128,7 @@ pub fn analysis(names: &[&str], diverged: &[&str], gap: f64, seeds: usize, rates
 
 fn pairs(arms: &[Arm], baseline: &Arm) -> Vec<Pair> {
     let others = arms.iter().filter(|arm| arm.act != baseline.act);
-    let against = others.map(|arm| pair(arm, baseline));
-    let top = (arms.len() > 2 && arms[0].act != baseline.act && arms[1].act != baseline.act)
-        .then(|| pair(&arms[0], &arms[1]));
-    against.chain(top).collect()
+    others.map(|arm| pair(arm, baseline)).collect()
 }
 
 fn pair(arm: &Arm, other: &Arm) -> Pair {
@@ -143,11 +140,12 @@ fn pair(arm: &Arm, other: &Arm) -> Pair {
     let verdict = match (n, apart, matters, difference < 0.0) {
         (0, ..) => Verdict::Diverged,
         (1 | 2, ..) => Verdict::TooFewSeeds,
-        (_, false, ..) => Verdict::Indistinguishable { seeds_needed: Some(12) },
+        (_, false, true, _) => Verdict::Undecided { seeds_needed: Some(12) },
+        (_, false, false, _) => Verdict::Equal,
         (_, _, true, true) => Verdict::Better,
         (_, _, true, false) => Verdict::Worse,
-        (_, _, false, true) => Verdict::BetterButSmall,
-        (_, _, false, false) => Verdict::WorseButSmall,
+        (_, _, false, true) => Verdict::EqualSlightlyBetter,
+        (_, _, false, false) => Verdict::EqualSlightlyWorse,
     };
     let around = |half: f64| (difference - half, difference + half);
     Pair {
