@@ -90,7 +90,7 @@ pub fn comparison_json(
         let recipe = recipe.with(&run.settings())?;
         let config = recipe.model(dataset.tokenizer.vocab_size())?;
         Ok(json!({
-            "act": run.act,
+            "act": run.variant,
             "params": ModelSize::new(&config).total,
             "ffn_dim": config.ffn_dim,
             "ffn_init_scale": run.ffn_init_scale,

@@ -91,7 +91,7 @@ fn settings(comparison: &Comparison) -> Vec<(String, String)> {
     rows.push(("matched".to_string(), plain(&serde_json::json!(design.matching))));
     if design.match_init {
         let scale =
-            |arm: &crate::lab::compare::ArmDesign| Some(format!("{} {}", arm.act, arm.ffn_init_scale?));
+            |arm: &crate::lab::compare::ArmDesign| Some(format!("{} {}", arm.variant, arm.ffn_init_scale?));
         let scales: Vec<String> = design.arms.iter().filter_map(scale).collect();
         rows.push(("ffn-init-scale".to_string(), scales.join(", ")));
     }

@@ -123,6 +123,43 @@ fn three_seeds_with_a_clear_difference_give_a_verdict() {
     assert_eq!(other.status.code(), Some(2), "a pair that isn't tested");
 }
 
+#[test]
+fn arms_can_differ_in_two_settings_and_resume() {
+    let folder = folder();
+    let run = |flags: &[&str]| {
+        let mut command = tinygpt(&folder);
+        command.arg("compare").args(SMALL).args(["--seeds", "3", "--steps", "2"]).args(flags);
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let flags = ["--acts", "relu,swiglu", "--vary", "batch-size=2,4", "--out", "cmp"];
+    let (code, table, plan) = run(&flags);
+    assert_eq!(code, Some(0), "{plan}");
+    assert!(plan.contains("4 arms x 3 seeds = 12 runs of 2 steps"), "{plan}");
+    assert!(plan.contains("2 pairs with relu, and how differences change with batch-size (1)"), "{plan}");
+    assert!(table.contains("the lead changes by"), "{table}");
+    // Every run was of its own batch size.
+    for (arm, size) in [("relu+batch-size=2", 2), ("swiglu+batch-size=4", 4)] {
+        let trainer = read(&folder, &format!("cmp/{arm}-seed1/last/trainer.json"));
+        let trainer: Value = serde_json::from_slice(&trainer).unwrap();
+        assert_eq!(trainer["settings"]["batch-size"], size);
+    }
+    // The same command finds everything done; one with another setting is another comparison.
+    let (code, again, nothing) = run(&flags);
+    assert_eq!((code, again), (Some(0), table));
+    assert!(!nothing.contains("plan "), "{nothing}");
+    let (code, _, error) = run(&["--acts", "relu,swiglu", "--vary", "dim=8,16", "--out", "cmp"]);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("other settings or another text"), "{error}");
+
+    // One setting other than the activation.
+    let rates = ["--act", "gelu", "--vary", "lr=1e-3,1e-2", "--baseline", "1e-2", "--out", "rates"];
+    let (code, table, error) = run(&rates);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(table.contains("vs lr 0.01"), "{table}");
+}
+
 /// Otherwise the pairs could be chosen after a look at the results.
 #[test]
 fn a_finished_comparison_keeps_the_pairs_it_was_begun_with() {
@@ -230,7 +267,7 @@ fn bad_compare_flags_give_one_line_and_write_nothing() {
     let folder = folder();
     for (flags, says) in [
         (["--acts", "relu,geluu"], "did you mean 'gelu'?"),
-        (["--baseline", "mish"], "--baseline mish is not among --acts"),
+        (["--baseline", "mish"], "--baseline mish is not among the values of act: relu, gelu"),
         (["--lrs", "1e-3,nan"], "--lrs"),
         (["--lrs", "1e-3,100"], "it must be a number between 0.0 and 10.0"),
         (["--matters", "5"], "a share between 0% and 100%, such as 0.5% or 0.005"),

@@ -52,7 +52,7 @@ fn odd_ones() -> Vec<(&'static str, Analysis)> {
     identity.losses.iter_mut().for_each(|loss| *loss += 4.0);
     identity.loss.mean += 4.0;
     identity.curve.mean.iter_mut().for_each(|loss| *loss += 4.0);
-    let pair = far.pairs.iter_mut().find(|pair| pair.act.name() == "identity").unwrap();
+    let pair = far.pairs.iter_mut().find(|pair| pair.variant.label() == "identity").unwrap();
     pair.difference += 4.0;
     pair.interval = Some((3.5, 4.5));
     vec![

@@ -4,7 +4,7 @@ use crate::activation::Activation;
 use crate::cli::outputs::{Inputs, check_folder};
 use crate::cli::print::Wide;
 use crate::lab::compare::{
-    ArmDesign, Assertion, Comparison, Design, Matching, check_place, load, place, unnamed,
+    ArmDesign, Assertion, Comparison, Design, Matching, Variant, Vary, check_place, load, place, unnamed,
 };
 use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
 use crate::support::environment;
@@ -15,22 +15,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Args)]
-#[command(mut_arg("act", |arg| arg.hide(true)))]
 #[command(after_help = "\
 Example: tinygpt compare --acts relu,gelu,swiglu --data my.txt --budget 30m
+         tinygpt compare --acts relu2,swiglu --vary dim=64,128 --data my.txt
          tinygpt compare --acts relu,sigmoid --lrs 1e-3,3e-3,1e-2 --data my.txt")]
 pub struct CompareArgs {
-    /// Activations to compare, separated by commas, or `all`
-    #[arg(long, value_name = "A,B,C", default_value = "relu,gelu,silu,swiglu", hide_possible_values = true)]
-    pub acts: List<Activation>,
+    /// Activations to compare, separated by commas, or `all` [default: relu,gelu,silu,swiglu]
+    #[arg(long, value_name = "A,B,C", hide_possible_values = true)]
+    pub acts: Option<List<Activation>>,
+    /// Another setting to compare, such as optimizer=adamw,muon; may be given more than once
+    ///
+    /// One of act, optimizer, lr, dim, layers, dropout, init-std, backbone and batch-size. With two settings, such as --acts
+    /// and one --vary, every combination is trained: the first setting is compared under each value of the second, and the
+    /// differences between these values are tested, too.
+    #[arg(long, value_name = "KEY=A,B")]
+    pub vary: Vec<Vary>,
     /// Seeds per activation [default: 5]
     ///
     /// They count up from --seed. Verdicts need at least three.
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_SEEDS))]
     pub seeds: Option<u64>,
-    /// Activation that the others are compared with [default: relu, or the first of --acts]
-    #[arg(long, value_name = "NAME", hide_possible_values = true)]
-    pub baseline: Option<Activation>,
+    /// Activation, or value of --vary, that the others are compared with [default: relu, or the first]
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
     /// Test every pair of activations, not only each with the baseline
     ///
     /// The pairs are fixed before the first run. More of them need more seeds, because verdicts are corrected for their
@@ -103,6 +110,8 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
+/// What is compared if nothing is said.
+const ACTS: &str = "relu,gelu,silu,swiglu";
 const SEEDS: u64 = 5;
 const MOST_SEEDS: u64 = 1000;
 const MOST_JOBS: usize = 256;
@@ -120,17 +129,66 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl CompareArgs {
-    pub fn baseline(&self, acts: &[Activation]) -> Result<Activation> {
-        let relu = "relu".parse()?;
-        let baseline = match self.baseline {
-            Some(baseline) => baseline,
-            None if acts.contains(&relu) => relu,
-            None => acts[0],
+    /// What arms differ in: one setting or two, of which the activation comes first.
+    fn factors(&self) -> Result<Vec<Vary>> {
+        let acts = match &self.acts {
+            Some(acts) => Some(acts.to_vec()),
+            None if self.vary.is_empty() => Some(ACTS.parse::<List<Activation>>()?.to_vec()),
+            None => None,
         };
-        if !acts.contains(&baseline) {
-            bail_input!("--baseline {baseline} is not among --acts");
+        let factors: Vec<Vary> =
+            acts.iter().map(|acts| Vary::acts(acts)).chain(self.vary.iter().cloned()).collect();
+        let keys: Vec<&str> = factors.iter().map(|factor| factor.key.as_str()).collect();
+        match keys.as_slice() {
+            [_, _, _, ..] => bail_input!("arms can differ in two settings, not in {}", keys.join(", ")),
+            [a, b] if a == b => bail_input!("{a} is varied twice"),
+            keys if keys.contains(&"lr") && self.lrs.is_some() => {
+                bail_input!(
+                    "--vary lr makes an arm of every rate and --lrs chooses one for each arm: use one of them"
+                )
+            }
+            keys if keys.contains(&"act") && self.settings.act.is_some() => {
+                bail_input!("compare takes --acts, a list, instead of --act")
+            }
+            _ => Ok(factors),
         }
-        Ok(baseline)
+    }
+
+    /// The arms, one for each combination of values, and the baseline.
+    fn arms(&self, factors: &[Vary], act: Activation) -> Result<(Vec<Variant>, Variant)> {
+        let variant = |settings: Settings| Variant::new(settings.act.unwrap_or(act), settings);
+        let (first, conditions) = match factors {
+            [first, second] => (first, second.values.clone()),
+            [first] => (first, vec![Settings::default()]),
+            _ => bail_input!("nothing is compared: --acts or --vary says what"),
+        };
+        let under = |condition: &Settings| {
+            first.values.iter().map(|value| variant(value.over(condition))).collect::<Vec<Variant>>()
+        };
+        let candidates = under(&conditions[0]);
+        let named = |name: &str| {
+            let act = name.parse::<Activation>().ok().filter(|_| first.key == "act");
+            let number = name.parse::<f64>().ok();
+            candidates.iter().copied().find(|arm| {
+                let value = arm.value(&first.key).and_then(|value| value.as_f64());
+                arm.said(&first.key) == name || value.is_some() && value == number || act == Some(arm.act())
+            })
+        };
+        let baseline = match &self.baseline {
+            Some(name) => match named(name) {
+                Some(found) => found,
+                None => {
+                    let known: Vec<String> = candidates.iter().map(|arm| arm.said(&first.key)).collect();
+                    bail_input!(
+                        "--baseline {name} is not among the values of {}: {}",
+                        first.key,
+                        known.join(", ")
+                    )
+                }
+            },
+            None => named("relu").unwrap_or(candidates[0]),
+        };
+        Ok((conditions.iter().flat_map(under).collect(), baseline))
     }
 
     /// Processes, unless they are to be measured. Standard input can be read by one only.
@@ -143,9 +201,6 @@ impl CompareArgs {
     }
 
     pub fn check(&self) -> Result<()> {
-        if self.settings.act.is_some() {
-            bail_input!("compare takes --acts, a list, instead of --act");
-        }
         if self.jobs() > Some(1) && self.reads_stdin() {
             bail_input!(
                 "--jobs cannot give standard input to several processes: save the text to a file first"
@@ -167,16 +222,22 @@ impl CompareArgs {
                 .with(&Settings { lr: Some(lr), ..Settings::default() })
                 .map_err(|error| input_error!("--lrs: {error}"))?;
         }
+        let factors = self.factors()?;
+        let (arms, baseline) = self.arms(&factors, recipe.act())?;
         let design = Design {
-            baseline: self.baseline(&self.acts)?,
+            baseline,
+            keys: factors.into_iter().map(|factor| factor.key).collect(),
             all_pairs: self.all_pairs,
-            arms: self.acts.iter().copied().map(ArmDesign::new).collect(),
+            arms: arms.into_iter().map(ArmDesign::new).collect(),
             seeds: seeds(recipe, self.seeds.unwrap_or(SEEDS)),
             rates,
             matters: self.matters,
             matching: self.matching,
             match_init: self.match_init,
         };
+        for arm in &design.arms {
+            recipe.with(&arm.settings()).map_err(|error| input_error!("{}: {error}", arm.variant))?;
+        }
         self.assertions.iter().try_for_each(|assertion| assertion.check(&design))?;
         Ok(design)
     }

@@ -81,7 +81,7 @@ fn announce(
     let timing = timing.clone().map_or_else(|| time(design, recipe, dataset, device, args.jobs()), Ok)?;
     let plan = Plan::new(timing, design, recipe, &results, &before);
     show::plan(&plan, design);
-    design.arms.iter().for_each(|arm| super::train::warn_of_trouble(arm.act));
+    design.arms.iter().for_each(|arm| super::train::warn_of_trouble(arm.variant.act()));
     let mut instruction_sets = results.instruction_sets();
     instruction_sets.insert(instruction_set());
     if let Some(warning) = mixed(&instruction_sets) {
@@ -146,10 +146,10 @@ fn finish(args: &CompareArgs, out: &Path, grid: &Grid) -> Result<()> {
     }
     let diverged: Vec<String> =
         grid.results.diverged().map(|(run, why)| format!("{}: {why}", run.label())).collect();
-    let refuted: Vec<String> =
-        args.assertions.iter().filter_map(|assertion| assertion.refuted_by(&analysis)).collect();
-    if !refuted.is_empty() {
-        return Err(Failure::Refuted(refuted.join("; ")).into());
+    for assertion in &args.assertions {
+        if let Some(refuted) = assertion.refuted_by(&grid.comparison().design, &analysis)? {
+            return Err(Failure::Refuted(refuted).into());
+        }
     }
     match diverged.as_slice() {
         [] => Ok(()),

@@ -31,8 +31,7 @@ pub fn prepare(
     only: Option<(usize, &str)>,
     (dataset, device): (&Dataset, &Device),
 ) -> Result<Prepared> {
-    let matched = (design.matching, design.match_init);
-    design.arms = match_arms(&args.acts, design.baseline, matched, &recipe, dataset, device)?;
+    match_arms(&mut design, &recipe, dataset, device)?;
     check_memory(args, &recipe, &design, dataset)?;
     let new = |recipe: &Recipe, design: Design| Comparison {
         design,

@@ -16,10 +16,11 @@ pub fn plan(plan: &Plan, design: &Design) {
         0 => String::new(),
         rates => format!(" x {rates} learning rates"),
     };
+    let what = if design.keys == ["act"] { "activations" } else { "arms" };
     let left =
         if plan.runs_left < runs { format!(", {} of them left", plan.runs_left) } else { String::new() };
     note!(
-        "plan    {arms} activations{rates} x {seeds} seeds = {runs} runs of {} steps ({:.2} epochs){left}",
+        "plan    {arms} {what}{rates} x {seeds} seeds = {runs} runs of {} steps ({:.2} epochs){left}",
         grouped(plan.steps),
         plan.epochs()
     );
@@ -28,7 +29,7 @@ pub fn plan(plan: &Plan, design: &Design) {
             .arms
             .iter()
             .enumerate()
-            .map(|(i, arm)| format!("{} {}", arm.act, value(i)))
+            .map(|(i, arm)| format!("{} {}", arm.variant, value(i)))
             .collect::<Vec<_>>()
             .join(", ")
     };
@@ -58,13 +59,18 @@ pub fn plan(plan: &Plan, design: &Design) {
     );
 }
 
-/// The pairs that are tested.
+/// What is tested.
 fn tested(design: &Design) -> String {
-    match design.contrasts().len() {
+    let baseline = design.baseline_name();
+    let pairs = match design.contrasts().len() {
         0 => "none".to_string(),
-        1 => format!("1 pair, with {}", design.baseline),
+        1 => format!("1 pair, with {baseline}"),
         pairs if design.all_pairs => format!("all {pairs} pairs"),
-        pairs => format!("{pairs} pairs, each activation with {}", design.baseline),
+        pairs => format!("{pairs} pairs with {baseline}"),
+    };
+    match (design.interactions().len(), design.keys.get(1)) {
+        (changes @ 1.., Some(key)) => format!("{pairs}, and how differences change with {key} ({changes})"),
+        _ => pairs,
     }
 }
 
@@ -95,7 +101,7 @@ fn rates(analysis: &Analysis) -> Table {
             None if rate.diverged > 0 => "diverged".to_string(),
             None => "-".to_string(),
         });
-        table.add_row([arm.act.label().to_string(), setting(arm.lr)].into_iter().chain(losses));
+        table.add_row([arm.variant.to_string(), setting(arm.lr)].into_iter().chain(losses));
     }
     table
 }
@@ -105,13 +111,14 @@ pub fn json(analysis: &Analysis, results: &Results) -> Result<()> {
     let english = |text: &Text| text.to(Language::En);
     let diverged = results
         .diverged()
-        .map(|(run, why)| json!({ "act": run.act, "lr": run.lr, "seed": run.seed, "why": why }));
+        .map(|(run, why)| json!({ "act": run.variant, "lr": run.lr, "seed": run.seed, "why": why }));
     let record = json!({
         "baseline": analysis.baseline,
         "headline": english(&analysis.headline),
         "warnings": analysis.warnings.iter().map(english).collect::<Vec<_>>(),
         "results": table(analysis).records(),
         "pairs": analysis.pairs,
+        "interactions": analysis.interactions,
         "diverged": diverged.collect::<Vec<_>>(),
     });
     say!("{}", record::line(&record)?)?;

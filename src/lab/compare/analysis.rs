@@ -1,7 +1,8 @@
 //! What the runs of a comparison say together: everything that its table, its JSON and its report show.
 
 use super::statistics::Summary;
-use crate::activation::{Activation, Function, Scalar};
+use super::variant::Variant;
+use crate::activation::{Function, Scalar};
 use crate::support::text::Text;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -11,7 +12,9 @@ use std::collections::BTreeMap;
 pub struct Analysis {
     /// The text, as the user named it.
     pub data: String,
-    pub baseline: Activation,
+    pub baseline: Variant,
+    /// The baseline in words: its value of the first setting in which arms differ.
+    pub baseline_name: String,
     /// The outcome in a sentence.
     pub headline: Text,
     pub warnings: Vec<Text>,
@@ -19,6 +22,8 @@ pub struct Analysis {
     pub arms: Vec<Arm>,
     /// The pairs that the design tests: see [`Design::contrasts`](super::Design::contrasts).
     pub pairs: Vec<Pair>,
+    /// How differences change between the values of a second setting.
+    pub interactions: Vec<Interaction>,
     /// Relative differences of loss below this count as none: 0.005 is half a percent.
     pub matters: f64,
     /// The loss of the distribution that the text was drawn from, where known: nats per token.
@@ -31,21 +36,23 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// The arm with this activation.
-    pub fn arm(&self, act: Activation) -> Option<&Arm> {
-        self.arms.iter().find(|arm| arm.act == act)
+    pub fn arm(&self, variant: Variant) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.variant == variant)
     }
 
     /// The comparison of an arm with the baseline.
-    pub fn against_baseline(&self, act: Activation) -> Option<&Pair> {
-        self.pairs.iter().find(|pair| pair.act == act && pair.against == self.baseline)
+    pub fn against_baseline(&self, arm: &Arm) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| pair.variant == arm.variant && pair.against == arm.baseline)
     }
 }
 
-/// An activation at one learning rate: its best of the grid where there is one.
+/// A variant at one learning rate: its best of the grid where there is one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Arm {
-    pub act: Activation,
+    #[serde(rename = "act")]
+    pub variant: Variant,
+    /// The arm that it is compared with.
+    pub baseline: Variant,
     pub lr: f64,
     pub params: usize,
     pub ffn_dim: usize,
@@ -82,11 +89,11 @@ pub struct Arm {
 impl Arm {
     /// Each layer's activation after training. Without learned scalars there is none.
     pub fn learned(&self) -> Vec<Function> {
-        let scalars = &self.act.program().scalars;
+        let scalars = &self.variant.act().program().scalars;
         let of_layer = |layer: usize| {
             let value = |scalar: &Scalar| self.scalars.get(&format!("{layer}.{}", scalar.name)).copied();
             let scalars = scalars.iter().map(value).collect::<Option<_>>()?;
-            Some(Function { act: self.act, scalars })
+            Some(Function { act: self.variant.act(), scalars })
         };
         if scalars.is_empty() { Vec::new() } else { (0..).map_while(of_layer).collect() }
     }
@@ -132,8 +139,9 @@ pub struct Curve {
 /// The difference of two arms' final losses, paired by seed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pair {
-    pub act: Activation,
-    pub against: Activation,
+    #[serde(rename = "act")]
+    pub variant: Variant,
+    pub against: Variant,
     /// Pairs of runs.
     pub n: usize,
     /// Mean of (act's loss - against's loss).
@@ -158,6 +166,25 @@ impl Pair {
             _ => None,
         }
     }
+}
+
+/// How the lead of one arm over another differs between two conditions, paired by seed. Leads are shares of the loss of
+/// the arm that is led, so that they can be compared where losses differ.
+#[derive(Clone, Debug, Serialize)]
+pub struct Interaction {
+    /// What is compared, and with what, under both conditions: `swiglu`, `relu2`.
+    pub name: String,
+    pub against: String,
+    /// The two conditions: `adamw`, `muon`.
+    pub conditions: [String; 2],
+    pub leads: [f64; 2],
+    /// Pairs of pairs of runs.
+    pub n: usize,
+    /// The second lead minus the first.
+    pub difference: f64,
+    /// Where the true difference lies, at the confidence that Holm's procedure left.
+    pub interval: Option<(f64, f64)>,
+    pub p: Option<f64>,
 }
 
 /// What may be said of a pair.

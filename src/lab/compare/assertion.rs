@@ -2,7 +2,7 @@
 
 use super::analysis::{Analysis, Verdict};
 use super::design::Design;
-use crate::activation::Activation;
+use super::variant::Variant;
 use crate::support::text::Language;
 use crate::{bail_input, report};
 use anyhow::Result;
@@ -26,9 +26,9 @@ const RELATIONS: [(&str, Relation, Relation); 3] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assertion {
     text: String,
-    act: Activation,
-    against: Activation,
-    /// Seen from `act`, and from `against`.
+    arm: String,
+    against: String,
+    /// Seen from `arm`, and from `against`.
     relations: [Relation; 2],
 }
 
@@ -37,15 +37,15 @@ impl FromStr for Assertion {
 
     fn from_str(text: &str) -> Result<Assertion> {
         let parts = |&(word, own, other): &(&str, Relation, Relation)| {
-            text.split_once(word).map(|(act, against)| (act, against, [own, other]))
+            text.split_once(word).map(|(arm, against)| (arm, against, [own, other]))
         };
-        let Some((act, against, relations)) = RELATIONS.iter().find_map(parts) else {
+        let Some((arm, against, relations)) = RELATIONS.iter().find_map(parts) else {
             bail_input!("write it as 'A better than B', 'A worse than B' or 'A equal to B'");
         };
         Ok(Assertion {
             text: text.trim().to_string(),
-            act: act.trim().parse()?,
-            against: against.trim().parse()?,
+            arm: arm.trim().to_string(),
+            against: against.trim().to_string(),
             relations,
         })
     }
@@ -54,30 +54,38 @@ impl FromStr for Assertion {
 impl Assertion {
     /// Refuses a pair that the design doesn't test.
     pub fn check(&self, design: &Design) -> Result<()> {
-        let is = |&(a, b): &(Activation, Activation)| {
-            (a, b) == (self.act, self.against) || (b, a) == (self.act, self.against)
-        };
-        if !design.contrasts().iter().any(is) {
+        let pair = self.pair(design)?;
+        if !design.contrasts().iter().any(|&(a, b)| (a, b) == pair || (b, a) == pair) {
             bail_input!(
                 "--assert '{}': this comparison doesn't test {} against {}. Make one of them the --baseline, or add --all-pairs.",
                 self.text,
-                self.act,
+                self.arm,
                 self.against
             );
         }
         Ok(())
     }
 
+    fn pair(&self, design: &Design) -> Result<(Variant, Variant)> {
+        let find = |name: &str| match design.find(name) {
+            Some(arm) => Ok(arm),
+            None => {
+                let arms: Vec<&str> = design.arms.iter().map(|arm| arm.variant.label()).collect();
+                bail_input!("--assert '{}': {name} is no arm; arms: {}", self.text, arms.join(", "))
+            }
+        };
+        Ok((find(&self.arm)?, find(&self.against)?))
+    }
+
     /// What the comparison found instead; none if it found what is asserted.
-    pub fn refuted_by(&self, analysis: &Analysis) -> Option<String> {
-        let found =
-            |act, against| analysis.pairs.iter().find(|pair| (pair.act, pair.against) == (act, against));
+    pub fn refuted_by(&self, design: &Design, analysis: &Analysis) -> Result<Option<String>> {
+        let (arm, against) = self.pair(design)?;
+        let found = |a, b| analysis.pairs.iter().find(|pair| (pair.variant, pair.against) == (a, b));
         let [forth, back] = self.relations;
-        let sides = [(self.act, self.against, forth), (self.against, self.act, back)];
-        let Some((pair, asserted)) =
-            sides.into_iter().find_map(|(a, b, relation)| Some((found(a, b)?, relation)))
+        let sides = [(arm, against, forth), (against, arm, back)];
+        let Some((pair, asserted)) = sides.into_iter().find_map(|(a, b, side)| Some((found(a, b)?, side)))
         else {
-            return Some(format!("'{}' isn't shown: no such pair has finished", self.text));
+            return Ok(Some(format!("'{}' isn't shown: no such pair has finished", self.text)));
         };
         let is_so = match asserted {
             Relation::Better => pair.verdict == Verdict::Better,
@@ -85,9 +93,9 @@ impl Assertion {
             Relation::Equal => pair.verdict.is_equal(),
         };
         let verdict = report::comparison::verdict(pair.verdict).to(Language::En);
-        (!is_so).then(|| {
-            format!("'{}' isn't shown: {} against {} is \"{verdict}\"", self.text, pair.act, pair.against)
-        })
+        Ok((!is_so).then(|| {
+            format!("'{}' isn't shown: {} against {} is \"{verdict}\"", self.text, pair.variant, pair.against)
+        }))
     }
 }
 
@@ -96,14 +104,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn assertions_are_read_with_names_and_formulas() {
+    fn assertions_name_two_arms_and_a_verdict() {
         for text in
             ["swiglu better than relu", "x * sigmoid(x) equal to silu", " relu worse than max(0, x)^2 "]
         {
             let assertion: Assertion = text.parse().unwrap();
             assert_eq!(assertion.text, text.trim());
         }
-        for text in ["swiglu > relu", "swiglu better", "swigluu better than relu"] {
+        for text in ["swiglu > relu", "swiglu better", "is swiglu better?"] {
             assert!(text.parse::<Assertion>().is_err(), "{text}");
         }
     }

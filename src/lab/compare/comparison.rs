@@ -1,7 +1,7 @@
 //! What the runs of a comparison have in common, and the file that holds it.
 
 use super::design::Design;
-use crate::activation::Activation;
+use super::variant::Variant;
 use crate::bail_input;
 use crate::settings::Settings;
 use crate::support::files::replace;
@@ -43,6 +43,9 @@ impl Comparison {
         if is_grid {
             settings.remove("lr");
         }
+        for key in &self.design.keys {
+            settings.remove(key);
+        }
         let Design { matching, match_init, .. } = self.design;
         serde_json::json!({
             "settings": settings, "text": self.text, "grid": is_grid, "matching": matching, "match_init": match_init,
@@ -60,7 +63,7 @@ impl Comparison {
     fn left_out(&self, saved: &Comparison) -> usize {
         let (own, saved) = (&self.design, &saved.design);
         let contrasts = own.contrasts();
-        let is_tested = |&(a, b): &(Activation, Activation)| {
+        let is_tested = |&(a, b): &(Variant, Variant)| {
             contrasts.iter().any(|&tested| tested == (a, b) || tested == (b, a))
         };
         saved.arms.iter().filter(|arm| !own.arms.contains(arm)).count()

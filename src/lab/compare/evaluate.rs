@@ -1,12 +1,13 @@
 //! From finished runs to what they say together.
 
-use super::analysis::{Analysis, Arm, Pair, Rate, Spread, Verdict};
+use super::analysis::{Analysis, Arm, Interaction, Pair, Rate, Spread, Verdict};
 use super::comparison::Comparison;
 use super::curves::{curve, seconds_to};
 use super::design::{ArmDesign, Design, Run};
 use super::headline::{headline, mixed, warnings};
 use super::results::{Line, Results};
 use super::statistics::{LEAST_SEEDS, Tested, bootstrap, holm, seeds_needed, summarize};
+use super::variant::Variant;
 use crate::support::text::Text;
 use crate::support::waiting::waiting;
 use crate::train::Outcome;
@@ -26,21 +27,21 @@ pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Resu
     let mut arms: Vec<(Arm, Vec<&Line>)> = arms.collect::<Result<_>>()?;
     // NaN, of arms without an outcome, comes last.
     arms.sort_by(|(a, _), (b, _)| a.loss.mean.total_cmp(&b.loss.mean));
-    if let Some(target) =
-        arms.iter().find(|(arm, _)| arm.act == design.baseline).map(|(arm, _)| arm.loss.mean)
-    {
-        for (arm, _) in &mut arms {
-            arm.seconds_to_baseline = seconds_to(&arm.curve, target);
-        }
+    let targets: Vec<(Variant, f64)> = arms.iter().map(|(arm, _)| (arm.variant, arm.loss.mean)).collect();
+    for (arm, _) in &mut arms {
+        let target = targets.iter().find(|(variant, _)| *variant == arm.baseline);
+        arm.seconds_to_baseline = target.and_then(|(_, loss)| seconds_to(&arm.curve, *loss));
     }
-    let pairs = evaluate_pairs(design, &arms);
+    let (pairs, interactions) = evaluate_pairs(design, &arms);
     let first = arms.iter().flat_map(|(_, lines)| lines).find_map(|line| line.outcome.as_ref());
     let mut analysis = Analysis {
         data: comparison.settings.data.clone().unwrap_or_default(),
         baseline: design.baseline,
+        baseline_name: design.baseline_name(),
         headline: Text::default(),
         warnings: Vec::new(),
         pairs,
+        interactions,
         matters: design.matters,
         floor: first.and_then(|outcome| outcome.floor),
         fixed_lr: fixed_rate(comparison, &arms),
@@ -59,7 +60,7 @@ pub fn evaluate(path: &Path, comparison: &Comparison, results: &Results) -> Resu
 fn fixed_rate(comparison: &Comparison, arms: &[(Arm, Vec<&Line>)]) -> Option<f64> {
     let rates = &comparison.design.rates;
     let said = comparison.settings.lr.filter(|lr| rates.contains(lr));
-    let of_baseline = arms.iter().find(|(arm, _)| arm.act == comparison.design.baseline);
+    let of_baseline = arms.iter().find(|(arm, _)| arm.variant == comparison.design.baseline);
     said.or_else(|| of_baseline.map(|(arm, _)| arm.lr)).filter(|_| !rates.is_empty())
 }
 
@@ -72,7 +73,7 @@ fn evaluate_arm<'a>(
 ) -> Result<(Arm, Vec<&'a Line>)> {
     let design = &comparison.design;
     let run = |lr: Option<f64>, seed: u64| Run {
-        act: arm.act,
+        variant: arm.variant,
         lr,
         seed,
         ffn_dim: arm.ffn_dim,
@@ -81,7 +82,7 @@ fn evaluate_arm<'a>(
     let lines = |lr: Option<f64>| -> Vec<&'a Line> {
         design.seeds.iter().filter_map(|&seed| results.find(&run(lr, seed))).collect()
     };
-    let said = comparison.settings.lr.unwrap_or(f64::NAN);
+    let said = arm.variant.settings().lr.or(comparison.settings.lr).unwrap_or(f64::NAN);
     let rates: Vec<Rate> = design
         .rates_or_none()
         .into_iter()
@@ -110,7 +111,8 @@ fn evaluate_arm<'a>(
     let losses = of(&finished, |outcome| outcome.val_loss);
     let mean = |value: fn(&Outcome) -> f64| summarize(&of(&finished, value)).mean;
     let arm = Arm {
-        act: arm.act,
+        variant: arm.variant,
+        baseline: design.baseline_of(arm.variant),
         lr,
         params: outcome.map_or(0, |outcome| outcome.params),
         ffn_dim: outcome.map_or(0, |outcome| outcome.ffn_dim),
@@ -157,25 +159,24 @@ fn spread(mut values: Vec<f64>) -> Spread {
     Spread { median: at(values.len() / 2), low: at(0), high: at(values.len().saturating_sub(1)) }
 }
 
-/// The pairs of the design, tested together, in the order of their arms.
-fn evaluate_pairs(design: &Design, arms: &[(Arm, Vec<&Line>)]) -> Vec<Pair> {
-    let place = |act| arms.iter().position(|(arm, _)| arm.act == act);
+/// The pairs of the design, in the order of their arms, and its interactions: tested together.
+fn evaluate_pairs(design: &Design, arms: &[(Arm, Vec<&Line>)]) -> (Vec<Pair>, Vec<Interaction>) {
+    let place = |variant| arms.iter().position(|(arm, _)| arm.variant == variant);
     let contrasts = design.contrasts().into_iter();
     let mut places: Vec<(usize, usize)> = contrasts.filter_map(|(a, b)| place(a).zip(place(b))).collect();
-    let baseline = place(design.baseline);
-    places.sort_by_key(|&(a, b)| (Some(b) != baseline, a, b));
-    let compared: Vec<_> = places.into_iter().map(|(a, b)| (&arms[a], &arms[b])).collect();
-    let matched: Vec<Vec<(&Line, &Line)>> = compared.iter().map(|((_, a), (_, b))| by_seed(a, b)).collect();
-    let loss = |line: &Line| line.outcome.as_ref().map_or(f64::NAN, |outcome| outcome.val_loss);
-    let differences: Vec<Vec<f64>> =
-        matched.iter().map(|pairs| pairs.iter().map(|(a, b)| loss(a) - loss(b)).collect()).collect();
-    let tests = holm(&differences);
-    let mut pairs = Vec::new();
-    for ((((arm, _), (against, _)), lines), tested) in compared.iter().zip(&matched).zip(tests) {
+    places.sort_by_key(|&(a, b)| (arms[a].0.baseline != arms[b].0.variant, a, b));
+    let matched: Vec<Vec<(&Line, &Line)>> =
+        places.iter().map(|&(a, b)| by_seed(&arms[a].1, &arms[b].1)).collect();
+    let differences = matched.iter().map(|pairs| pairs.iter().map(|(a, b)| loss(a) - loss(b)).collect());
+    let interactions = design.interactions();
+    let changes = interactions.iter().map(|pairs| changes(pairs, arms));
+    let mut tests = holm(&differences.chain(changes).collect::<Vec<Vec<f64>>>()).into_iter();
+    let pair = |(a, b): (usize, usize), lines: &[(&Line, &Line)], tested: Tested| {
+        let (arm, against) = (&arms[a].0, &arms[b].0);
         let diverged = !arm.diverged.is_empty() || !against.diverged.is_empty();
-        pairs.push(Pair {
-            act: arm.act,
-            against: against.act,
+        Pair {
+            variant: arm.variant,
+            against: against.variant,
             n: tested.summary.n,
             difference: tested.summary.mean,
             std: tested.summary.std,
@@ -186,9 +187,48 @@ fn evaluate_pairs(design: &Design, arms: &[(Arm, Vec<&Line>)]) -> Vec<Pair> {
                 true => Verdict::Diverged,
                 false => verdict(&tested, against.loss.mean, design.matters),
             },
-        });
-    }
-    pairs
+        }
+    };
+    let together = places.into_iter().zip(&matched).zip(tests.by_ref());
+    let pairs = together.map(|((places, lines), tested)| pair(places, lines, tested)).collect();
+    let interaction = |([first, second], tested): (&[(Variant, Variant); 2], Tested)| {
+        let said = |variant: Variant| variant.said(&design.keys[0]);
+        let mean = |pair| mean(&leads(pair, arms).into_iter().map(|(_, lead)| lead).collect::<Vec<_>>());
+        Interaction {
+            name: said(first.0),
+            against: said(first.1),
+            conditions: [first, second].map(|pair| design.condition(pair.0).unwrap_or_default()),
+            leads: [first, second].map(|&pair| mean(pair)),
+            n: tested.summary.n,
+            difference: tested.summary.mean,
+            interval: tested.interval,
+            p: tested.p,
+        }
+    };
+    (pairs, interactions.iter().zip(tests).map(interaction).collect())
+}
+
+fn loss(line: &Line) -> f64 {
+    line.outcome.as_ref().map_or(f64::NAN, |outcome| outcome.val_loss)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    summarize(values).mean
+}
+
+/// By how much the first arm's loss is lower than the second's, as a share of the second's mean, by seed.
+fn leads((arm, against): (Variant, Variant), arms: &[(Arm, Vec<&Line>)]) -> Vec<(u64, f64)> {
+    let find = |variant| arms.iter().find(|(arm, _)| arm.variant == variant);
+    let (Some(arm), Some(against)) = (find(arm), find(against)) else { return Vec::new() };
+    let lead = |(a, b): (&Line, &Line)| (a.run.seed, (loss(b) - loss(a)) / against.0.loss.mean);
+    by_seed(&arm.1, &against.1).into_iter().map(lead).collect()
+}
+
+/// The lead under the second condition minus that under the first, by seed.
+fn changes(pairs: &[(Variant, Variant); 2], arms: &[(Arm, Vec<&Line>)]) -> Vec<f64> {
+    let [first, second] = pairs.map(|pair| leads(pair, arms));
+    let partner = |seed: u64| first.iter().find(|(other, _)| *other == seed);
+    second.iter().filter_map(|&(seed, lead)| Some(lead - partner(seed)?.1)).collect()
 }
 
 /// The runs of two arms that ended, by their seed.
@@ -249,7 +289,8 @@ mod tests {
         let acts: Vec<Activation> = ARMS.iter().map(|name| name.parse().unwrap()).collect();
         Comparison {
             design: Design {
-                baseline: acts[0],
+                keys: vec!["act".to_string()],
+                baseline: acts[0].into(),
                 arms: acts.into_iter().map(ArmDesign::new).collect(),
                 seeds: (0..seeds).collect(),
                 rates: Vec::new(),
@@ -280,7 +321,7 @@ mod tests {
         let shared: Vec<f64> = comparison.design.seeds.iter().map(|_| normal(0.05)).collect();
         let mut lines = Vec::new();
         for run in comparison.design.runs() {
-            let arm = ARMS.iter().position(|name| *name == run.act.name()).unwrap();
+            let arm = comparison.design.arms.iter().position(|arm| arm.variant == run.variant).unwrap();
             let loss = 2.0 + shared[run.seed as usize] + effects[arm] + normal(0.01);
             lines.push(Line { outcome: Some(outcome(loss)), ..Line::of(&run) });
         }
@@ -341,19 +382,69 @@ mod tests {
         assert!(undecided.pairs.iter().any(|pair| pair.seeds_needed().is_some_and(|n| (5..60).contains(&n))));
     }
 
+    /// relu and swiglu at two widths: the arms are relu, swiglu, relu, swiglu.
+    fn at_two_widths(seeds: u64) -> Comparison {
+        let comparison = comparison(seeds);
+        let variant = |name: &str, dim| {
+            Variant::new(name.parse().unwrap(), Settings { dim: Some(dim), ..Settings::default() })
+        };
+        let arms = [32, 64].into_iter().flat_map(|dim| [variant("relu", dim), variant("swiglu", dim)]);
+        let design = Design {
+            arms: arms.map(ArmDesign::new).collect(),
+            keys: vec!["act".to_string(), "dim".to_string()],
+            baseline: variant("relu", 32),
+            ..comparison.design.clone()
+        };
+        Comparison { design, ..comparison }
+    }
+
+    #[test]
+    fn a_lead_that_changes_with_the_condition_is_found() {
+        let mut rng = random::stream(7, "a changing lead");
+        let analysis = simulate(&at_two_widths(8), [0.0, -0.2, 0.5, 0.5], &mut rng);
+        let [change] = analysis.interactions.as_slice() else { panic!("{:?}", analysis.interactions) };
+        assert_eq!((change.name.as_str(), change.against.as_str()), ("swiglu", "relu"));
+        assert!((change.leads[0] - 0.1).abs() < 0.01 && change.leads[1].abs() < 0.01, "{change:?}");
+        let (low, high) = change.interval.unwrap();
+        assert!(low < -0.1 && -0.1 < high && high < 0.0, "{change:?}");
+        let headline = english(&analysis.headline);
+        assert!(headline.starts_with("swiglu leads relu by 1"), "{headline}");
+        assert!(
+            headline.contains("% with dim 32 and by ") && headline.contains("the lead changes by -"),
+            "{headline}"
+        );
+        // Each arm has the baseline of its own width.
+        for arm in &analysis.arms {
+            assert_eq!(arm.baseline.value("dim"), arm.variant.value("dim"));
+        }
+    }
+
+    #[test]
+    fn differences_and_changes_of_identical_arms_are_claimed_in_at_most_5_percent_of_comparisons() {
+        for seeds in [3, 5, 8] {
+            let (comparison, mut rng) = (at_two_widths(seeds), random::stream(seeds, "identical conditions"));
+            let is_change =
+                |change: &Interaction| change.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+            let is_false = |analysis: &Analysis| {
+                analysis.pairs.iter().any(is_claim) || analysis.interactions.iter().any(is_change)
+            };
+            let claims = (0..5000).filter(|_| is_false(&simulate(&comparison, [0.0; 4], &mut rng))).count();
+            assert!(claims <= 250, "{claims} of 5,000 with {seeds} seeds");
+        }
+    }
+
     /// Differences of two arms have a standard deviation of sqrt(2) 0.01. Binomial noise of 1,000 comparisons
     /// is 1.3%.
     #[test]
     fn the_detectable_difference_is_found_in_80_percent_of_comparisons() {
         for seeds in [4, 5, 8, 20] {
             let (comparison, mut rng) = (comparison(seeds), random::stream(seeds, "a difference"));
-            let effect =
-                0.01 * 2f64.sqrt() * detectable_among(seeds as usize, comparison.design.contrasts().len());
+            let effect = 0.01 * 2f64.sqrt() * detectable_among(seeds as usize, comparison.design.tests());
             let found = |analysis: &Analysis| {
                 analysis
                     .pairs
                     .iter()
-                    .any(|pair| pair.act.name() == "swiglu" && pair.verdict == Verdict::Worse)
+                    .any(|pair| pair.variant.label() == "swiglu" && pair.verdict == Verdict::Worse)
             };
             let times = (0..1000)
                 .filter(|_| found(&simulate(&comparison, [0.0, 0.0, 0.0, effect], &mut rng)))
@@ -400,14 +491,14 @@ mod tests {
     fn diverged_arms_stay_in_the_table_without_a_verdict() {
         let comparison = comparison(3);
         let line = |run: Run| {
-            let diverged = (run.act.name() == "gelu" && run.seed == 1).then(|| "at step 3".to_string());
+            let diverged = (run.variant.label() == "gelu" && run.seed == 1).then(|| "at step 3".to_string());
             Line { outcome: diverged.is_none().then(|| outcome(2.0)), diverged, ..Line::of(&run) }
         };
         let results = Results::holding(comparison.design.runs().into_iter().map(line).collect());
         let analysis = evaluate(Path::new("/nowhere"), &comparison, &results).unwrap();
-        let gelu = analysis.arms.iter().find(|arm| arm.act.name() == "gelu").unwrap();
+        let gelu = analysis.arms.iter().find(|arm| arm.variant.label() == "gelu").unwrap();
         assert_eq!((gelu.diverged.as_slice(), gelu.loss.n), ([1].as_slice(), 2));
-        let pair = analysis.pairs.iter().find(|pair| pair.act.name() == "gelu").unwrap();
+        let pair = analysis.pairs.iter().find(|pair| pair.variant.label() == "gelu").unwrap();
         assert_eq!(pair.verdict, Verdict::Diverged);
         assert!(analysis.warnings.iter().any(|warning| english(warning).contains("gelu diverged")));
     }
@@ -420,13 +511,13 @@ mod tests {
         for run in comparison.design.runs() {
             // relu is best in the middle, the others at the highest rate, and silu diverges there.
             let lr = run.lr.unwrap();
-            let loss = if run.act.name() == "relu" { 2.0 + (lr.log10() + 3.0).abs() } else { 2.0 - lr };
-            let diverged = (run.act.name() == "silu" && lr == 1e-2).then(|| "at step 3".to_string());
+            let loss = if run.variant.label() == "relu" { 2.0 + (lr.log10() + 3.0).abs() } else { 2.0 - lr };
+            let diverged = (run.variant.label() == "silu" && lr == 1e-2).then(|| "at step 3".to_string());
             let outcome = diverged.is_none().then(|| outcome(loss));
             lines.push(Line { outcome, diverged, ..Line::of(&run) });
         }
         let analysis = evaluate(Path::new("/nowhere"), &comparison, &Results::holding(lines)).unwrap();
-        let arm = |name: &str| analysis.arms.iter().find(|arm| arm.act.name() == name).unwrap();
+        let arm = |name: &str| analysis.arms.iter().find(|arm| arm.variant.label() == name).unwrap();
         assert_eq!((arm("relu").lr, arm("gelu").lr, arm("silu").lr), (1e-3, 1e-2, 1e-3));
         assert_eq!(analysis.fixed_lr, Some(1e-3));
         assert!((arm("relu").sensitivity() - 1.0).abs() < 1e-9);

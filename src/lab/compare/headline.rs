@@ -1,8 +1,8 @@
 //! The outcome of a comparison as messages.
 
-use super::analysis::{Analysis, Arm, Pair, Verdict};
+use super::analysis::{Analysis, Arm, Interaction, Pair, Verdict};
 use super::statistics::LEAST_SEEDS;
-use crate::activation::Activation;
+use super::variant::Variant;
 use crate::support::numbers::{percent_decimals, setting};
 use crate::support::text::Text;
 use std::collections::BTreeSet;
@@ -16,14 +16,21 @@ pub fn headline(analysis: &Analysis) -> Text {
     let (winner, runner_up) = match arms.as_slice() {
         [] => return text!("compare.headline.nothing"),
         [only] => {
-            return text!("compare.headline.only", act = only.act, loss = format!("{:.4}", only.loss.mean));
+            return text!(
+                "compare.headline.only",
+                act = only.variant,
+                loss = format!("{:.4}", only.loss.mean)
+            );
         }
-        [winner, runner_up, ..] => (winner.act, runner_up.act),
+        [winner, runner_up, ..] => (winner.variant, runner_up.variant),
     };
     let baseline = analysis.baseline;
     let seeds = arms.iter().map(|arm| arm.loss.n).min().unwrap_or(0);
     if seeds < LEAST_SEEDS {
         return text!("compare.headline.too_few_seeds", least = LEAST_SEEDS, seeds = seeds, winner = winner);
+    }
+    if !analysis.interactions.is_empty() {
+        return Text::Sentences(analysis.interactions.iter().map(interaction).collect());
     }
     let other = if winner == baseline { runner_up } else { baseline };
     let others = if runner_up == other { vec![other] } else { vec![other, runner_up] };
@@ -32,15 +39,37 @@ pub fn headline(analysis: &Analysis) -> Text {
 }
 
 /// The reported pair of two arms.
-fn pair(analysis: &Analysis, a: Activation, b: Activation) -> Option<&Pair> {
-    let is = |pair: &&Pair| (pair.act, pair.against) == (a, b) || (pair.act, pair.against) == (b, a);
+fn pair(analysis: &Analysis, a: Variant, b: Variant) -> Option<&Pair> {
+    let is = |pair: &&Pair| [(a, b), (b, a)].contains(&(pair.variant, pair.against));
     analysis.pairs.iter().find(is)
 }
 
+/// How a lead changes from one condition to the other.
+fn interaction(interaction: &Interaction) -> Text {
+    let percent = |share: f64| 100.0 * share;
+    let (low, high) = interaction.interval.unwrap_or((f64::NAN, f64::NAN));
+    let [first, second] = interaction.leads.map(percent);
+    let numbers = [first, second, percent(interaction.difference), percent(low), percent(high)];
+    let decimals = percent_decimals(&numbers);
+    let [first, second, difference, low, high] = numbers.map(|number| format!("{number:.decimals$}"));
+    text!(
+        "compare.headline.interaction",
+        name = &interaction.name,
+        against = &interaction.against,
+        first = first,
+        second = second,
+        condition = &interaction.conditions[0],
+        other = &interaction.conditions[1],
+        difference = difference,
+        low = low,
+        high = high
+    )
+}
+
 /// The winner against another arm.
-fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activation) -> Text {
+fn sentence(analysis: &Analysis, pair: &Pair, winner: Variant, other: Variant) -> Text {
     let loss = analysis.arm(pair.against).map_or(f64::NAN, |arm| arm.loss.mean);
-    let sign = if pair.act == winner { -100.0 } else { 100.0 };
+    let sign = if pair.variant == winner { -100.0 } else { 100.0 };
     // As in the table: percent of the loss that the pair is measured against.
     let gain = |difference: f64| sign * difference / loss;
     let (low, high) = pair.interval.map_or((f64::NAN, f64::NAN), |(low, high)| (gain(low), gain(high)));
@@ -92,7 +121,7 @@ fn sentence(analysis: &Analysis, pair: &Pair, winner: Activation, other: Activat
 }
 
 /// How much faster or slower the winner trains, if the speeds of the two arms' runs don't overlap.
-fn speed(analysis: &Analysis, winner: Activation, other: Activation) -> Text {
+fn speed(analysis: &Analysis, winner: Variant, other: Variant) -> Text {
     let (Some(winner), Some(other)) = (analysis.arm(winner), analysis.arm(other)) else {
         return Text::default();
     };
@@ -110,7 +139,7 @@ fn speed(analysis: &Analysis, winner: Activation, other: Activation) -> Text {
 pub fn warnings(analysis: &Analysis) -> Vec<Text> {
     let named = |is: &dyn Fn(&Arm) -> bool| {
         let names: Vec<&str> =
-            analysis.arms.iter().filter(|arm| is(arm)).map(|arm| arm.act.label()).collect();
+            analysis.arms.iter().filter(|arm| is(arm)).map(|arm| arm.variant.label()).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
     let rose = |arm: &Arm| arm.loss.mean > arm.best_loss.mean * (1.0 + ROSE);

@@ -1,11 +1,12 @@
 //! What makes arms comparable that cannot be equal in everything.
 
-use super::design::{ArmDesign, Matching};
+use super::design::{ArmDesign, Design, Matching};
+use super::variant::Variant;
 use crate::activation::Activation;
 use crate::bail_input;
 use crate::data::Dataset;
 use crate::model::{Model, Params};
-use crate::settings::{Recipe, Settings};
+use crate::settings::Recipe;
 use crate::train::ffn_output_rms;
 use anyhow::Result;
 use candle_core::Device;
@@ -13,31 +14,20 @@ use candle_core::Device;
 /// FFNs are as wide as a multiple of this.
 const MULTIPLE: usize = 8;
 
-/// The arms of a comparison: their FFN sizes and, with `init`, the scale of their FFNs' initial outputs.
-pub fn match_arms(
-    acts: &[Activation],
-    baseline: Activation,
-    (matching, init): (Matching, bool),
-    recipe: &Recipe,
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<Vec<ArmDesign>> {
+/// Makes the arms of a design equal: their FFN sizes and, with `match_init`, the scale of their FFNs' initial outputs.
+pub fn match_arms(design: &mut Design, recipe: &Recipe, dataset: &Dataset, device: &Device) -> Result<()> {
     let said = recipe.settings().ffn_dim.is_some();
-    let width = |act: Activation| match matching {
-        Matching::Flops if !said => Some(flops_matched(act, baseline, recipe.dim())),
-        _ => None,
+    let width = |variant: Variant| -> Result<Option<usize>> {
+        let dim = recipe.with(&variant.settings())?.dim();
+        let baseline = design.baseline_of(variant);
+        let matched = || flops_matched(variant.act(), baseline.act(), dim);
+        Ok((design.matching == Matching::Flops && !said).then(matched))
     };
-    let arm = |&act: &Activation| ArmDesign { act, ffn_dim: width(act), ffn_init_scale: None };
-    let mut arms: Vec<ArmDesign> = acts.iter().map(arm).collect();
-    if init {
+    let arm = |arm: &ArmDesign| Ok(ArmDesign { ffn_dim: width(arm.variant)?, ..ArmDesign::new(arm.variant) });
+    let mut arms: Vec<ArmDesign> = design.arms.iter().map(arm).collect::<Result<_>>()?;
+    if design.match_init {
         let rms = |arm: &ArmDesign| -> Result<f64> {
-            let settings = Settings {
-                act: Some(arm.act),
-                ffn_dim: arm.ffn_dim,
-                ffn_init_scale: arm.ffn_init_scale,
-                ..Settings::default()
-            };
-            let recipe = recipe.with(&settings)?;
+            let recipe = recipe.with(&arm.settings())?;
             let config = recipe.model(dataset.tokenizer.vocab_size())?;
             let training = &recipe.training;
             let params = Params::init_scaled(&config, training.seed, training.ffn_init_scale, device)?;
@@ -46,13 +36,17 @@ pub fn match_arms(
                 let what = if rms == 0.0 { "0" } else { "not finite" };
                 bail_input!(
                     "--match-init can't scale {}: its initial output is {what}; leave it out of --acts, or leave --match-init out",
-                    arm.act
+                    arm.variant
                 );
             }
             Ok(rms)
         };
-        let base = rms(&ArmDesign { act: baseline, ffn_dim: width(baseline), ffn_init_scale: None })?;
-        for arm in arms.iter_mut().filter(|arm| arm.act != baseline) {
+        for arm in &mut arms {
+            let baseline = design.baseline_of(arm.variant);
+            if arm.variant == baseline {
+                continue;
+            }
+            let base = rms(&ArmDesign { ffn_dim: width(baseline)?, ..ArmDesign::new(baseline) })?;
             // Later blocks read what earlier ones wrote: a few rounds settle it.
             for _ in 0..4 {
                 let scale = arm.ffn_init_scale.unwrap_or(1.0) * base / rms(arm)?;
@@ -61,7 +55,8 @@ pub fn match_arms(
             }
         }
     }
-    Ok(arms)
+    design.arms = arms;
+    Ok(())
 }
 
 /// Hidden units with which an FFN takes as much arithmetic as the baseline's at its default size.

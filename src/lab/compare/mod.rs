@@ -20,6 +20,8 @@ mod place;
 mod plan;
 mod results;
 mod statistics;
+mod variant;
+mod vary;
 
 pub use analysis::{Analysis, Arm, Pair, Verdict};
 pub use assertion::Assertion;
@@ -37,3 +39,5 @@ pub(crate) use plan::{Timing, fit, time};
 pub use results::Results;
 pub(crate) use statistics::LEAST_SEEDS;
 pub use statistics::{Summary, Tested, holm, summarize};
+pub use variant::Variant;
+pub use vary::Vary;

@@ -88,7 +88,7 @@ pub fn time(
     let plan = train::Plan::new(recipe, dataset)?;
     timing.epochs_per_step = plan.epochs / plan.steps as f64;
     for run in one_each.runs() {
-        let _waiting = waiting(format!("timing {}", run.act));
+        let _waiting = waiting(format!("timing {}", run.variant));
         let recipe = recipe.with(&run.settings())?;
         let mut trainer = Trainer::start(&recipe, dataset, device)?;
         let estimate = trainer.estimate()?;
@@ -210,7 +210,7 @@ impl Plan {
             runs_left: left.len(),
             jobs: timing.jobs.clamp(1, left.len().max(1)),
             seconds: left.iter().sum(),
-            detectable: assumed_std * detectable_among(design.seeds.len(), design.contrasts().len()),
+            detectable: assumed_std * detectable_among(design.seeds.len(), design.tests()),
             assumed_std,
             measured: measured.is_some(),
             timing,

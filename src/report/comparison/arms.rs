@@ -22,8 +22,8 @@ fn cell<const N: usize>(
 
 /// The cells of an arm after its name and verdict, each under its title, the most important first.
 fn cells(analysis: &Analysis, arm: &Arm) -> Vec<(Text, Cell)> {
-    let pair = analysis.against_baseline(arm.act);
-    let baseline_loss = analysis.arm(analysis.baseline).map_or(f64::NAN, |arm| arm.loss.mean);
+    let pair = analysis.against_baseline(arm);
+    let baseline_loss = analysis.arm(arm.baseline).map_or(f64::NAN, |arm| arm.loss.mean);
     let percent = |value: f64| 100.0 * value / baseline_loss;
     let (difference, interval) = (pair.map(|pair| pair.difference), pair.and_then(|pair| pair.interval));
     let text_interval = pair.and_then(|pair| pair.text_interval);
@@ -37,7 +37,7 @@ fn cells(analysis: &Analysis, arm: &Arm) -> Vec<(Text, Cell)> {
             [("val_loss_mean", json!(arm.loss.mean))],
         ),
         cell(
-            text!("compare.column.relative", baseline = analysis.baseline),
+            text!("compare.column.relative", baseline = &analysis.baseline_name),
             or_dash(known.map(|known| relative(known, interval, baseline_loss))),
             [
                 ("delta_percent", json!(difference.map(percent))),
@@ -61,7 +61,7 @@ fn cells(analysis: &Analysis, arm: &Arm) -> Vec<(Text, Cell)> {
             [("val_loss_std", json!(arm.loss.std))],
         ),
         cell(
-            text!("compare.column.difference", baseline = analysis.baseline),
+            text!("compare.column.difference", baseline = &analysis.baseline_name),
             or_dash(difference.map(|difference| with_range(difference, interval))),
             [("delta", json!(difference)), ("ci95", json!(interval))],
         ),
@@ -190,10 +190,10 @@ pub fn verdict(verdict: Verdict) -> Text {
 /// An arm's place in the comparison, and in one word for programs.
 fn standing(analysis: &Analysis, arm: &Arm) -> (Text, Option<&'static str>) {
     let (done, diverged) = (arm.losses.len(), arm.diverged.len());
-    let pair = analysis.against_baseline(arm.act).map(|pair| pair.verdict);
+    let pair = analysis.against_baseline(arm).map(|pair| pair.verdict);
     let (text, word) = match pair {
         _ if done == 0 && diverged > 0 => return (text!("compare.verdict.diverged"), Some("diverged")),
-        _ if arm.act == analysis.baseline => (text!("compare.verdict.baseline"), Some("baseline")),
+        _ if arm.variant == arm.baseline => (text!("compare.verdict.baseline"), Some("baseline")),
         Some(Verdict::Diverged) if diverged > 0 => {
             let text = text!("compare.verdict.some_diverged", diverged = diverged, all = diverged + done);
             return (text, Some("diverged"));
@@ -212,14 +212,18 @@ fn standing(analysis: &Analysis, arm: &Arm) -> (Text, Option<&'static str>) {
 pub fn table(analysis: &Analysis) -> Table {
     let rows: Vec<Vec<(Text, Cell)>> = analysis.arms.iter().map(|arm| cells(analysis, arm)).collect();
     let titles = rows.iter().take(1).flatten().map(|(title, _)| number(title.clone()));
-    let first = [label(text!("compare.column.activation")), words(text!("compare.column.verdict"))];
+    let of_acts = analysis.arms.iter().all(|arm| arm.variant == arm.variant.act().into());
+    let arms = if of_acts { text!("compare.column.activation") } else { text!("compare.column.arm") };
+    let first = [label(arms), words(text!("compare.column.verdict"))];
     let mut table = Table::new(first.into_iter().chain(titles)).with_caption(text!("compare.arms"));
     table.sorted_by = Some(2);
-    table.baseline = analysis.arms.iter().position(|arm| arm.act == analysis.baseline);
+    table.baseline = analysis.arms.iter().position(|arm| arm.variant == analysis.baseline);
     for (arm, cells) in analysis.arms.iter().zip(rows) {
         let (standing, word) = standing(analysis, arm);
-        let first =
-            [Cell::new(arm.act, [("act", json!(arm.act))]), Cell::new(standing, [("verdict", json!(word))])];
+        let first = [
+            Cell::new(arm.variant, [("act", json!(arm.variant))]),
+            Cell::new(standing, [("verdict", json!(word))]),
+        ];
         table.add_row(first.into_iter().chain(cells.into_iter().map(|(_, cell)| cell)));
     }
     table

@@ -79,7 +79,7 @@ fn curves(analysis: &Analysis, along: Along) -> Option<Chart> {
             kept(xs.len().min(ys.len())).into_iter().map(|k| (xs[k], ys[k])).collect()
         };
         let band = (arm.seeds.len() > 1).then(|| [points(&arm.curve.low), points(&arm.curve.high)]);
-        Series { look, name: arm.act.into(), points: points(&arm.curve.mean), band, ..Series::default() }
+        Series { look, name: arm.variant.into(), points: points(&arm.curve.mean), band, ..Series::default() }
     });
     let above = |(_, arm): &&(usize, &Arm)| arm.curve.mean.last().is_some_and(|last| *last > y.scale.high);
     let above = names(drawn.iter().filter(above).map(|(_, arm)| *arm));
@@ -105,7 +105,7 @@ fn curves(analysis: &Analysis, along: Along) -> Option<Chart> {
 }
 
 fn names<'a>(arms: impl Iterator<Item = &'a Arm>) -> String {
-    arms.map(|arm| arm.act.label()).collect::<Vec<_>>().join(", ")
+    arms.map(|arm| arm.variant.label()).collect::<Vec<_>>().join(", ")
 }
 
 /// The losses to show, the same for tokens and time. The first tenth falls from the loss of chance; if it were shown
@@ -143,7 +143,7 @@ pub fn by_rate(analysis: &Analysis) -> Vec<Chart> {
     let lost = rates().filter(|rate| rate.loss.is_none()).count();
     let series = arms.iter().map(|&(look, arm)| Series {
         look,
-        name: arm.act.into(),
+        name: arm.variant.into(),
         points: arm.rates.iter().filter_map(|rate| Some((rate.lr, rate.loss?.mean))).collect(),
         marker: 3.0,
         emphasized: Some(arm.lr),
@@ -178,7 +178,7 @@ pub fn readings(analysis: &Analysis) -> serde_json::Value {
             kept(curve.mean.len()).into_iter().map(value).collect()
         };
         serde_json::json!({
-            "name": arm.act.label(),
+            "name": arm.variant.label(),
             "tokens": picked(&curve.tokens),
             "seconds": picked(&curve.seconds),
             "mean": picked(&curve.mean),

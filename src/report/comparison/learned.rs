@@ -17,7 +17,8 @@ pub fn before_and_after(analysis: &Analysis) -> Vec<Chart> {
         return Vec::new();
     }
     let described = analysis.arms.iter().filter(|arm| !arm.scalars.is_empty());
-    let described = described.map(|arm| text!("compare.learned.arm", act = arm.act, scalars = scalars(arm)));
+    let described =
+        described.map(|arm| text!("compare.learned.arm", act = arm.variant, scalars = scalars(arm)));
     vec![Chart {
         stem: "learned".to_string(),
         title: text!("compare.learned.title"),
@@ -34,12 +35,12 @@ fn panel(arm: &Arm) -> Option<Panel> {
         let x = (0..=240).map(|i| X_RANGE.0 + (X_RANGE.1 - X_RANGE.0) * f64::from(i) / 240.0);
         Curve { name: Text::default(), points: x.map(|x| (x, function.value(x))).collect(), is_dashed }
     };
-    let before = (!after.is_empty()).then(|| curve(&arm.act.function(), true))?;
+    let before = (!after.is_empty()).then(|| curve(&arm.variant.act().function(), true))?;
     let curves: Vec<Curve> =
         [before].into_iter().chain(after.iter().map(|layer| curve(layer, false))).collect();
     let y_range = padded(curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y))?;
     Some(Panel {
-        title: arm.act.into(),
+        title: arm.variant.into(),
         subtitle: scalars(arm).into(),
         x_range: X_RANGE,
         y_range,
@@ -56,6 +57,6 @@ fn scalars(arm: &Arm) -> String {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
         format!("{} {} → {} .. {}", scalar.name, fixed(scalar.initial, 2), fixed(low, 2), fixed(high, 2))
     };
-    let scalars = arm.act.program().scalars.iter().enumerate().map(one);
+    let scalars = arm.variant.act().program().scalars.iter().enumerate().map(one);
     scalars.collect::<Vec<_>>().join(", ")
 }

@@ -32,7 +32,7 @@ pub fn document(analysis: &Analysis, settings: &[(String, String)], command: &st
     document.charts_section(text!("compare.learned.heading"), learned::before_and_after(analysis));
     document.charts_section(text!("compare.rates"), curves::by_rate(analysis));
     let samples = analysis.arms.iter().filter(|arm| !arm.sample.is_empty());
-    let samples: Vec<_> = samples.map(|arm| (Text::from(arm.act), arm.sample.clone())).collect();
+    let samples: Vec<_> = samples.map(|arm| (Text::from(arm.variant), arm.sample.clone())).collect();
     if !samples.is_empty() {
         document.section(
             text!("compare.samples"),
@@ -48,7 +48,12 @@ pub fn document(analysis: &Analysis, settings: &[(String, String)], command: &st
 fn how_to_read(analysis: &Analysis) -> Text {
     let percent = setting(100.0 * analysis.matters);
     Text::Sentences(vec![
-        text!("compare.reading", data = &analysis.data, baseline = analysis.baseline, percent = percent),
+        text!(
+            "compare.reading",
+            data = &analysis.data,
+            baseline = &analysis.baseline_name,
+            percent = percent
+        ),
         analysis.floor.map_or(Text::default(), |floor| text!("compare.floor", floor = format!("{floor:.4}"))),
     ])
 }

@@ -29,7 +29,7 @@ fn final_losses(analysis: &Analysis) -> Option<Chart> {
     let is_off = |arm: &Arm| arm.losses.iter().all(|loss| !(range.0..=range.1).contains(loss));
     let row = |(look, arm): (usize, &Arm)| Row {
         look,
-        name: arm.act.into(),
+        name: arm.variant.into(),
         marks: marks(arm),
         value: is_off(arm).then(|| (arm.loss.mean, fixed(arm.loss.mean, 4).into())),
         instead: match (arm.losses.is_empty(), arm.diverged.is_empty()) {
@@ -39,7 +39,7 @@ fn final_losses(analysis: &Analysis) -> Option<Chart> {
         },
         ..Row::default()
     };
-    let means = arms.iter().map(|arm| format!("{} {}", arm.act, fixed(arm.loss.mean, 4)));
+    let means = arms.iter().map(|arm| format!("{} {}", arm.variant, fixed(arm.loss.mean, 4)));
     let seeds = arms.iter().any(|arm| arm.losses.len() > 1);
     Some(Chart {
         stem: "final-loss".to_string(),
@@ -83,12 +83,12 @@ fn differences(analysis: &Analysis) -> Option<Chart> {
         }
     }
     let range = padded(values).filter(|_| !pairs.is_empty())?;
-    let name = |pair: &Pair| match pair.against == analysis.baseline {
-        true => pair.act.label().to_string(),
-        false => format!("{} \u{2212} {}", pair.act, pair.against),
+    let name = |pair: &Pair| match analysis.arm(pair.variant).is_none_or(|arm| arm.baseline == pair.against) {
+        true => pair.variant.label().to_string(),
+        false => format!("{} \u{2212} {}", pair.variant, pair.against),
     };
     let row = |pair: &Pair| Row {
-        look: analysis.arms.iter().position(|arm| arm.act == pair.act).unwrap_or(0),
+        look: analysis.arms.iter().position(|arm| arm.variant == pair.variant).unwrap_or(0),
         name: name(pair).into(),
         verdict: verdict(pair.verdict),
         marks: if (range.0..=range.1).contains(&pair.difference) { pair_marks(pair) } else { Vec::new() },
@@ -103,7 +103,7 @@ fn differences(analysis: &Analysis) -> Option<Chart> {
     let by_text = pairs.iter().any(|pair| pair.text_interval.is_some());
     Some(Chart {
         stem: "differences".to_string(),
-        title: text!("compare.chart.differences", baseline = analysis.baseline),
+        title: text!("compare.chart.differences", baseline = &analysis.baseline_name),
         note: Text::Sentences(vec![
             if by_seeds { text!("compare.chart.thick") } else { Text::default() },
             if by_text { text!("compare.chart.thin") } else { Text::default() },

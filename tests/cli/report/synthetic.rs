@@ -54,7 +54,8 @@ fn arm(i: usize, name: &str, target: f64, seeds: usize, rates: &[f64]) -> Arm {
     let best = if rates.len() > 1 { rates[(i + 1) % (rates.len() - 1)] } else { rates[0] };
     let at_rate = |lr: f64| target + 0.05 * (lr / best).log10().powi(2) * if lr > best { 3.0 } else { 1.0 };
     Arm {
-        act: act(name),
+        variant: act(name).into(),
+        baseline: act("relu").into(),
         lr: best,
         params: 10_795_776 - 4096 * i,
         ffn_dim: if act(name).is_gated() { 1024 } else { 1536 },
@@ -103,17 +104,25 @@ pub fn analysis(names: &[&str], diverged: &[&str], gap: f64, seeds: usize, rates
         })
         .collect();
     arms.sort_by_key(|arm| arm.losses.is_empty());
-    let baseline = arms.iter().find(|arm| arm.act == act("relu")).unwrap_or(&arms[0]).clone();
+    let baseline = arms.iter().find(|arm| arm.variant == act("relu").into()).unwrap_or(&arms[0]).clone();
     let pairs = if seeds == 0 { Vec::new() } else { pairs(&arms, &baseline) };
     let runs = names.len() * seeds.max(1) * rates.len();
     let headline = if arms[0].losses.is_empty() {
         "Every run diverged.".to_string()
     } else {
-        format!("{} has the lowest loss: {:.4}, the mean of {seeds} seeds.", arms[0].act, arms[0].loss.mean)
+        format!(
+            "{} has the lowest loss: {:.4}, the mean of {seeds} seeds.",
+            arms[0].variant, arms[0].loss.mean
+        )
     };
+    for arm in &mut arms {
+        arm.baseline = baseline.variant;
+    }
     Analysis {
         data: "tales.txt".to_string(),
-        baseline: baseline.act,
+        baseline: baseline.variant,
+        baseline_name: baseline.variant.to_string(),
+        interactions: Vec::new(),
         headline: headline.into(),
         warnings: Vec::new(),
         arms,
@@ -127,7 +136,7 @@ pub fn analysis(names: &[&str], diverged: &[&str], gap: f64, seeds: usize, rates
 }
 
 fn pairs(arms: &[Arm], baseline: &Arm) -> Vec<Pair> {
-    let others = arms.iter().filter(|arm| arm.act != baseline.act);
+    let others = arms.iter().filter(|arm| arm.variant != baseline.variant);
     others.map(|arm| pair(arm, baseline)).collect()
 }
 
@@ -149,8 +158,8 @@ fn pair(arm: &Arm, other: &Arm) -> Pair {
     };
     let around = |half: f64| (difference - half, difference + half);
     Pair {
-        act: arm.act,
-        against: other.act,
+        variant: arm.variant,
+        against: other.variant,
         n,
         difference,
         std: (n > 1).then_some(half),
