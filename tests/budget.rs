@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Lines of code in `src/`, without tests, comments and blank lines.
-const CODE: usize = 24_440;
+const CODE: usize = 24_640;
 /// Commands, not counting `help`.
 const COMMANDS: usize = 13;
 /// Different flags over all commands.
-const FLAGS: usize = 77;
+const FLAGS: usize = 78;
 /// Crates that a build compiles.
 const CRATES: usize = 204;
 /// Size of the installed program in MB.

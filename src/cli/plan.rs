@@ -5,7 +5,7 @@ use crate::data::Dataset;
 use crate::lab::compare::{self, Design, Run};
 use crate::model::kernels::instruction_set;
 use crate::model::{ModelSize, training_bytes};
-use crate::settings::{ModelConfig, Recipe, Settings, Training};
+use crate::settings::{ModelConfig, OptimizerKind, Recipe, Settings, Training};
 use crate::support::numbers::setting;
 use crate::train::{Estimate, Plan};
 use anyhow::Result;
@@ -17,6 +17,10 @@ pub fn show_plan(plan: &Plan) {
     let ModelConfig { act, layers, heads, dim, ffn_dim, context, .. } = plan.config;
     let Training { batch_size, grad_accum, weight_decay, beta1, beta2, grad_clip, dropout, seed, .. } =
         recipe.training;
+    let optimizer = match recipe.training.optimizer {
+        OptimizerKind::Adamw => "AdamW",
+        OptimizerKind::Muon => "Muon",
+    };
     let [backbone, ops] = [json!(plan.config.backbone), json!(recipe.ops)]
         .map(|name| name.as_str().unwrap_or_default().to_string());
     let [embedding, attention, ffn] = [size.embedding, size.attention, size.ffn]
@@ -35,7 +39,7 @@ pub fn show_plan(plan: &Plan) {
     note!("work    {steps} steps of {tokens} tokens, {}FLOP per token", scaled(plan.flops_per_token));
     note!("memory  about {}B", scaled(plan.memory));
     note!(
-        "AdamW   lr {lr}, cosine to {min_lr}, warmup {warmup}; decay {weight_decay}, betas {beta1} {beta2}, clip {grad_clip}"
+        "{optimizer:7} lr {lr}, cosine to {min_lr}, warmup {warmup}; decay {weight_decay}, betas {beta1} {beta2}, clip {grad_clip}"
     );
     let tokenizer = &recipe.tokenizer;
     note!(

@@ -37,6 +37,16 @@ pub enum Ops {
     Fused,
 }
 
+/// What updates the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Loshchilov & Hutter 2019
+    Adamw,
+    /// Jordan et al. 2024: orthogonal updates of the matrices in attention and FFN; AdamW for the rest
+    Muon,
+}
+
 /// The only number format of tinygpt 0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -120,6 +130,12 @@ pub struct Settings {
     /// Passes over the training text, instead of --steps
     #[arg(long, value_parser = within(1e-6..=1e9), value_name = "N", help_heading = "Training")]
     pub epochs: Option<f64>,
+    /// What updates the parameters [default: adamw]
+    ///
+    /// muon makes the updates of the matrices in attention and FFN orthogonal, scaled so that --lr suits both. AdamW updates
+    /// the rest.
+    #[arg(long, help_heading = "Training")]
+    pub optimizer: Option<OptimizerKind>,
     /// Peak learning rate
     #[arg(long, value_parser = within(0.0..=10.0), value_name = "RATE", help_heading = "Training")]
     pub lr: Option<f64>,

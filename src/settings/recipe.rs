@@ -1,7 +1,7 @@
 //! A recipe: settings with every default filled in, checked once, then trusted.
 
 use super::bounds::MOST_STEPS;
-use super::{Backbone, ModelConfig, Ops, Settings, TextEncoding};
+use super::{Backbone, ModelConfig, Ops, OptimizerKind, Settings, TextEncoding};
 use crate::activation::Activation;
 use crate::support::home;
 use crate::{bail_input, input_error};
@@ -131,6 +131,7 @@ pub struct Training {
     pub grad_accum: usize,
     #[serde(flatten)]
     pub length: Length,
+    pub optimizer: OptimizerKind,
     pub lr: f64,
     pub min_lr: f64,
     /// `None`: 5% of the steps, at most 100.
@@ -262,6 +263,7 @@ fn derived_defaults(settings: &Settings) -> Settings {
         // the usual 0.02 at width 1000. See docs/decisions.md.
         init_std: dim.map(|dim| (2.0 / (5.0 * dim as f64)).sqrt()),
         ffn_init_scale: Some(1.0),
+        optimizer: Some(OptimizerKind::Adamw),
         min_lr: lr.map(tenth),
         skip_bad_steps: Some(0),
         ops: Some(Ops::Fused),

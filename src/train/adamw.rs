@@ -4,7 +4,7 @@ use crate::model::kernels::adamw::{self, Update};
 use crate::model::{Gradients, ParamSpec, Params, with_all_values_mut};
 use crate::settings::Training;
 use anyhow::{Context, Result};
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,9 +13,11 @@ const EPS: f64 = 1e-8;
 /// Elements that one task updates.
 const SHARD: usize = 32 * 1024;
 
-/// The optimizer and its state: running means of each gradient and of its square, in the parameters' order.
+/// The optimizer and its state: running means of each gradient and of its square.
 pub struct AdamW {
     training: Training,
+    /// The parameters that it updates.
+    indices: Vec<usize>,
     mean: Vec<Tensor>,
     square: Vec<Tensor>,
 }
@@ -33,13 +35,14 @@ struct Rates {
 }
 
 impl AdamW {
-    pub fn new(params: &Params, training: &Training) -> Result<AdamW> {
+    pub fn new(params: &Params, indices: Vec<usize>, training: &Training) -> Result<AdamW> {
         let zeros =
-            || params.vars.iter().map(|var| var.zeros_like()).collect::<candle_core::Result<Vec<_>>>();
-        Ok(AdamW { training: training.clone(), mean: zeros()?, square: zeros()? })
+            || indices.iter().map(|&i| params.vars[i].zeros_like()).collect::<candle_core::Result<Vec<_>>>();
+        let (mean, square) = (zeros()?, zeros()?);
+        Ok(AdamW { training: training.clone(), indices, mean, square })
     }
 
-    /// Update number `step`, counted from 0, with `scale` times the gradients, which are then cleared.
+    /// Update number `step`, counted from 0, with `scale` times the gradients. Fused ones are set to 0.
     pub fn update(
         &mut self,
         params: &Params,
@@ -56,13 +59,14 @@ impl AdamW {
             square_scale: 1.0 / (1.0 - self.training.beta2.powi(updates)),
         };
         match gradients {
-            Gradients::Candle { sums, .. } => {
-                self.update_tensors(params, sums, rates)?;
-                sums.clear();
-                Ok(())
-            }
+            Gradients::Candle { sums, .. } => self.update_tensors(params, sums, rates),
             Gradients::Fused { sums, .. } => self.update_slices(params, sums, rates),
         }
+    }
+
+    /// The parameters that it updates.
+    fn specs<'a>(&'a self, params: &'a Params) -> impl Iterator<Item = &'a ParamSpec> {
+        self.indices.iter().map(|&i| &params.specs()[i])
     }
 
     /// What a step keeps of a parameter's values: 1 - lr * weight decay, if the parameter decays.
@@ -72,12 +76,13 @@ impl AdamW {
 
     fn update_tensors(&mut self, params: &Params, gradients: &[Tensor], rates: Rates) -> Result<()> {
         let Training { beta1, beta2, .. } = self.training;
-        for (i, (spec, var)) in params.iter().enumerate() {
+        for (at, &i) in self.indices.iter().enumerate() {
+            let (spec, var) = (&params.specs()[i], &params.vars[i]);
             let gradient = (&gradients[i] * rates.gradient_scale)?;
-            self.mean[i] = ((&self.mean[i] * beta1)? + (&gradient * (1.0 - beta1))?)?;
-            self.square[i] = ((&self.square[i] * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
-            let denominator = ((&self.square[i] * rates.square_scale)?.sqrt()? + EPS)?;
-            let change = ((&self.mean[i] * rates.mean_scale)? / denominator)?;
+            self.mean[at] = ((&self.mean[at] * beta1)? + (&gradient * (1.0 - beta1))?)?;
+            self.square[at] = ((&self.square[at] * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
+            let denominator = ((&self.square[at] * rates.square_scale)?.sqrt()? + EPS)?;
+            let change = ((&self.mean[at] * rates.mean_scale)? / denominator)?;
             var.set(&((var.as_tensor().detach() * self.kept(spec, rates.lr))? - change)?)?;
         }
         Ok(())
@@ -94,13 +99,15 @@ impl AdamW {
             square_scale: rates.square_scale as f32,
             keep: self.kept(spec, rates.lr) as f32,
         };
-        let values = params.vars.iter().map(Var::as_tensor);
+        let values = self.indices.iter().map(|&i| params.vars[i].as_tensor());
+        let gradients = gradients.iter_mut().enumerate().filter(|(i, _)| self.indices.contains(i));
+        let gradients: Vec<&mut Vec<f32>> = gradients.map(|(_, gradient)| gradient).collect();
         let tensors: Vec<&Tensor> = values.chain(&self.mean).chain(&self.square).collect();
         with_all_values_mut(&tensors, |mut values| {
             let mut squares = values.split_off(2 * gradients.len());
             let mut means = values.split_off(gradients.len());
             let state = means.iter_mut().zip(&mut squares);
-            let all = values.iter_mut().zip(gradients).zip(state).zip(params.specs());
+            let all = values.iter_mut().zip(gradients).zip(state).zip(self.specs(params));
             let shards: Vec<_> = all
                 .flat_map(|(((values, gradients), (mean, square)), spec)| {
                     let state = mean.chunks_mut(SHARD).zip(square.chunks_mut(SHARD));
@@ -117,21 +124,21 @@ impl AdamW {
 
     /// The state by name, for a checkpoint: `{parameter}.m` and `{parameter}.v`.
     pub fn state(&self, params: &Params) -> BTreeMap<String, Tensor> {
-        let names = |suffix| params.specs().iter().map(move |spec| state_name(spec, suffix));
+        let names = |suffix| self.specs(params).map(move |spec| state_name(spec, suffix));
         let means = names("m").zip(self.mean.iter().cloned());
         means.chain(names("v").zip(self.square.iter().cloned())).collect()
     }
 
     /// Names and shapes of [`AdamW::state`].
-    pub fn state_shapes(params: &Params) -> Vec<(String, Vec<usize>)> {
+    pub fn state_shapes(&self, params: &Params) -> Vec<(String, Vec<usize>)> {
         let both = |spec: &ParamSpec| ["m", "v"].map(|suffix| (state_name(spec, suffix), spec.shape.clone()));
-        params.specs().iter().flat_map(both).collect()
+        self.specs(params).flat_map(both).collect()
     }
 
     /// Restores what [`AdamW::state`] gave.
     pub fn restore(&mut self, params: &Params, mut state: HashMap<String, Tensor>) -> Result<()> {
         let mut take = |suffix: &str| -> Result<Vec<Tensor>> {
-            let names = params.specs().iter().map(|spec| state_name(spec, suffix));
+            let names = self.specs(params).map(|spec| state_name(spec, suffix));
             names.map(|name| state.remove(&name).with_context(|| format!("no state {name}"))).collect()
         };
         (self.mean, self.square) = (take("m")?, take("v")?);

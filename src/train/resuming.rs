@@ -1,6 +1,5 @@
 //! Going on with a run as its last checkpoint left it.
 
-use super::adamw::AdamW;
 use super::journal::Journal;
 use super::plan::{default_warmup, steps};
 use super::run::TrainingRun;
@@ -57,7 +56,7 @@ impl<'a> TrainingRun<'a> {
         };
         let metrics = run.metrics()?;
         let mut trainer = Trainer::new(recipe, dataset, model, state)?;
-        let shapes = AdamW::state_shapes(&trainer.model.params);
+        let shapes = trainer.optimizer.state_shapes(&trainer.model.params);
         let state = checkpoint::load_optimizer(&directory, &shapes, device)?;
         trainer.optimizer.restore(&trainer.model.params, state)?;
         let done = || metrics.iter().filter(|metric| metric.step() <= step);

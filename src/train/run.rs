@@ -219,7 +219,7 @@ impl<'a> TrainingRun<'a> {
             model,
             tokenizer: &dataset.tokenizer,
             trainer: state,
-            optimizer: optimizer.state(&model.params),
+            optimizer: optimizer.state(&model.params)?,
         };
         let path = self.journal.save(&contents)?;
         self.journal.prune(self.trainer.recipe.training.keep);

@@ -1,7 +1,8 @@
 //! Promises of the optimizer, against PyTorch.
 
-use super::adamw::{AdamW, clip_scale};
+use super::adamw::clip_scale;
 use super::diagnosis::first_bad;
+use super::optimizer::Optimizer;
 use crate::data::Batch;
 use crate::model::{Gradients, Model, ParamSpec, Params};
 use crate::settings::{Backbone, Ops, Recipe, Settings};
@@ -56,7 +57,7 @@ fn updates_match_pytorch_adamw_with_clipping() {
         let recipe = recipe();
         let model = Model::new(recipe.model(3).unwrap(), params(), ops).unwrap();
         let (mut gradients, mut optimizer) =
-            (model.gradients(), AdamW::new(&model.params, &recipe.training).unwrap());
+            (model.gradients(), Optimizer::new(&model.params, &recipe.training).unwrap());
         for step in 0..3 {
             set(&mut gradients, model.params.specs(), |spec| gradient(spec, step));
             let scale = clip_scale(gradients.norm().unwrap(), 1.0);
@@ -104,7 +105,7 @@ fn the_first_ten_losses_match_pytorch() {
             let params = Params::init(&config, 1, &Device::Cpu).unwrap();
             let model = Model::new(config, params, ops).unwrap();
             let (mut gradients, mut optimizer) =
-                (model.gradients(), AdamW::new(&model.params, &recipe.training).unwrap());
+                (model.gradients(), Optimizer::new(&model.params, &recipe.training).unwrap());
             for (step, expected) in expected.iter().enumerate() {
                 let loss = gradients.add(&batch.inputs, &batch.targets, 16, None).unwrap();
                 assert!(

@@ -1,8 +1,9 @@
 //! Training in memory: steps and scores, without a directory.
 
-use super::adamw::{AdamW, clip_scale};
+use super::adamw::clip_scale;
 use super::diagnosis::first_bad;
 use super::events::{BadNumbers, StepReport};
+use super::optimizer::Optimizer;
 use super::plan::{default_warmup, ffn_output_rms, steps};
 use super::schedule::Schedule;
 use crate::data::{Batches, Dataset};
@@ -28,7 +29,7 @@ pub struct Trainer<'a> {
     pub(super) batches: Batches<'a>,
     pub(super) model: Model,
     pub(super) gradients: Gradients,
-    pub(super) optimizer: AdamW,
+    pub(super) optimizer: Optimizer,
     pub(super) state: TrainerState,
     pub(super) schedule: Schedule,
     /// Of every step so far.
@@ -84,7 +85,7 @@ impl<'a> Trainer<'a> {
             batches: Batches::new(&dataset.train, model.config.context, training.batch_size, training.seed)?,
             schedule: Schedule::new(training, warmup, state.steps),
             gradients: model.gradients(),
-            optimizer: AdamW::new(&model.params, training)?,
+            optimizer: Optimizer::new(&model.params, training)?,
             step_seconds: Vec::new(),
             recipe,
             dataset,

@@ -30,6 +30,7 @@ mod japanese;
 mod kinds;
 mod manners;
 mod memory;
+mod muon;
 mod numbers;
 mod outputs;
 mod ownership;

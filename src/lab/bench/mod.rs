@@ -8,7 +8,7 @@ use crate::model::kernels::matmul::{Accumulate, Matrix, MatrixMut, matmul};
 use crate::model::{Model, training_flops_per_token};
 use crate::settings::{ModelConfig, Training};
 use crate::support::random;
-use crate::train::{AdamW, clip_scale};
+use crate::train::{Optimizer, clip_scale};
 use anyhow::Result;
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ pub fn training(model: &Model, training: &Training, duration: Duration) -> Resul
         (0..count).map(|_| random::below(&mut rng, model.config.vocab_size as u64) as u32).collect()
     };
     let batch = Batch { inputs: ids(), targets: ids() };
-    let (mut gradients, mut optimizer) = (model.gradients(), AdamW::new(&model.params, training)?);
+    let (mut gradients, mut optimizer) = (model.gradients(), Optimizer::new(&model.params, training)?);
     let mut step = 0;
     let times = Times::of(duration, || {
         for _ in 0..training.grad_accum {

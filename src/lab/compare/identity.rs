@@ -4,6 +4,7 @@ use super::comparison::Comparison;
 use super::design::Run;
 use crate::settings::Recipe;
 use anyhow::Result;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,11 +12,16 @@ use std::collections::{BTreeMap, HashMap};
 /// fingerprint stands for text and tokenizer.
 const NO_MATTER: [&str; 7] = ["threads", "keep", "save-every", "data", "val-data", "encoding", "tokenizer"];
 
+/// Settings that came after version 0.1, with the value that means the same as none.
+const LATER: [(&str, &str); 1] = [("optimizer", "adamw")];
+
 /// The identity of a run with these settings on the text with this fingerprint. It lasts over versions: a setting
 /// that is added later goes into it only where it differs from its default.
 pub fn identity(recipe: &Recipe, text: &str) -> String {
     let mut settings = recipe.effective().to_map();
-    settings.retain(|name, _| !NO_MATTER.contains(&name.as_str()));
+    let is_new_default =
+        |name: &str, value: &Value| LATER.contains(&(name, value.as_str().unwrap_or_default()));
+    settings.retain(|name, value| !NO_MATTER.contains(&name.as_str()) && !is_new_default(name, value));
     // In an order of their own, since that of the flags may change.
     let settings: BTreeMap<_, _> = settings.into_iter().collect();
     let said = serde_json::json!([settings, text]).to_string();

@@ -1,4 +1,4 @@
-//! Comparing activations: every one with every seed, paired by seed.
+//! Comparing activations, and other settings: every arm with every seed, paired by seed.
 //!
 //! Two runs with the same seed share the initial values of every tensor they have in common and
 //! every batch, so that their difference is the activation's and the noise of both cancels.
