@@ -38,8 +38,10 @@ pub fn show_plan(plan: &Plan) {
     note!("data    {}: {:.2} epochs of the training split", plan.data, plan.epochs);
     note!("work    {steps} steps of {tokens} tokens, {}FLOP per token", scaled(plan.flops_per_token));
     note!("memory  about {}B", scaled(plan.memory));
+    let excess = 100.0 * plan.update_flops / (plan.flops_per_token * plan.tokens_per_step as f64);
+    let excess = if excess > 0.0 { format!("; {excess:.0}% more arithmetic") } else { String::new() };
     note!(
-        "{optimizer:7} lr {lr}, cosine to {min_lr}, warmup {warmup}; decay {weight_decay}, betas {beta1} {beta2}, clip {grad_clip}"
+        "{optimizer:7} lr {lr}, cosine to {min_lr}, warmup {warmup}; decay {weight_decay}, betas {beta1} {beta2}, clip {grad_clip}{excess}"
     );
     let tokenizer = &recipe.tokenizer;
     note!(
@@ -77,6 +79,7 @@ pub fn run_json(plan: &Plan, estimate: &Estimate) -> Value {
         "tokens_per_step": plan.tokens_per_step,
         "epochs": plan.epochs,
         "flops_per_token": plan.flops_per_token,
+        "update_flops": plan.update_flops,
         "ffn_output_rms": estimate.ffn_output_rms,
         "memory_bytes": plan.memory,
         "seconds": estimate.seconds,

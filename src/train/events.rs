@@ -19,6 +19,8 @@ pub struct Plan {
     pub data: String,
     pub size: ModelSize,
     pub flops_per_token: f64,
+    /// Floating-point operations that an update adds, in matrix products: Muon's.
+    pub update_flops: f64,
     pub tokens_per_step: usize,
     pub first_step: usize,
     pub steps: usize,

@@ -23,6 +23,15 @@ pub fn is_for(spec: &ParamSpec) -> bool {
     spec.is_matrix() && !outside.contains(&spec.role)
 }
 
+/// Floating-point operations of an update's matrix products.
+pub fn flops(spec: &ParamSpec) -> f64 {
+    let maps = if spec.role == Role::QueryKeyValue { 3 } else { 1 };
+    let (rows, columns) = (spec.shape[0], spec.shape[1] / maps);
+    let (short, long) = (rows.min(columns) as f64, rows.max(columns) as f64);
+    // 14 products of (short, short) matrices in all; two with the matrix itself in each round.
+    maps as f64 * 2.0 * short * short * (14.0 * short + 4.0 * long)
+}
+
 /// Updates a matrix with `scale` times its gradient. `kept` is what remains of its values after weight decay. All are
 /// as large as the matrix.
 pub fn update(
@@ -195,6 +204,16 @@ mod tests {
             let expected = if i % 17 == 0 { 0.4..1.5 } else { -0.4..0.4 };
             assert!(expected.contains(value), "{i}: {value}");
         }
+    }
+
+    /// For (r, 4 r): Gram matrix and polynomial in r^3 units as counted by hand.
+    #[test]
+    fn an_updates_arithmetic_is_counted() {
+        let [matrix, fused] =
+            [(Role::FfnUp, [8, 32]), (Role::QueryKeyValue, [8, 24])].map(|(role, shape)| spec(role, shape));
+        // Two rounds of a Gram matrix (2 * 4 r^3) and its use (2 * 4 r^3), and 9 + 5 products of 2 r^3.
+        assert_eq!(flops(&matrix), 512.0 * (2.0 * 16.0 + 28.0));
+        assert_eq!(flops(&fused), 3.0 * 512.0 * (2.0 * 4.0 + 28.0));
     }
 
     /// The root mean square of an orthogonal update is 0.2 whatever the shape: what AdamW's updates have.

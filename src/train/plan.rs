@@ -1,10 +1,13 @@
 //! What a run will take, told before it runs.
 
 use super::events::Plan;
+use super::muon;
 use crate::bail_input;
 use crate::data::{Batches, Dataset};
-use crate::model::{Model, ModelSize, Pass, Site, training_bytes, training_flops_per_token};
-use crate::settings::{Length, Recipe, Settings};
+use crate::model::{
+    Model, ModelSize, ParamMap, ParamSpec, Pass, Site, training_bytes, training_flops_per_token,
+};
+use crate::settings::{Length, ModelConfig, OptimizerKind, Recipe, Settings};
 use anyhow::Result;
 use candle_core::Tensor;
 
@@ -25,6 +28,7 @@ impl Plan {
             data: dataset.name.clone(),
             size: ModelSize::new(&config),
             flops_per_token: training_flops_per_token(&config),
+            update_flops: update_flops(&config, training.optimizer),
             tokens_per_step,
             first_step: 0,
             steps,
@@ -33,6 +37,13 @@ impl Plan {
             config,
         })
     }
+}
+
+/// Floating-point operations of an update's matrix products.
+pub fn update_flops(config: &ModelConfig, optimizer: OptimizerKind) -> f64 {
+    let specs = ParamMap::new(config).specs;
+    let is_muons = |spec: &&ParamSpec| optimizer == OptimizerKind::Muon && muon::is_for(spec);
+    specs.iter().filter(is_muons).map(muon::flops).sum()
 }
 
 /// Optimizer updates that the recipe asks for on this text.

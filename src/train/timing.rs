@@ -1,6 +1,7 @@
 //! How long training takes, from a few steps.
 
 use super::events::{BadNumbers, Estimate};
+use super::plan::update_flops;
 use super::trainer::{EVAL_TOKENS, Trainer, median};
 use crate::data::Batch;
 use crate::model::training_flops_per_token;
@@ -19,7 +20,12 @@ impl Trainer<'_> {
     pub fn estimate(&mut self) -> Result<Estimate> {
         let _waiting = waiting("timing a step");
         let batch = self.batches.get(0);
-        let step_seconds = self.time_batch(&batch)? * self.recipe.training.grad_accum as f64;
+        let config = &self.model.config;
+        let flops = training_flops_per_token(config) * self.tokens_per_step() as f64;
+        // The update isn't timed, since it would change something.
+        let update = update_flops(config, self.recipe.training.optimizer) / flops;
+        let passes = self.time_batch(&batch)? * self.recipe.training.grad_accum as f64;
+        let step_seconds = passes * (1.0 + update);
         Ok(Estimate {
             step_seconds,
             seconds: step_seconds * self.state.steps.saturating_sub(self.state.step) as f64,

@@ -47,6 +47,18 @@ fn muon_is_another_recipe_than_adamw() {
         assert!(error.contains("--optimizer") && error.contains(other), "{error}");
         assert!(weights(&folder, run) == before);
     }
+    // The plan says what it costs.
+    let plan = |flags: &[&str]| {
+        let mut command = tinygpt(&folder);
+        let output =
+            command.arg("train").args(small_but(flags)).args(["--dry-run", "--json"]).output().unwrap();
+        (last_line(&String::from_utf8(output.stdout).unwrap()), String::from_utf8(output.stderr).unwrap())
+    };
+    let (record, lines) = plan(&MUON);
+    assert!(lines.contains("Muon ") && lines.contains("% more arithmetic"), "{lines}");
+    assert!(number(&record, "update_flops") > 0.0, "{record}");
+    assert_eq!(number(&plan(&[]).0, "update_flops"), 0.0);
+
     // The state says which it is: matrices have a momentum, the embedding has AdamW's two means.
     let state = read(&folder, "muon/last/optimizer.safetensors");
     let names = String::from_utf8_lossy(&state[..4096.min(state.len())]).into_owned();
