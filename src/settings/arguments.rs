@@ -66,6 +66,11 @@ fn activations() -> impl Iterator<Item = &'static str> {
     Activation::named().map(Activation::name)
 }
 
+/// The value of `compare --baseline`: an activation, or a value of another setting in which arms differ.
+pub fn arm_name() -> Proposing<String> {
+    Proposing::new(|| activations().map(PossibleValue::new).collect())
+}
+
 /// The value of `--model`: the name of a preset or of a file.
 pub fn preset_name() -> Proposing<String> {
     Proposing::new(|| PRESETS.iter().map(proposed).collect())

@@ -11,7 +11,7 @@ mod preset;
 mod recipe;
 
 pub use arguments::{Item, List};
-pub(crate) use arguments::{preset_name, shape_name};
+pub(crate) use arguments::{arm_name, preset_name, shape_name};
 pub(crate) use bounds::within;
 pub(crate) use bounds::{LARGEST_SEED, MANY, MOST_STEPS, MOST_THREADS};
 pub use encoding::TextEncoding;

@@ -6,7 +6,7 @@ use crate::cli::print::Wide;
 use crate::lab::compare::{
     ArmDesign, Assertion, Comparison, Design, Matching, Variant, Vary, check_place, load, place, unnamed,
 };
-use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, preset_name, within};
+use crate::settings::{LARGEST_SEED, List, MOST_STEPS, Recipe, Settings, arm_name, preset_name, within};
 use crate::support::environment;
 use crate::{bail_input, input_error};
 use anyhow::Result;
@@ -36,7 +36,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N", value_parser = within(1..=MOST_SEEDS))]
     pub seeds: Option<u64>,
     /// Activation, or value of --vary, that the others are compared with [default: relu, or the first]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = arm_name(), hide_possible_values = true)]
     pub baseline: Option<String>,
     /// Test every pair of activations, not only each with the baseline
     ///

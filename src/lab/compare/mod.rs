@@ -41,3 +41,6 @@ pub(crate) use statistics::LEAST_SEEDS;
 pub use statistics::{Summary, Tested, holm, summarize};
 pub use variant::Variant;
 pub use vary::Vary;
+
+#[cfg(test)]
+mod tests;
