@@ -84,8 +84,9 @@ pub fn common_settings(settings: &Settings, own: &[&str]) -> Vec<(String, String
 
 /// The settings that all runs share.
 fn settings(comparison: &Comparison) -> Vec<(String, String)> {
-    let mut rows = common_settings(&comparison.settings, &["act", "seed", "threads", "keep"]);
     let design = &comparison.design;
+    let own = ["act", "seed", "threads", "keep"].into_iter().chain(design.keys.iter().map(String::as_str));
+    let mut rows = common_settings(&comparison.settings, &own.collect::<Vec<_>>());
     let seeds: Vec<String> = design.seeds.iter().map(u64::to_string).collect();
     rows.push(("seeds".to_string(), seeds.join(", ")));
     rows.push(("matched".to_string(), plain(&serde_json::json!(design.matching))));

@@ -88,5 +88,5 @@ fn optimizers_can_be_compared() {
     let mut command = tinygpt(&folder);
     command.arg("compare").args(SMALL).args(["--acts", "relu,swiglu", "--vary", "optimizer=adamw,muon"]);
     let output = succeed(command.args(["--seeds", "3", "--steps", "4", "--out", "cmp"]));
-    assert!(output.contains("| swiglu muon") && output.contains("% with adamw and by "), "{output}");
+    assert!(output.contains("| swiglu muon") && output.contains("% with adamw and "), "{output}");
 }

@@ -142,11 +142,8 @@ fn a_lead_that_changes_with_the_condition_is_found() {
     let (low, high) = change.interval.unwrap();
     assert!(low < -0.1 && -0.1 < high && high < 0.0, "{change:?}");
     let headline = english(&analysis.headline);
-    assert!(headline.starts_with("swiglu leads relu by 1"), "{headline}");
-    assert!(
-        headline.contains("% with dim 32 and by ") && headline.contains("the lead changes by -"),
-        "{headline}"
-    );
+    assert!(headline.starts_with("The lead of swiglu over relu is 1"), "{headline}");
+    assert!(headline.contains("% with dim 32 and ") && headline.contains("it changes by -"), "{headline}");
     // Each arm has the baseline of its own width.
     for arm in &analysis.arms {
         assert_eq!(arm.baseline.value("dim"), arm.variant.value("dim"));
