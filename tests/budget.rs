@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Lines of code in `src/`, without tests, comments and blank lines.
-const CODE: usize = 24_660;
+const CODE: usize = 24_670;
 /// Commands, not counting `help`.
 const COMMANDS: usize = 13;
 /// Different flags over all commands.
